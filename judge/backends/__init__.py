@@ -1,0 +1,1 @@
+"""What answers a request. One file each; imported only when it is chosen."""

@@ -1,0 +1,42 @@
+"""The embedded baseline: compares words. No network, no key, no weights; English.
+
+It reads the texts only, images not at all, and it cannot follow an argument. It is for a first look and for tests.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import orjson
+
+from judge.backend import Reply
+from judge.backends.lexical.judging import Opinion, judge_claim
+from judge.backends.lexical.text import read_trace
+from judge.prompt import Request, unit_name
+
+__all__ = ["Lexical"]
+
+_read_trace = lru_cache(maxsize=8)(read_trace)  # the calls of one record follow each other
+
+
+class Lexical:
+    """Answers from the overlap and the conflicts of words; deterministic and free."""
+
+    async def complete(self, request: Request) -> Reply:
+        """Answer one request from its probes; the rendered text is not read."""
+        record = request.probes.record
+        trace = _read_trace(record.trace)
+        replies = {
+            unit_name(index): _words(judge_claim(asked.unit.claim, trace, question=record.question or ""))
+            for index, asked in enumerate(request.probes.asked)
+        }
+        return Reply(text=orjson.dumps(replies).decode(), model="lexical", finish_reason="stop", cost_usd=0.0)
+
+
+def _words(opinion: Opinion) -> dict[str, str | int | None]:
+    return {
+        "evidence": opinion.evidence or None,
+        "reason": opinion.reason,
+        "presence": opinion.presence,
+        "correctness": opinion.correctness,
+    }

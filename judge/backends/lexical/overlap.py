@@ -1,0 +1,158 @@
+"""A claim × a trace -> how much of the claim the trace raises, and where.
+
+    similarity = (1 − phrase_share) · coverage + phrase_share · phrases
+
+coverage: the weight of the claim's terms that are found over the weight of all of them. A term counts in full in the best
+sentence, `beside_credit` in a neighbour of it, `trace_credit` elsewhere; a term of which only a relative is there
+(`infectious`, `infectivity`) counts by the share of letters the two begin with. phrases: the share of the claim's
+adjacent pairs of terms that stand close together in the best sentence. A word that the question already has says little
+about the trace, so it weighs `question_weight` of another.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise, takewhile
+
+from judge.backends.lexical.parameters import Parameters
+from judge.backends.lexical.text import (
+    ROOT,
+    ReadTrace,
+    Sentence,
+    Word,
+    is_content,
+    read_abbreviations,
+    read_words,
+)
+from judge.backends.lexical.vocabulary import LIGHT_WORDS
+
+KINSHIP = 0.6  # share of the longer word that these letters must be
+PHRASE_REACH = 3  # content words between which a pair still counts as close together
+CANDIDATES = 4  # sentences looked at closely: those with most of the claim in them
+
+Credits = dict[int, list[float]]  # sentence -> the weight that it has of every term of the claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The distinct content terms of a claim in order, and the weight of each before the question is known."""
+
+    terms: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """How much of a claim a trace raises: similarity in [0, 1], best sentences, terms found.
+
+    `sentences` starts with the best one, then the next best; `similarities` are their similarities. Both are empty where
+    nothing of the claim is found. `found` of the `asked` terms stand in the best sentence.
+    """
+
+    similarity: float
+    sentences: tuple[int, ...]
+    similarities: tuple[float, ...]
+    found: int
+    asked: int
+
+
+@lru_cache(maxsize=4_096)
+def read_terms(text: str) -> Terms:
+    """Return the content terms of a claim; an abbreviation that it explains itself is left out."""
+    explained = read_abbreviations(text)
+    words = [word for word in read_words(text) if is_content(word) and word.term not in explained]
+    kinds = {word.term: _kind(word) for word in words}
+    return Terms(terms=tuple(kinds), kinds=tuple(kinds.values()))
+
+
+def measure_overlap(claim: str, trace: ReadTrace, parameters: Parameters, *, question: str = "") -> Overlap:
+    """Return how much of a claim a trace raises, and the sentences that raise most of it."""
+    terms = read_terms(claim)
+    weights = weigh(terms, question, parameters)
+    credits = _credits(terms.terms, weights, trace)
+    if not credits:
+        return Overlap(similarity=0.0, sentences=(), similarities=(), found=0, asked=len(weights))
+    closest = sorted(credits, key=lambda at: (-sum(credits[at]), at))[:CANDIDATES]
+    coverages = _coverages(closest, credits, parameters)
+    share, total = parameters.phrase_share, sum(weights)
+    similarities = [
+        (1 - share) * covered / total + share * phrases_of(terms.terms, trace.sentences[at])
+        for at, covered in zip(closest, coverages, strict=True)
+    ]
+    ranked = sorted(zip(similarities, closest, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    return Overlap(
+        similarity=min(1.0, ranked[0][0]),
+        sentences=tuple(at for _, at in ranked),
+        similarities=tuple(similarity for similarity, _ in ranked),
+        found=sum(map(bool, credits[ranked[0][1]])),
+        asked=len(weights),
+    )
+
+
+def weigh(terms: Terms, question: str, parameters: Parameters) -> list[float]:
+    """Return the weight of each term of a claim, by its kind and by whether the question has it."""
+    by_kind = {"light": parameters.light_weight, "number": parameters.number_weight, "plain": 1.0}
+    asked = read_terms(question).terms if question else ()
+    return [
+        by_kind[kind] * (parameters.question_weight if term in asked else 1.0)
+        for term, kind in zip(terms.terms, terms.kinds, strict=True)
+    ]
+
+
+@lru_cache(maxsize=65_536)
+def kinship(one: str, other: str) -> float:
+    """Return the share of letters that two terms begin with, of the longer; 0 where that makes no relatives.
+
+    >>> kinship("depress", "depressor"), kinship("hyperkalemia", "hypokalemia")
+    (0.7777777777777778, 0.0)
+    """
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    share = shared / max(len(one), len(other))
+    return share if shared >= ROOT and share >= KINSHIP and one[0].isalpha() else 0.0
+
+
+def phrases_of(terms: Sequence[str], sentence: Sentence) -> float:
+    """Return the share of the claim's adjacent pairs of terms that stand close together in the sentence."""
+    places: dict[str, int] = {}
+    for at, word in enumerate(filter(is_content, sentence.words)):
+        places.setdefault(word.term, at)
+    if len(terms) < 2:
+        return float(terms[0] in places)
+    close = sum(
+        abs(places[one] - places[other]) <= PHRASE_REACH
+        for one, other in pairwise(terms)
+        if one in places and other in places
+    )
+    return close / (len(terms) - 1)
+
+
+def _kind(word: Word) -> str:
+    if word.term[0].isdigit():
+        return "number"
+    return "light" if word.term in LIGHT_WORDS else "plain"
+
+
+def _credits(terms: Sequence[str], weights: Sequence[float], trace: ReadTrace) -> Credits:
+    credits: Credits = {}
+    for number, (term, weight) in enumerate(zip(terms, weights, strict=True)):
+        for relative in trace.roots.get(term[:ROOT], ()):
+            credit = weight if relative == term else weight * kinship(term, relative)
+            for at in trace.places[relative] if credit else ():
+                row = credits.setdefault(at, [0.0] * len(terms))
+                row[number] = max(row[number], credit)
+    return credits
+
+
+def _coverages(closest: Sequence[int], credits: Credits, parameters: Parameters) -> list[float]:
+    """Return the weight covered when each of the closest sentences is taken as the best one."""
+    nothing = [0.0] * len(credits[closest[0]])
+    anywhere = [max(column) * parameters.trace_credit for column in zip(*credits.values(), strict=True)]
+    return [
+        sum(
+            max(here, parameters.beside_credit * max(before, after), far)
+            for here, before, after, far in zip(
+                credits[at], credits.get(at - 1, nothing), credits.get(at + 1, nothing), anywhere, strict=True
+            )
+        )
+        for at in closest
+    ]

@@ -1,0 +1,93 @@
+"""Outcomes of neighbouring records -> one part of a run directory, joined with what an earlier session left there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from judge.asking import Outcome
+from judge.directory import RunDirectory
+from judge.journal import Journal
+from judge.record import Record
+from judge.table import Labels, Tables, build_tables
+
+__all__ = ["BLOCK_RECORDS", "Block", "open_block"]
+
+BLOCK_RECORDS = 500
+"""Records in a part: small enough to hold some dozens of them open, large enough for a million records."""
+
+
+@dataclass(slots=True)
+class Block:
+    """Up to 500 records of the input that are written together.
+
+    Attributes:
+        number: From 1.
+        old: The rows that an earlier session scored here.
+        scored: Line and record key of those rows.
+        kept: Lines whose old rows hold.
+        outcomes: The records that were judged in this session.
+    """
+
+    number: int
+    old: Tables | None
+    scored: frozenset[tuple[int, str]]
+    kept: set[int] = field(default_factory=set)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """Records that are done, in this session or an earlier one."""
+        return len(self.kept) + len(self.outcomes)
+
+    def holds(self, record: Record) -> bool:
+        """Whether an earlier session scored this very record, at this very line."""
+        return (record.line, record.key) in self.scored
+
+    def write(self, directory: RunDirectory, labels: Labels, *, whole: bool) -> None:
+        """Write the part, if anything in it changed.
+
+        Args:
+            directory: Where.
+            labels: For the new rows.
+            whole: The input was read to the end of the block: old rows of other lines are of no record any more.
+                Otherwise they are kept, as they may be reached yet.
+        """
+        lines = {line for line, _ in self.scored}
+        staying = self.kept if whole else lines - {outcome.line for outcome in self.outcomes}
+        if not self.outcomes and staying == lines:
+            return
+        fresh = build_tables(self.outcomes, labels)
+        directory.write_part(self.number, _joined(_only(self.old, staying), fresh) if self.old else _joined(fresh))
+
+
+def open_block(number: int, directory: RunDirectory, journal: Journal | None) -> Block:
+    """A block with what an earlier session left of it, less the failures: those are asked for anew."""
+    old = directory.read_part(number)
+    if old is None:
+        return Block(number=number, old=None, scored=frozenset())
+    scored = old.scores.filter(pl.col("failure").is_null())
+    if old.failures.height:
+        failed = old.verdicts.filter(pl.col("failure").is_not_null() & ~pl.col("line").is_in(scored["line"].implode()))
+        if journal is not None:
+            journal.retire(failed["call_id"].drop_nulls())
+        old = _only(old, scored["line"])
+        # Before anything is paid anew, or a second resume would retire the new replies too.
+        directory.write_part(number, old)
+    return Block(number=number, old=old, scored=frozenset(scored.select("line", "record_key").iter_rows()))
+
+
+def _only(tables: Tables, lines: Iterable[int]) -> Tables:
+    wanted = pl.Series(list(lines), dtype=pl.Int64).implode()
+    return _mapped(lambda name: getattr(tables, name).filter(pl.col("line").is_in(wanted)))
+
+
+def _joined(*parts: Tables) -> Tables:
+    # A stable sort: the rows of one record keep their order.
+    return _mapped(lambda name: pl.concat([getattr(part, name) for part in parts]).sort("line", maintain_order=True))
+
+
+def _mapped(frame: Callable[[str], pl.DataFrame]) -> Tables:
+    return Tables(scores=frame("scores"), verdicts=frame("verdicts"), calls=frame("calls"), failures=frame("failures"))

@@ -1,0 +1,77 @@
+"""A reply that is already paid for is not asked for again."""
+
+from __future__ import annotations
+
+import asyncio
+
+from judge.backend import Backend, Reply
+from judge.calls.store import Store
+from judge.journal import Journal, served
+from judge.prompt import Request
+
+__all__ = ["Cached"]
+
+
+class Cached:
+    """Looks in the run's journal, then in the shared store, and commits what it has to pay for.
+
+    Equal requests at the same time are one call.
+
+    Args:
+        backend: Asked where nothing is stored.
+        journal: Replays the chain of this run, unusable replies included; None outside a run.
+        store: Usable replies of all runs; None for none.
+    """
+
+    def __init__(self, backend: Backend, *, journal: Journal | None = None, store: Store | None = None) -> None:
+        self._backend = backend
+        self._journal = journal
+        self._store = store
+        self._flying: dict[str, asyncio.Task[Reply]] = {}
+
+    async def complete(self, request: Request) -> Reply:
+        found = self._find(request)
+        if found is not None:
+            return served(found)
+        flying = self._flying.get(request.call_id)
+        if flying is not None:
+            return served(await asyncio.shield(flying))
+        return await self._pay(request)
+
+    def keep(self, request: Request, reply: Reply) -> None:
+        """Let other runs have a reply that could be used."""
+        if self._store is not None and not reply.cached:
+            self._store.keep(request.key, reply)
+
+    async def drain(self, *, timeout_s: float) -> None:
+        """Wait for the calls whose askers went away, as they are paid for; then end the rest."""
+        flying = list(self._flying.values())
+        if flying and timeout_s:
+            await asyncio.wait(flying, timeout=timeout_s)
+        for task in flying:
+            task.cancel()
+        await asyncio.gather(*flying, return_exceptions=True)
+
+    def _find(self, request: Request) -> Reply | None:
+        if self._journal is not None and (reply := self._journal.find(request.call_id)) is not None:
+            return reply
+        return self._store.find(request.key) if self._store is not None else None
+
+    async def _pay(self, request: Request) -> Reply:
+        # A task of its own: an asker that is cancelled takes away neither the reply that others wait for, nor the
+        # commit of what is paid for by now.
+        task = asyncio.ensure_future(self._call(request))
+        self._flying[request.call_id] = task
+        task.add_done_callback(lambda _: self._land(request.call_id, task))
+        return await asyncio.shield(task)
+
+    def _land(self, call_id: str, task: asyncio.Task[Reply]) -> None:
+        del self._flying[call_id]
+        if not task.cancelled():
+            task.exception()  # an error whose askers are all gone is nobody's
+
+    async def _call(self, request: Request) -> Reply:
+        reply = await self._backend.complete(request)
+        if self._journal is not None:
+            self._journal.commit(request.call_id, reply)
+        return reply

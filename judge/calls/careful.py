@@ -1,0 +1,63 @@
+"""A careful first call, and no call at all to a provider that is down."""
+
+from __future__ import annotations
+
+import asyncio
+
+from judge.backend import Backend, Reply
+from judge.errors import BackendError, FatalError, TransientError
+from judge.prompt import Request
+
+__all__ = ["Careful"]
+
+_FAILED_AT_START = 3
+_FAILED_IN_A_ROW = 20
+
+
+class Careful:
+    """Finds out with few calls what every call would find out.
+
+    Until one call is answered they go out one by one: a wrong key, an unknown model or a server that is not there is
+    met once and not as often as there are places. When the provider is down (3 calls in a row failed at the start, 20
+    later, each after all its retries), calls that have not begun are refused; those under way go on.
+
+    Args:
+        backend: What is called; its retries are one call.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._first = asyncio.Lock()
+        self._answered = False
+        self._failed_in_a_row = 0
+        self._fatal: FatalError | None = None
+
+    async def complete(self, request: Request) -> Reply:
+        if not self._answered:
+            async with self._first:
+                if not self._answered:
+                    return await self._call(request)
+        return await self._call(request)
+
+    async def _call(self, request: Request) -> Reply:
+        if self._fatal is not None:
+            raise self._fatal
+        try:
+            reply = await self._backend.complete(request)
+        except FatalError as exc:
+            self._fatal = exc
+            raise
+        except TransientError as exc:
+            self._count(exc)
+            raise
+        except BackendError:
+            self._answered, self._failed_in_a_row = True, 0  # a refusal of this one request is an answer too
+            raise
+        self._answered, self._failed_in_a_row = True, 0
+        return reply
+
+    def _count(self, error: TransientError) -> None:
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= (_FAILED_IN_A_ROW if self._answered else _FAILED_AT_START):
+            message = f"the provider is down: {self._failed_in_a_row} calls in a row failed. The last one: {error}"
+            self._fatal = FatalError(message, code="provider_down")

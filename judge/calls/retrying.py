@@ -1,0 +1,89 @@
+"""Transport errors are tried again here, and nowhere else."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+from judge.backend import Backend, Reply
+from judge.errors import BackendError, TransientError
+from judge.prompt import Request
+
+__all__ = ["Retrying"]
+
+_BACKOFF = wait_random_exponential(multiplier=0.25, max=30)
+_JITTER_S = 0.5
+_LONGEST_THROTTLE_S = 600.0
+"""Being asked to slow down says nothing about the request, so it is not counted as a retry; but not for ever."""
+
+
+class Retrying:
+    """Tries again what may succeed: full-jitter backoff, and never earlier than the server asked for.
+
+    Args:
+        backend: What is retried.
+        max_retries: Further attempts after the first, 0 or more. Answers "too many requests" do not count.
+    """
+
+    def __init__(self, backend: Backend, *, max_retries: int) -> None:
+        self._backend = backend
+        self._max_retries = max_retries
+
+    async def complete(self, request: Request) -> Reply:
+        try:
+            return await self._backend.complete(request)
+        except TransientError as exc:  # tenacity is entered only now: it costs more than a local call does
+            return await self._retry(request, exc)
+
+    async def _retry(self, request: Request, first: TransientError) -> Reply:
+        attempts = _Attempts(self._max_retries)
+        failed = iter([first])
+
+        async def attempt() -> Reply:
+            for error in failed:
+                raise error
+            return await self._backend.complete(request)
+
+        policy = AsyncRetrying(
+            retry=retry_if_exception_type(TransientError), stop=attempts.used_up, wait=attempts.wait_s, reraise=True
+        )
+        try:
+            reply = await policy(attempt)
+        except BackendError as exc:
+            exc.attempts = attempts.sent + (not isinstance(exc, TransientError))
+            raise
+        return replace(reply, attempts=attempts.sent + 1)
+
+
+class _Attempts:
+    """What one call has used up."""
+
+    def __init__(self, max_retries: int) -> None:
+        self._max_retries = max_retries
+        self._counted = 0
+        self._throttled_s = 0.0
+        self.sent = 0
+
+    def used_up(self, state: RetryCallState) -> bool:
+        error = _error(state)
+        self.sent += 1
+        self._counted += not error.throttled
+        return self._counted > self._max_retries or self._throttled_s > _LONGEST_THROTTLE_S
+
+    def wait_s(self, state: RetryCallState) -> float:
+        error = _error(state)
+        backoff_s = float(_BACKOFF(state))
+        if error.retry_after_s is not None:
+            # On top, not instead: callers that were told the same time must not come back at the same time.
+            backoff_s = error.retry_after_s + random.uniform(0, min(_JITTER_S, backoff_s + 0.05))
+        self._throttled_s += backoff_s if error.throttled else 0.0
+        return backoff_s
+
+
+def _error(state: RetryCallState) -> TransientError:
+    outcome = state.outcome
+    error = outcome.exception() if outcome is not None else None
+    assert isinstance(error, TransientError)  # the policy retries nothing else
+    return error

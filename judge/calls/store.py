@@ -1,0 +1,137 @@
+"""The shared store of usable replies: one folder for all runs on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import diskcache
+from diskcache.core import MODE_BINARY, MODE_RAW
+
+from judge.backend import Reply
+from judge.errors import CacheError
+from judge.journal import dump_reply, load_reply
+
+__all__ = ["Store", "default_store_path"]
+
+_DIGEST_BYTES = 16
+
+
+class _PlainDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
+    """Stores bytes under text keys and refuses everything else.
+
+    diskcache unpickles whatever a row says is a pickle, its JSONDisk too: a planted row runs code (CVE-2025-69872).
+    """
+
+    def put(self, key: Any) -> tuple[str, bool]:
+        if not isinstance(key, str):
+            raise TypeError(f"a key must be text, not {key!r}")
+        return key, True
+
+    def get(self, key: Any, raw: bool) -> str:
+        if not raw or not isinstance(key, str):
+            raise CacheError("the store holds a key that we did not write.")
+        return key
+
+    def store(self, value: Any, read: bool, key: Any = diskcache.UNKNOWN) -> Any:
+        if not isinstance(value, bytes):
+            raise TypeError(f"a value must be bytes, not {type(value).__name__}")
+        return super().store(value, read, key=key)
+
+    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes:
+        if mode not in (MODE_RAW, MODE_BINARY) or not self._is_ours(filename):
+            raise CacheError("the store holds a value that we did not write.")
+        found = super().fetch(mode, filename, value, read)
+        if not isinstance(found, bytes):
+            raise CacheError("the store holds a value that we did not write.")
+        return found
+
+    def _is_ours(self, filename: str | None) -> bool:
+        if filename is None:
+            return True
+        folder = Path(self._directory).resolve()
+        return (folder / filename).resolve().is_relative_to(folder)
+
+
+class Store:
+    """Replies by request key. Nothing is evicted unasked; a damaged entry is a miss and is counted.
+
+    Args:
+        path: The folder; made if missing, for its owner only.
+
+    Raises:
+        CacheError: The folder cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.damaged = 0
+        with self._errors(), _private_files():
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._cache = diskcache.Cache(
+                str(path), disk=_PlainDisk, eviction_policy="none", cull_limit=0, size_limit=2**62, statistics=0
+            )
+
+    def find(self, key: str) -> Reply | None:
+        """The usable reply to a request, or None."""
+        with self._errors():
+            try:
+                sealed = self._cache.get(key)
+                return None if sealed is None else load_reply(_unseal(key, sealed))
+            except CacheError:
+                self.damaged += 1
+                return None
+
+    def keep(self, key: str, reply: Reply) -> None:
+        """Store a usable reply."""
+        with self._errors(), _private_files():
+            self._cache.set(key, _seal(key, dump_reply(reply)), retry=True)
+
+    def close(self) -> None:
+        """Close the store's files."""
+        self._cache.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, diskcache.Timeout, OSError) as exc:
+            message = f"the store {self._path}: {exc}."
+            raise CacheError(message, hint="Give another --cache DIR, or --cache none.") from exc
+
+
+def default_store_path() -> Path:
+    """`$JUDGE_CACHE`, else `judge` in the user's cache folder."""
+    chosen = os.environ.get("JUDGE_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(chosen) if chosen else Path(base) / "judge"
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    """Files made inside are for their owner only: they hold traces."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _seal(key: str, value: bytes) -> bytes:
+    return _digest(key, value) + value
+
+
+def _unseal(key: str, sealed: bytes) -> bytes:
+    value = sealed[_DIGEST_BYTES:]
+    if sealed[:_DIGEST_BYTES] != _digest(key, value):
+        raise CacheError("a stored reply was changed after it was written.")
+    return value
+
+
+def _digest(key: str, value: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + b"\0" + value).digest()[:_DIGEST_BYTES]

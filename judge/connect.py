@@ -1,0 +1,124 @@
+"""Settings -> Asker: the backend that a judge's name asks for, with its wrappers around it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from judge.asking import Asker, Keep
+from judge.backend import Backend, Reply
+from judge.errors import ConfigError
+from judge.journal import Journal
+from judge.prompt import Request
+from judge.settings import BASELINE, Settings
+
+if TYPE_CHECKING:
+    from judge.calls.cached import Cached
+
+__all__ = ["Connection", "connect", "refuse_unusable"]
+
+_PROVIDERS = ("hosted_vllm", "openai")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A judge that can be asked.
+
+    Attributes:
+        notes: What the backend had to do differently, in words for the end of a run; grows.
+    """
+
+    asker: Asker
+    notes: list[str] = field(default_factory=list)
+
+
+def refuse_unusable(settings: Settings) -> None:
+    """Find out before anything is read or paid whether this judge can be asked.
+
+    Raises:
+        ConfigError: Unknown judge, no address, no key.
+    """
+    if settings.judge == BASELINE:
+        return
+    provider, _, model = settings.judge.partition("/")
+    if provider not in _PROVIDERS or not model:
+        names = ", ".join([BASELINE, *(f"{name}/MODEL" for name in _PROVIDERS)])
+        raise ConfigError(f"no judge is called {settings.judge!r}; there are: {names}.", hint="See: judge doctor")
+    from judge.backends.openai_compatible import find_server
+
+    find_server(settings.judge, settings.api_base)
+
+
+@asynccontextmanager
+async def connect(settings: Settings, *, journal: Journal | None = None) -> AsyncIterator[Connection]:
+    """Open what a judge needs, in the running loop, and close it at the end.
+
+    Args:
+        settings: Which judge.
+        journal: Of a run directory; None in the library, where nothing is resumed.
+
+    Raises:
+        ConfigError: As `refuse_unusable`.
+        CacheError: The shared store cannot be opened.
+    """
+    refuse_unusable(settings)
+    async with AsyncExitStack() as stack:
+        if settings.free:
+            from judge.backends.lexical import Lexical
+
+            yield Connection(asker=_asker(settings, Lexical(), keep=_keep_nothing))
+        else:
+            yield await _connect_server(settings, journal, stack)
+
+
+async def _connect_server(settings: Settings, journal: Journal | None, stack: AsyncExitStack) -> Connection:
+    from judge.backends.openai_compatible import OpenAICompatible, find_server, open_session
+    from judge.calls.cached import Cached
+    from judge.calls.store import Store
+
+    server = find_server(settings.judge, settings.api_base)
+    store = Store(settings.cache) if settings.cache is not None else None
+    if store is not None:
+        stack.callback(store.close)
+    backend = OpenAICompatible(server, await stack.enter_async_context(open_session(server)))
+    cached = Cached(_guarded(settings, backend), journal=journal, store=store)
+    stack.push_async_exit(_ending(cached, settings.timeout_s))
+    return Connection(asker=_asker(settings, cached, keep=cached.keep), notes=backend.notes)
+
+
+def _ending(cached: Cached, timeout_s: float) -> Callable[..., Awaitable[None]]:
+    async def end(kind: type[BaseException] | None, *_: object) -> None:
+        """What is under way is paid for: wait for it, unless somebody wants an end now."""
+        await cached.drain(timeout_s=0 if kind is asyncio.CancelledError else timeout_s)
+
+    return end
+
+
+def _guarded(settings: Settings, backend: Backend) -> Backend:
+    from judge.calls.careful import Careful
+    from judge.calls.deadline import Deadline
+    from judge.calls.limited import Limited
+    from judge.calls.retrying import Retrying
+
+    bounded = Limited(Deadline(backend, timeout_s=settings.timeout_s), concurrency=settings.concurrency)
+    return Careful(Retrying(bounded, max_retries=settings.max_retries))
+
+
+def _asker(settings: Settings, backend: Backend, *, keep: Keep) -> Asker:
+    return Asker(
+        settings.prompt,
+        settings.model,
+        backend,
+        keep=keep,
+        granularity=settings.granularity,
+        evidence=settings.evidence,
+        samples=settings.samples,
+        min_coverage=settings.min_coverage,
+    )
+
+
+def _keep_nothing(request: Request, reply: Reply) -> None:
+    """For a judge that is free to ask again."""

@@ -1,0 +1,201 @@
+"""A run directory: its lock, its parts, its tables, its `run.json`. Whatever is written appears whole or not at all.
+
+scores.parquet verdicts.parquet calls.parquet failures.jsonl run.json     what a user reads
+parts/000001/ …    finished blocks of the input, from which a resume goes on and the tables are joined
+journal.sqlite     paid replies
+run.lock           the process that is at work here
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import orjson
+import polars as pl
+from pydantic import JsonValue
+
+from judge.errors import ConfigError
+from judge.table import Tables, table_schemas
+
+__all__ = ["RunDirectory", "write_atomically"]
+
+_TABLES = ("scores", "verdicts", "calls", "failures")
+_HALF_WRITTEN = re.compile(r"\.([a-z.]+\.)?[0-9a-f]{32}")
+_ALWAYS = ("line", "record_id", "stage", "error", "message")
+
+
+class RunDirectory:
+    """The files of one run.
+
+    Args:
+        path: The folder; made if missing.
+        axes: Names of the rubric's axes, for the schemas of empty tables.
+
+    Raises:
+        ConfigError: It cannot be made or written to.
+    """
+
+    def __init__(self, path: Path, axes: tuple[str, ...]) -> None:
+        self.path = path
+        self._schemas = table_schemas(axes)
+        try:
+            self._parts.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise ConfigError(f"--out {path}: {exc.strerror}.", hint="Give a folder that can be written to.") from exc
+
+    @property
+    def _parts(self) -> Path:
+        return self.path / "parts"
+
+    @property
+    def journal_path(self) -> Path:
+        return self.path / "journal.sqlite"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out while this one works here.
+
+        Raises:
+            ConfigError: Another process is at work; names it.
+        """
+        with self._open_lock() as lock:
+            try:
+                # The kernel lets go of it when the process dies, however it dies.
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as exc:
+                owner = lock.read().decode("utf-8", "replace") or "another process"
+                raise ConfigError(
+                    f"{self.path} is in use by {owner}.", hint="Wait for it, or use another --out."
+                ) from exc
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+            self._sweep()
+            yield
+            lock.truncate(0)
+
+    def _open_lock(self) -> IO[bytes]:
+        try:
+            return (self.path / "run.lock").open("a+b", buffering=0)
+        except OSError as exc:
+            raise ConfigError(f"--out {self.path}: {exc.strerror}.") from exc
+
+    def clear(self) -> None:
+        """Remove what an earlier run left here, and nothing else."""
+        for name in ("run.json", "failures.jsonl", *(f"{table}.parquet" for table in _TABLES)):
+            (self.path / name).unlink(missing_ok=True)
+        for path in self.path.glob("journal.sqlite*"):
+            path.unlink()
+        shutil.rmtree(self._parts)
+        self._parts.mkdir()
+
+    def read_run(self) -> dict[str, JsonValue]:
+        """What `run.json` says; empty where there is none."""
+        try:
+            content: dict[str, JsonValue] = orjson.loads((self.path / "run.json").read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, orjson.JSONDecodeError) as exc:
+            message = f"{self.path / 'run.json'} cannot be read: {exc}."
+            raise ConfigError(message, hint="--overwrite starts afresh.") from exc
+        return content
+
+    def write_run(self, content: dict[str, JsonValue]) -> None:
+        """Replace `run.json`."""
+        body = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        write_atomically(self.path / "run.json", lambda file: file.write(body))
+
+    def read_part(self, number: int) -> Tables | None:
+        """The rows of a finished block, or None."""
+        folder = self._part(number)
+        if not folder.exists():
+            return None
+        return Tables(**{name: pl.read_parquet(folder / f"{name}.parquet") for name in _TABLES})
+
+    def write_part(self, number: int, tables: Tables) -> None:
+        """Replace the rows of a block; all four tables appear at once."""
+        folder, fresh = self._part(number), self._parts / f".{uuid.uuid4().hex}"
+        fresh.mkdir()
+        for name in _TABLES:
+            frame: pl.DataFrame = getattr(tables, name)
+            write_atomically(fresh / f"{name}.parquet", frame.write_parquet)
+        if folder.exists():  # killed between the two, the block is asked for again from the journal
+            folder.rename(self._parts / f".{uuid.uuid4().hex}")
+        fresh.rename(folder)
+        _sync(self._parts)
+
+    def drop_parts_after(self, last: int) -> None:
+        """Remove blocks that the input does not have any more."""
+        for folder in self._part_folders():
+            if int(folder.name) > last:
+                shutil.rmtree(folder)
+
+    def publish(self) -> None:
+        """Join the parts into the tables, in input order; memory stays flat."""
+        folders = self._part_folders()
+        for name in ("scores", "verdicts", "calls"):
+            frame = self._joined(folders, name)
+            write_atomically(self.path / f"{name}.parquet", frame.sink_parquet)
+        write_atomically(self.path / "failures.jsonl", lambda file: self._write_failures(folders, file))
+
+    def count(self) -> dict[str, int]:
+        """Records in the published tables: `read`, `scored` and `failed`."""
+        scores = pl.scan_parquet(self.path / "scores.parquet")
+        readable, scored = scores.select(pl.len(), pl.col("failure").is_null().sum().alias("scored")).collect().row(0)
+        with (self.path / "failures.jsonl").open("rb") as failures:
+            unreadable = sum(orjson.loads(line)["stage"] == "read" for line in failures)
+        return {"read": readable + unreadable, "scored": scored, "failed": readable + unreadable - scored}
+
+    def _joined(self, folders: list[Path], name: str) -> pl.LazyFrame:
+        if not folders:
+            return pl.LazyFrame(schema=self._schemas[name])
+        return pl.scan_parquet([folder / f"{name}.parquet" for folder in folders])
+
+    def _write_failures(self, folders: list[Path], file: IO[bytes]) -> None:
+        for folder in folders:
+            for row in pl.read_parquet(folder / "failures.parquet").iter_rows(named=True):
+                filled = {key: value for key, value in row.items() if key in _ALWAYS or value not in (None, [])}
+                file.write(orjson.dumps(filled, option=orjson.OPT_APPEND_NEWLINE))
+
+    def _part_folders(self) -> list[Path]:
+        return sorted(folder for folder in self._parts.iterdir() if folder.name.isdigit())
+
+    def _sweep(self) -> None:
+        """Remove what a killed process left half written; only names that we make."""
+        for path in [*self.path.glob(".*"), *self._parts.glob(".*")]:
+            if _HALF_WRITTEN.fullmatch(path.name):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _part(self, number: int) -> Path:
+        return self._parts / f"{number:06d}"
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file so that a reader, or the next start after a crash, sees it whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with temporary.open("xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

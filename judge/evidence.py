@@ -1,0 +1,307 @@
+"""quote x trace -> Span: where in the trace does the judge's quote stand, if anywhere.
+
+The judge names its evidence by quoting; code finds the quote. Three looks, strictest first:
+
+    exact       the quote as it is
+    normalised  case, white space, Unicode forms, quote marks, dashes and invisible characters aside
+    near        the same words in the same order, punctuation and markdown aside, and few long words misspelt
+
+An honest copy passes, a fabrication does not: a word swapped, a number changed, a "not" dropped, words reordered or two
+distant passages stitched together are never found, because every look wants one contiguous run of the trace.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, islice, pairwise
+from typing import Final, Literal
+
+Found = Literal["exact", "normalised", "near"]
+
+FREE_CHARACTERS: Final = 12
+"""A trimmed quote shorter than this stands only between word boundaries, and is never matched near."""
+
+TYPO_WORDS: Final = 8
+"""A near quote of fewer words may have no misspelt word at all."""
+
+TYPO_SHARE: Final = 0.1
+"""Share of a near quote's words that may be misspelt (at least one word from `TYPO_WORDS` words on)."""
+
+TYPO_LETTERS: Final = 6
+"""A word this long may lack or gain one letter (tumour, tumor): spelling variants."""
+
+SWAP_LETTERS: Final = 10
+"""A word this long may have one letter replaced or two neighbours swapped: shorter ones make other words
+(contusion and confusion, nitrate and nitrite, spinal and spiral)."""
+
+TYPO_PREFIX: Final = 3
+"""Letters at the start of a word that no typo may touch: there sit a-, un-, ab-, ad-, in-, ex-."""
+
+MAX_WINDOWS: Final = 500
+"""Places of the trace that a near quote is tried at; only a repetitive trace has more."""
+
+# Words one letter apart, alike in their first three letters, that mean different things.
+_LOOKALIKES: Final = frozenset(
+    map(
+        frozenset,
+        (
+            ("patient", "patent"), ("decreased", "deceased"), ("insulin", "inulin"), ("prostate", "prostrate"),
+            ("cystine", "cysteine"), ("though", "thought"), ("though", "through"), ("ethanal", "ethanol"),
+            ("creatine", "creatinine"), ("palate", "palpate"), ("colonic", "colic"), ("inflammation", "inflation"),
+        ),
+    )
+)  # fmt: skip
+
+# Scripts written without spaces between words: a boundary cannot be asked for there. Hangul is with them because its
+# particles are glued to the noun.
+_UNSPACED: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f"
+    "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+# Accents and vowel signs belong to their letter, but `\w` leaves them out.
+_MARKS: Final = "\u3099\u309a" + "".join(
+    chr(code) for code in range(0x300, 0x1100) if unicodedata.category(chr(code)).startswith("M")
+)
+_LETTER: Final = rf"[^\W\d_{_UNSPACED}][{_MARKS}]*"
+# Signs that turn a sentence around are words of their own: `K > 5` is not `K < 5`, `ER-/PR+` is not `ER+/PR+`.
+_SIGNS: Final = "<>=+%/\u00b1\u2264\u2265\u2190-\u2193\u2713-\u2718\u2705\u274c"
+
+_WORD: Final = re.compile(
+    rf"(?<![^\W_])\.\d+|\d+(?:[.,]\d+)*|(?:{_LETTER})+|[{_UNSPACED}][{_MARKS}]*|[{_SIGNS}][{_MARKS}]*"
+    r"|(?<![^\W_])-(?=[\d.])|(?<=[^\W_])-(?![\s\w'-])"
+)
+_SAYS_SOMETHING: Final = re.compile(r"[^\W_]")
+# Looked for in the two characters before a boundary, a bar, and the two after it.
+_NUMBER_CUT: Final = r"\d[.,]?\|\d|\d\|[.,]\d"
+_CUTS_NUMBER: Final = re.compile(_NUMBER_CUT)
+_CUTS: Final = re.compile(rf"{_NUMBER_CUT}|(?:[^\W_{_UNSPACED}]|[{_MARKS}])\|(?:[^\W_{_UNSPACED}]|[{_MARKS}])")
+_BLANKS: Final = re.compile("  +")
+_QUOTE_MARKS: Final = frozenset("\"'`\u00b4\u201a\u201e\u2032\u2033")
+_EDGES: Final = " '*_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Where a quote stands in the trace.
+
+    Attributes:
+        start: first code point, 0-based, in the trace as it was given (never in its normalised form).
+        end: one past the last code point: `0 <= start < end <= len(trace)`.
+        found: by which look.
+    """
+
+    start: int
+    end: int
+    found: Found
+
+
+class TraceText:
+    """A trace, made ready once for many quotes; the costlier forms are built when a quote first needs them.
+
+    Args:
+        text: the joined trace text, any length.
+
+    Examples:
+        >>> trace = TraceText("The heart is **enlarged**; no effusion.")
+        >>> trace.find("heart is enlarged")
+        Span(start=4, end=23, found='near')
+        >>> trace.find("heart is not enlarged") is None
+        True
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def find(self, quote: str) -> Span | None:
+        """Find the first place where the trace says what the quote says.
+
+        A quote may end inside a word, but it neither begins inside one nor cuts a number: `symptomatic` out of
+        `asymptomatic` and `5 mg` out of `15 mg` are substrings and say something else.
+
+        Args:
+            quote: what the judge sent as evidence, any length.
+
+        Returns:
+            The span by the strictest look that finds it; None when no look does, and for a quote without any letter
+            or digit.
+        """
+        if not _SAYS_SOMETHING.search(quote):
+            return None
+        return self._find_exact(quote) or self._find_normalised(quote)
+
+    def _find_exact(self, quote: str) -> Span | None:
+        free = len(quote) >= FREE_CHARACTERS and len(quote.strip(_EDGES)) >= FREE_CHARACTERS
+        for start in _occurrences(self.text, quote, free=free):
+            end = start + len(quote)
+            if self._stands_whole(start, end, free=free):
+                return Span(start=start, end=end, found="exact")
+        return None
+
+    def _find_normalised(self, quote: str) -> Span | None:
+        trimmed = _trim(quote)
+        free = len(trimmed) >= FREE_CHARACTERS
+        for first in _occurrences(self._folded, trimmed, free=free):
+            start, end = self._unfold(first, first + len(trimmed))
+            if not self._splits_character(first, first + len(trimmed)) and self._stands_whole(start, end, free=free):
+                return Span(start=start, end=end, found="normalised")
+        return self._find_near(trimmed) if free else None
+
+    def _find_near(self, trimmed: str) -> Span | None:
+        quoted = _WORD.findall(trimmed)
+        for first in self._windows(quoted):
+            if _same_words(quoted, self._words[first : first + len(quoted)]):
+                opening, closing = self._matches[first], self._matches[first + len(quoted) - 1]
+                start, end = self._unfold(opening.start(), closing.end())
+                return Span(start=start, end=end, found="near")
+        return None
+
+    def _windows(self, quoted: Sequence[str]) -> list[int]:
+        """Word indices at which the quote may begin, ascending.
+
+        With at most t misspelt words, one of t + 1 equal blocks of the quote stands in the trace as it is.
+        """
+        blocks = _typos_allowed(len(quoted)) + 1
+        edges = [block * len(quoted) // blocks for block in range(blocks + 1)]
+        starts = (self._starts(quoted, low, high) for low, high in pairwise(edges))
+        last = len(self._words) - len(quoted)
+        return sorted({first for first in islice(chain.from_iterable(starts), MAX_WINDOWS) if 0 <= first <= last})
+
+    def _starts(self, quoted: Sequence[str], low: int, high: int) -> Iterator[int]:
+        block = _spaced(quoted[low:high])
+        at = self._spaced.find(block)
+        while at >= 0:
+            yield self._spaced.count(" ", 0, at) - low
+            at = self._spaced.find(block, at + 1)
+
+    def _stands_whole(self, start: int, end: int, *, free: bool) -> bool:
+        return not _cut(self.text, start, _CUTS) and not _cut(self.text, end, _CUTS_NUMBER if free else _CUTS)
+
+    def _splits_character(self, first: int, last: int) -> bool:
+        """One character may fold into several (`각`, `½`): half of it is not what the trace says."""
+        origins = self._origins
+        return (first > 0 and origins[first - 1] == origins[first]) or (
+            last < len(origins) and origins[last - 1] == origins[last]
+        )
+
+    def _unfold(self, first: int, last: int) -> tuple[int, int]:
+        return self._origins[first], self._origins[last - 1] + 1
+
+    @cached_property
+    def _flat(self) -> str:
+        return self.text.translate(_FOLDS)
+
+    @cached_property
+    def _folded(self) -> str:
+        return _BLANKS.sub(" ", self._flat)
+
+    @cached_property
+    def _origins(self) -> Sequence[int]:
+        """For each code point of the folded text the index in the trace that it comes from; ascending."""
+        spread, last = _spread(self.text), 0
+        if len(spread) == len(self._folded):
+            return spread
+        kept: list[int] = []
+        for run in _BLANKS.finditer(self._flat):
+            kept += spread[last : run.start() + 1]
+            last = run.end()
+        return [*kept, *spread[last:]]
+
+    @cached_property
+    def _matches(self) -> list[re.Match[str]]:
+        return list(_WORD.finditer(self._folded))
+
+    @cached_property
+    def _words(self) -> list[str]:
+        return [match[0] for match in self._matches]
+
+    @cached_property
+    def _spaced(self) -> str:
+        return _spaced(self._words)
+
+
+class _Folds(dict[int, str]):
+    """Code point -> its folded text, filled as characters are met; at most one entry a character of Unicode."""
+
+    def __missing__(self, code: int) -> str:
+        folded = self[code] = _fold_character(chr(code))
+        return folded
+
+
+_FOLDS: Final = _Folds()
+
+
+def _fold_character(char: str) -> str:
+    """Decomposed, not composed: then a character folds alone, and `é` still equals `e` + accent."""
+    category = unicodedata.category(char)
+    if char.isspace():
+        return " "
+    if category == "Cf" or "\ufe00" <= char <= "\ufe0f":
+        return ""
+    if category == "Pd" or char in "\u2212\u2043":
+        return "-"
+    if category in ("Pi", "Pf") or char in _QUOTE_MARKS:
+        return "'"
+    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", char).casefold())
+
+
+def _spread(text: str) -> Sequence[int]:
+    """Before blanks are joined. Few texts hold a character that does not fold to exactly one."""
+    if all(len(_FOLDS[ord(char)]) == 1 for char in set(text)):
+        return range(len(text))
+    return [at for at, char in enumerate(text) for _ in _FOLDS[ord(char)]]
+
+
+def _trim(quote: str) -> str:
+    """Folded, without the quote marks, emphasis and ellipses around it; a leading `.5` keeps its point."""
+    folded = _BLANKS.sub(" ", quote.translate(_FOLDS))
+    core = folded.strip(_EDGES).removeprefix("...").lstrip(_EDGES)
+    return core.rstrip(_EDGES + ".")
+
+
+def _spaced(words: Sequence[str]) -> str:
+    return f" {' '.join(words)} "
+
+
+def _occurrences(text: str, piece: str, *, free: bool) -> Iterator[int]:
+    """Long pieces that overlap themselves stand at very many places; short ones are cheap to try everywhere."""
+    left = MAX_WINDOWS if free else len(text)
+    at = text.find(piece)
+    while at >= 0 and left > 0:
+        yield at
+        at, left = text.find(piece, at + 1), left - 1
+
+
+def _cut(text: str, at: int, cuts: re.Pattern[str]) -> bool:
+    """Whether a boundary there parts what belongs together; it never does next to a blank or at an end."""
+    left, right = text[max(at - 2, 0) : at], text[at : at + 2]
+    if not left or not right or left[-1] == " " or right[0] == " ":
+        return False
+    return cuts.search(f"{left}|{right}") is not None
+
+
+def _typos_allowed(words: int) -> int:
+    return max(1, int(words * TYPO_SHARE)) if words >= TYPO_WORDS else 0
+
+
+def _same_words(quoted: Sequence[str], said: Sequence[str]) -> bool:
+    different = [pair for pair in zip(quoted, said, strict=True) if pair[0] != pair[1]]
+    return len(different) <= _typos_allowed(len(quoted)) and all(_is_typo(*pair) for pair in different)
+
+
+def _is_typo(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    if len(short) < TYPO_LETTERS or short[:TYPO_PREFIX] != long[:TYPO_PREFIX] or not short[0].isalpha():
+        return False
+    return {one, other} not in _LOOKALIKES and _one_edit(short, long)
+
+
+def _one_edit(short: str, long: str) -> bool:
+    pairs = enumerate(zip(short, long, strict=False))
+    at = next((at for at, (left, right) in pairs if left != right), len(short))
+    if len(short) < len(long):
+        return short[at:] == long[at + 1 :]
+    replaced = short[at + 1 :] == long[at + 1 :]
+    swapped = short[at : at + 2] == long[at : at + 2][::-1] and short[at + 2 :] == long[at + 2 :]
+    return len(short) >= SWAP_LETTERS and (replaced or swapped)

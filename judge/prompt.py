@@ -1,0 +1,237 @@
+"""Probes -> Request: the messages and the reply schema of one call.
+
+Order of the text: system, question, reference, trace, then what differs between the calls of one record, so that a
+server's prefix cache serves everything but the last lines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+
+import orjson
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import JsonValue
+
+from judge.errors import PromptError
+from judge.probe import MAX_UNITS_PER_CALL, AskedUnit, Probes
+from judge.record import Record
+from judge.resource import resource_path
+from judge.rubric import Rubric
+
+__all__ = ["JudgeModel", "Prompt", "Request", "reply_schema", "unit_name"]
+
+_KEY_VERSION = 1  # raise it when a reply that is stored under an old key must not be used any more
+_TEMPLATES = ("system", "record", "units", "complaint")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeModel:
+    """Who is asked: the model's name at its server, and how it samples.
+
+    Args:
+        name: As the user names it, such as `hosted_vllm/Qwen3-32B`.
+        api_base: The server's address; part of the identity, as two servers may serve two models under one name.
+        params: Sampling and other request parameters, sent as they are.
+    """
+
+    name: str
+    api_base: str | None = None
+    params: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One call: everything that changes the answer, and nothing else.
+
+    Attributes:
+        system: The system message.
+        shared: The user text that all calls of a record have in common; ends with the trace.
+        asked: The user text that differs: the units.
+        complaint: What was wrong with the reply before; empty on a first ask.
+        schema: JSON Schema of the reply, as text; the same for the same number of units.
+        sample: Index of the repeat, from 0.
+        ask: 0 for the first ask, 1 and 2 for the re-asks of an unusable reply.
+        probes: What `asked` was rendered from; the embedded baseline reads it in place of the text.
+    """
+
+    model: JudgeModel
+    system: str
+    shared: str
+    asked: str
+    schema: str
+    sample: int
+    probes: Probes = field(compare=False)
+    complaint: str = ""
+    ask: int = 0
+
+    @property
+    def user(self) -> str:
+        """The user message."""
+        return self.shared + self.asked + self.complaint
+
+    @cached_property
+    def key(self) -> str:
+        """64 hex digits over the whole request: model, server, messages, schema, sampling, sample."""
+        model = self.model
+        parts = [model.name, model.api_base, model.params, self.system, self.user, self.schema, self.sample]
+        return hashlib.sha256(orjson.dumps([_KEY_VERSION, *parts], option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    @property
+    def call_id(self) -> str:
+        """Names this ask in the tables and the journal; a re-ask with the same messages is another call."""
+        return f"{self.key[:24]}-{self.ask}"
+
+    @property
+    def params(self) -> dict[str, JsonValue]:
+        """Request parameters; repeats of a judgement differ by their seed."""
+        params = dict(self.model.params)
+        seed = params.get("seed")
+        if self.sample or seed is not None:
+            params["seed"] = (seed if isinstance(seed, int) else 0) + self.sample
+        return params
+
+
+class Prompt:
+    """The templates of one rubric, ready to render.
+
+    Args:
+        rubric: Gives guidelines and axis descriptions.
+        evidence: Whether the judge is asked for quotes.
+
+    Raises:
+        PromptError: A template is missing or wrong.
+    """
+
+    def __init__(self, rubric: Rubric, *, evidence: bool = True) -> None:
+        self.rubric = rubric
+        self.evidence = evidence
+        self._sources = {name: _read_template(name) for name in _TEMPLATES}
+        self._templates = {name: _compile(name, source) for name, source in self._sources.items()}
+        guidelines = rubric.guidelines.strip()
+        self.system = self._render("system", evidence=evidence, guidelines=guidelines)
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hex digits over all that the judge is told, the record and the rubric's own texts aside."""
+        body = [self._sources, self.evidence, MAX_UNITS_PER_CALL, reply_schema(1, evidence=self.evidence)]
+        return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
+
+    def build_requests(self, groups: Sequence[Probes], model: JudgeModel, *, samples: int = 1) -> list[Request]:
+        """One request for each group of one record and each sample; groups vary slowest.
+
+        Raises:
+            PromptError: The templates cannot render this record.
+        """
+        shared = self._render_record(groups[0].record)
+        return [
+            Request(
+                model=model,
+                system=self.system,
+                shared=shared,
+                asked=self._render_units(probes.asked),
+                schema=reply_schema(len(probes.asked), evidence=self.evidence),
+                sample=sample,
+                probes=probes,
+            )
+            for probes in groups
+            for sample in range(samples)
+        ]
+
+    def complain(self, request: Request, faults: Sequence[str]) -> Request:
+        """The same request with a complaint; it quotes nothing of the reply, which may carry instructions."""
+        return replace(request, complaint=self._render("complaint", faults=list(faults)))
+
+    def _render_record(self, record: Record) -> str:
+        return self._render(
+            "record",
+            question=record.question or "",
+            options=list((record.options or {}).items()),
+            context=record.context or "",
+            reasoning=record.reference.reasoning or "",
+            answer=record.reference.answer or "",
+            trace=record.trace,
+            tag=hashlib.sha256(record.trace.encode()).hexdigest()[:12],
+        )
+
+    def _render_units(self, asked: Sequence[AskedUnit]) -> str:
+        axes = dict.fromkeys(unit.axis for unit in asked)
+        units = [_unit_values(index, unit) for index, unit in enumerate(asked)]
+        descriptions = [(axis, _one_line(self.rubric.axes[axis].description)) for axis in axes]
+        return self._render("units", axes=descriptions, units=units)
+
+    def _render(self, name: str, **values: object) -> str:
+        try:
+            return self._templates[name].render(values)
+        except TemplateError as exc:
+            raise PromptError(f"prompts/checklist/{name}.j2 cannot be rendered: {exc}.") from exc
+
+
+def unit_name(index: int) -> str:
+    """`u1`, `u2`, … for the unit at this place (from 0) of a call; the judge never sees the user's own ids."""
+    return f"u{index + 1}"
+
+
+@lru_cache(maxsize=2 * MAX_UNITS_PER_CALL)
+def reply_schema(units: int, *, evidence: bool) -> str:
+    """JSON Schema of a reply to this many units, as text.
+
+    Evidence and reason come before the two verdicts: a model that commits first explains what it committed to.
+    """
+    unit: dict[str, JsonValue] = {"evidence": _nullable({"type": "string"})} if evidence else {}
+    unit["reason"] = {"type": "string"}
+    unit["presence"] = {"type": "integer", "enum": [0, 1, 2]}
+    unit["correctness"] = _nullable({"type": "integer", "enum": [-1, 0, 1]})
+    names = [unit_name(index) for index in range(units)]
+    return orjson.dumps(_closed_object(dict.fromkeys(names, _closed_object(unit)))).decode()
+
+
+def _closed_object(properties: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _nullable(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _unit_values(index: int, asked: AskedUnit) -> dict[str, str]:
+    unit = asked.unit
+    return {
+        "name": unit_name(index),
+        "axis": asked.axis,
+        # As a JSON string a claim is one line, and cannot look like the next unit.
+        "claim": orjson.dumps(unit.claim).decode(),
+        "presence_question": _one_line(unit.presence_question or ""),
+        "correctness_question": _one_line(unit.correctness_question or ""),
+    }
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _read_template(name: str) -> str:
+    path = resource_path("prompts", "checklist", f"{name}.j2")
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise PromptError(f"{path}: cannot be read: {exc}.") from exc
+
+
+def _compile(name: str, source: str) -> Template:
+    # A trace is a value and never a template; the sandbox is for rubric authors' templates.
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    try:
+        return environment.from_string(source)
+    except TemplateError as exc:
+        raise PromptError(f"prompts/checklist/{name}.j2 is not a template: {exc}.") from exc

@@ -1,0 +1,265 @@
+"""A JSONL line -> Record.
+
+    {"id": "r1", "question": "Which lobe is consolidated?", "options": {"A": "Right lower", "B": "Left upper"},
+     "model": "m", "reference": {"answer": "A", "reasoning": "<think>…</think><answer>A</answer>"},
+     "units": {"perception": [{"unit_id": "P1", "claim": "The consolidation is in the right lower lobe."}]},
+     "trace": "<think>The right base is opaque …</think><answer>A</answer>"}
+
+Lines are bytes split on `\\n` and nothing else: `str.splitlines` also cuts at U+2028, inside a text.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, SkipValidation, ValidationError
+from pydantic import model_validator
+
+from judge.errors import InputError, RecordError
+from judge.strict_json import StrictJsonError, parse_json
+
+__all__ = ["Record", "Reference", "Unit", "build_record", "parse_record", "read_lines"]
+
+MAX_LINE_BYTES = 64 * 1024 * 1024
+_UTF8_BOM = b"\xef\xbb\xbf"
+_NOT_THE_CANDIDATE = {"system", "developer", "user"}
+
+
+class _Input(BaseModel):
+    """What comes from outside: strict types, and fields that we do not know are kept in `meta`."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    meta: dict[str, SkipValidation[JsonValue]] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_unknown_fields(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        unknown = {key: child for key, child in value.items() if key not in cls.model_fields}
+        meta = value.get("meta") or {}
+        if not unknown or not isinstance(meta, dict):
+            return value
+        known = {key: child for key, child in value.items() if key in cls.model_fields}
+        return {**known, "meta": {**unknown, **meta}}
+
+
+class Unit(_Input):
+    """One atomic checkable claim of the reference.
+
+    `importance` is a name that the rubric gives a weight to. `source_quote` is where the reference says it.
+    """
+
+    unit_id: str = Field(min_length=1)
+    claim: str = Field(min_length=1)
+    topic: str | None = None
+    source_quote: str | None = None
+    importance: str | None = None
+    presence_question: str | None = None
+    correctness_question: str | None = None
+
+
+class Reference(_Input):
+    """What is right: the answer, and the reasoning that leads to it."""
+
+    answer: str | None = None
+    reasoning: str | None = None
+
+
+class Message(BaseModel):
+    """One chat message of a trace; only its text is read."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    role: str = "assistant"
+    content: str | list[dict[str, JsonValue]] | None = None
+    reasoning_content: str | None = None
+
+    def text(self) -> str:
+        """The reasoning and then the text parts, joined by blank lines."""
+        parts = [self.content] if isinstance(self.content, str) else _text_parts(self.content or [])
+        return "\n\n".join(part for part in (self.reasoning_content, *parts) if part)
+
+
+def _text_parts(parts: list[dict[str, JsonValue]]) -> list[str]:
+    return [text for part in parts if isinstance(text := part.get("text"), str)]
+
+
+class Record(_Input):
+    """One input line: a question, its reference and units, and one candidate trace.
+
+    Attributes:
+        id: The question's identity; several traces may share it.
+        units: Axis name -> its units, in input order.
+        trace: The candidate's text, verbatim; chat messages are joined by blank lines.
+        line: 1-based line of the input, 0 where there is none.
+        key: Hash of the whole record: what a resume goes by.
+    """
+
+    id: str = Field(min_length=1)
+    question: str | None = None
+    options: dict[str, str] | None = None
+    image: SkipValidation[JsonValue] = None
+    context: str | None = None
+    model: str | None = None
+    reference: Reference = Reference()
+    units: dict[str, list[Unit]] = Field(default_factory=dict)
+    trace: str
+
+    _line: int = PrivateAttr(default=0)
+    _key: str = PrivateAttr(default="")
+
+    @property
+    def line(self) -> int:
+        return self._line
+
+    @property
+    def key(self) -> str:
+        return self._key
+
+
+def read_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | RecordError]]:
+    """The non-blank lines of a JSONL stream, with their numbers.
+
+    Args:
+        stream: Opened for bytes; read once, a line at a time.
+
+    Yields:
+        `(line number, bytes)` without the line end, or an error in place of a line that is too long to hold.
+
+    Raises:
+        InputError: The stream is UTF-16 or UTF-32.
+    """
+    number = 0
+    while chunk := stream.readline(MAX_LINE_BYTES):
+        number += 1
+        if number == 1:
+            chunk = _without_bom(chunk)
+        if len(chunk) == MAX_LINE_BYTES and not chunk.endswith(b"\n"):
+            yield number, _too_long(stream, number)
+        elif line := chunk.strip(b" \t\r\n"):
+            yield number, line
+
+
+def _without_bom(first: bytes) -> bytes:
+    if first[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in first[:4]:
+        raise InputError("the input is UTF-16 or UTF-32, not UTF-8.", hint="Convert it: iconv -f UTF-16 -t UTF-8")
+    return first.removeprefix(_UTF8_BOM)
+
+
+def _too_long(stream: BinaryIO, number: int) -> RecordError:
+    while chunk := stream.readline(MAX_LINE_BYTES):
+        if chunk.endswith(b"\n"):
+            break
+    limit = MAX_LINE_BYTES // 2**20
+    return RecordError(f"is longer than {limit} MiB.", line=number, code="record_too_large")
+
+
+def parse_record(line: bytes, *, number: int = 0) -> Record:
+    """Read one line.
+
+    Args:
+        line: One JSON object, UTF-8.
+        number: Its 1-based line number, for messages.
+
+    Raises:
+        RecordError: The line is not strict JSON, or a field is missing or of a wrong type.
+    """
+    try:
+        value = parse_json(line)
+    except StrictJsonError as exc:
+        hint = "Are two records on one line?" if "second JSON value" in str(exc) else ""
+        raise RecordError(f"{exc}.", line=number, field=exc.field, code=exc.code, hint=hint) from exc
+    return build_record(value, number=number)
+
+
+def build_record(value: object, *, number: int = 0) -> Record:
+    """Make a record from parsed JSON, or from a mapping that a library user gives.
+
+    Raises:
+        RecordError: A field is missing or of a wrong type; names the field, the type found, and what is allowed.
+    """
+    if not isinstance(value, Mapping):
+        raise RecordError(f"is {_shown(value)}, must be a JSON object.", line=number)
+    fields = dict(value)
+    given_id = fields.get("id") if isinstance(fields.get("id"), str) else None
+    try:
+        fields["trace"] = _trace_text(fields.get("trace"))
+        key = _digest(fields)
+        fields["id"] = _question_digest(fields) if fields.get("id") is None else fields["id"]
+        record = Record.model_validate(fields)
+    except ValidationError as exc:
+        raise _first_error(exc, fields, number, given_id) from exc
+    except (TypeError, orjson.JSONEncodeError) as exc:
+        raise RecordError(f"cannot be written as JSON: {exc}.", line=number, record_id=given_id) from exc
+    record._line, record._key = number, key
+    _refuse_repeated_units(record)
+    return record
+
+
+def _trace_text(trace: object) -> object:
+    if not isinstance(trace, list):
+        return trace
+    messages = [Message.model_validate(message) for message in trace]
+    texts = [message.text() for message in messages if message.role not in _NOT_THE_CANDIDATE]
+    return "\n\n".join(text for text in texts if text)
+
+
+def _digest(value: Mapping[str, object]) -> str:
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+
+
+def _question_digest(fields: Mapping[str, object]) -> str:
+    question = {key: child for key, child in fields.items() if key not in ("id", "trace", "model", "meta")}
+    return _digest(question)[:16]
+
+
+def _refuse_repeated_units(record: Record) -> None:
+    seen: set[str] = set()
+    for axis, units in record.units.items():
+        for index, unit in enumerate(units):
+            if unit.unit_id in seen:
+                raise RecordError(
+                    f"is {unit.unit_id!r}, which another unit of this record has; unit ids must be unique.",
+                    line=record.line,
+                    field=f"units.{axis}[{index}].unit_id",
+                    record_id=record.id,
+                    code="duplicate_unit",
+                )
+            seen.add(unit.unit_id)
+
+
+def _first_error(exc: ValidationError, fields: dict[str, Any], number: int, record_id: str | None) -> RecordError:
+    error = exc.errors(include_url=False)[0]
+    path = (("trace",) if exc.title == "Message" else ()) + error["loc"]
+    if error["type"] == "missing" or (path == ("trace",) and error.get("input") is None):
+        message, hint = _missing(path, fields)
+        return RecordError(message, line=number, field=_dotted(path), record_id=record_id, code="missing", hint=hint)
+    wanted = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    wanted = wanted.replace("dictionary", "an object")  # the user wrote JSON, not Python
+    message = f"is {_shown(error.get('input'))}, must be {wanted}."
+    return RecordError(message, line=number, field=_dotted(path), record_id=record_id, code="wrong_type")
+
+
+def _missing(path: tuple[int | str, ...], fields: dict[str, Any]) -> tuple[str, str]:
+    name = str(path[-1])
+    close = difflib.get_close_matches(name, [key for key in fields if key not in Record.model_fields], n=1)
+    if close:
+        return "is missing.", f"Did you mean this by {close[0]!r}?"
+    hint = "Give the candidate's text, or a list of chat messages." if name == "trace" else ""
+    return "is missing or null.", hint
+
+
+def _dotted(path: tuple[int | str, ...]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 60 else text[:57] + '…'} ({type(value).__name__})"

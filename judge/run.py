@@ -1,0 +1,301 @@
+"""A trace file -> a run directory: stream, resume, stop in order.
+
+The input is cut into blocks. A block is written when all its records are done; a resume keeps the records of a written
+block that were scored and have not changed, and asks for the others. Replies that were paid for come back from the
+journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
+from pydantic import JsonValue
+
+from judge.asking import Asker, Outcome, each, failed_record
+from judge.block import BLOCK_RECORDS, Block, open_block
+from judge.connect import connect, refuse_unusable
+from judge.directory import RunDirectory
+from judge.errors import ConfigError, InputError, RecordError
+from judge.journal import Journal
+from judge.record import parse_record, read_lines
+from judge.settings import Settings, package_version
+
+__all__ = ["Progress", "RunReport", "score_file"]
+
+_Item = tuple[Block, int, bytes | RecordError]
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run stands; changes while it goes on.
+
+    Attributes:
+        read: Records begun in this session.
+        scored, failed: Of those, the ones with and without a trace score; `kept` were scored in an earlier session.
+        calls: Calls answered or given up in this session; `cached` of them were stored.
+        tokens: Prompt and completion tokens of this session's paid calls.
+    """
+
+    read: int = 0
+    scored: int = 0
+    failed: int = 0
+    kept: int = 0
+    calls: int = 0
+    cached: int = 0
+    tokens: int = 0
+
+    @property
+    def done(self) -> int:
+        """Records that are finished, one way or the other."""
+        return self.scored + self.failed
+
+    def keep(self) -> None:
+        """Count a record of an earlier session."""
+        self.kept += 1
+        self.scored += 1
+
+    def add(self, outcome: Outcome) -> None:
+        """Count a record of this session."""
+        self.scored += outcome.failure is None
+        self.failed += outcome.failure is not None
+        self.calls += len(outcome.calls)
+        for reply in (call.reply for call in outcome.calls if call.reply is not None):
+            self.cached += reply.cached
+            self.tokens += 0 if reply.cached else (reply.prompt_tokens or 0) + (reply.completion_tokens or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """How a session ended.
+
+    Attributes:
+        finished: Everything that was to be read is scored or has failed; else the run can be resumed.
+        read, scored, failed: Records in the tables; read = scored + failed.
+        spent: Totals of all replies paid for, in all sessions; empty for a judge that is free.
+        notes: What the backend had to do differently.
+    """
+
+    finished: bool
+    read: int
+    scored: int
+    failed: int
+    spent: dict[str, int | float | None]
+    notes: tuple[str, ...]
+
+
+async def score_file(
+    source: BinaryIO,
+    out: Path,
+    settings: Settings,
+    *,
+    name: str = "-",
+    limit: int | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    stop: asyncio.Event | None = None,
+) -> RunReport:
+    """Score a JSONL stream into a run directory, or go on with one.
+
+    Args:
+        source: JSONL, opened for bytes.
+        out: The run directory.
+        settings: Judge and rubric; those of an earlier session must be the same.
+        name: Of the input, for `run.json`.
+        limit: Records to read at most.
+        overwrite: Start afresh whatever is there.
+        progress: Counts as the run goes on.
+        stop: When set, no more records are begun; those in work have one attempt's time to end.
+
+    Raises:
+        ConfigError: Judge, directory or settings cannot be used; nothing was paid.
+        InputError: The input is not UTF-8 JSONL at all.
+        FatalError: The provider refuses every request, or is down. What was paid is safe; the same call resumes.
+    """
+    refuse_unusable(settings)
+    directory = RunDirectory(out, settings.labels.axes)
+    with ExitStack() as stack:
+        stack.enter_context(directory.locked())
+        if overwrite:
+            directory.clear()
+        _refuse_other_judge(directory, settings)
+        journal = None if settings.free else Journal(directory.journal_path)
+        if journal is not None:
+            stack.callback(journal.close)
+        session = _Session(directory, settings, journal, name, progress or Progress(), stop or asyncio.Event())
+        return await session.run(source, limit)
+
+
+def _refuse_other_judge(directory: RunDirectory, settings: Settings) -> None:
+    then, now = directory.read_run().get("identity"), settings.identity
+    if not isinstance(then, dict) or then == now:
+        return
+    changed = [key for key in {**then, **now} if then.get(key) != now.get(key)]
+    differences = "; ".join(f"{key} was {then.get(key)!r} and is {now.get(key)!r}" for key in changed)
+    raise ConfigError(
+        f"{directory.path} holds a run of another judge or rubric: {differences}.",
+        hint="Use another --out, or --overwrite to start afresh.",
+    )
+
+
+class _Session:
+    """One process at work on a run."""
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        settings: Settings,
+        journal: Journal | None,
+        name: str,
+        progress: Progress,
+        stop: asyncio.Event,
+    ) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._journal = journal
+        self._name = name
+        self._progress = progress
+        self._stop = stop
+        self._earlier = directory.read_run()
+        self._begun = time.monotonic()
+        self._blocks: dict[int, Block] = {}
+        self._read_to_end = False
+        self._nothing_left = False
+        # One thread: parts are written beside the asking, one after the other.
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge-parts")
+        self._writing: list[Future[None]] = []
+
+    async def run(self, source: BinaryIO, limit: int | None) -> RunReport:
+        self._describe("running", {}, [])
+        notes: list[str] = []
+        try:
+            async with connect(self._settings, journal=self._journal) as connection:
+                notes = connection.notes
+                await self._work_through(self._items(source, limit), connection.asker)
+        finally:  # after an error too: what is done is kept
+            report = self._finish(notes)
+        return report
+
+    async def _work_through(self, items: Iterator[_Item], asker: Asker) -> None:
+        async def work(item: _Item) -> None:
+            await self._work(item, asker)
+
+        working = asyncio.ensure_future(each(items, work, concurrency=self._settings.concurrency, stop=self._stop))
+        cutting = asyncio.ensure_future(self._cut_short(working))
+        try:
+            await working
+        except asyncio.CancelledError:
+            if not cutting.done():  # not our own cut: somebody ends us
+                working.cancel()
+                raise
+        finally:
+            cutting.cancel()
+
+    async def _cut_short(self, working: asyncio.Future[None]) -> None:
+        await self._stop.wait()
+        await asyncio.sleep(self._settings.timeout_s)
+        working.cancel()
+
+    def _items(self, source: BinaryIO, limit: int | None) -> Iterator[_Item]:
+        for position, (number, line) in enumerate(read_lines(source)):
+            if position == limit:
+                break
+            self._progress.read += 1
+            yield self._block(1 + position // BLOCK_RECORDS), number, line
+        else:
+            self._read_to_end = True
+        self._nothing_left = True
+
+    def _block(self, number: int) -> Block:
+        if number not in self._blocks:
+            self._blocks[number] = open_block(number, self._directory, self._journal)
+        return self._blocks[number]
+
+    async def _work(self, item: _Item, asker: Asker) -> None:
+        block, number, line = item
+        outcome = await _judge(block, number, line, asker)
+        if outcome is None:
+            block.kept.add(number)
+            self._progress.keep()
+        else:
+            block.outcomes.append(outcome)
+            self._progress.add(outcome)
+        if block.done == BLOCK_RECORDS:
+            del self._blocks[block.number]
+            self._write(block, whole=True)
+
+    def _write(self, block: Block, *, whole: bool) -> None:
+        self._writing = [write for write in self._writing if not write.done() or write.result()]
+        self._writing.append(self._writer.submit(block.write, self._directory, self._settings.labels, whole=whole))
+
+    def _finish(self, notes: list[str]) -> RunReport:
+        all_done = self._progress.done == self._progress.read
+        whole = self._read_to_end and all_done
+        for block in self._blocks.values():
+            self._write(block, whole=whole)
+        self._writer.shutdown(wait=True)
+        for write in self._writing:
+            write.result()
+        if whole:
+            self._directory.drop_parts_after(-(-self._progress.read // BLOCK_RECORDS))
+        self._directory.publish()
+        return self._report(whole, all_done and self._nothing_left, notes)
+
+    def _report(self, whole: bool, finished: bool, notes: list[str]) -> RunReport:
+        counts = self._directory.count()
+        if whole and counts["read"] != self._progress.read:
+            raise AssertionError(f"{self._progress.read} records were read, but the tables hold {counts['read']}")
+        spent = dict(self._journal.spent()) if self._journal else {}
+        self._describe("finished" if finished else "stopped", counts, notes, spent)
+        return RunReport(finished=finished, spent=spent, notes=tuple(notes), **counts)
+
+    def _describe(
+        self, status: str, counts: dict[str, int], notes: list[str], spent: dict[str, int | float | None] | None = None
+    ) -> None:
+        """Write `run.json`; it holds no secret, as settings never do."""
+        settings, labels, earlier_s = self._settings, self._settings.labels, self._earlier.get("wall_s", 0.0)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        session_s = time.monotonic() - self._begun
+        self._directory.write_run(
+            {
+                "status": status,
+                "started": self._earlier.get("started", now),
+                "ended": None if status == "running" else now,
+                "wall_s": round((earlier_s if isinstance(earlier_s, int | float) else 0.0) + session_s, 3),
+                "input": self._name,
+                "judge": labels.judge,
+                "rubric": labels.rubric,
+                "fingerprints": {"prompt": labels.prompt_fp, "rubric": labels.rubric_fp},
+                "identity": settings.identity,
+                "settings": {name: getattr(settings, name) for name in ("concurrency", "timeout_s", "max_retries")},
+                "counts": dict(counts),
+                "spent": dict(spent or {}),
+                "session": asdict(self._progress),
+                "notes": list(notes),
+                "versions": {
+                    "judge": package_version(),
+                    "python": platform.python_version(),
+                    "polars": pl.__version__,
+                },
+            }
+        )
+
+
+async def _judge(block: Block, number: int, line: bytes | RecordError, asker: Asker) -> Outcome | None:
+    """The outcome of a line; None where the rows of an earlier session hold."""
+    try:
+        if isinstance(line, RecordError):
+            raise line
+        record = parse_record(line, number=number)
+    except InputError as exc:
+        return failed_record(exc, record=None, line=number, raw=line if isinstance(line, bytes) else None)
+    return None if block.holds(record) else await asker.judge(record)

@@ -1,0 +1,193 @@
+"""Verdicts -> Scores: arithmetic only (contract §2, checklist)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from judge.verdict import Verdict
+
+__all__ = ["AxisScore", "TraceScore", "score_axis", "score_trace"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisScore:
+    """One axis of one trace; all values in [0, 1] or None.
+
+    Attributes:
+        grounding: How much of the reference the trace raised.
+        correctness: The share of the raised units that are right; None when none is raised.
+        score: grounding × correctness; 0 when no unit is raised.
+        coverage: Weight judged / weight asked; None when the units weigh nothing.
+        score_low, score_high: The score if every unjudged unit turned out at its worst, at its best.
+        score_sd: Standard deviation over samples; None below two.
+    """
+
+    grounding: float | None
+    correctness: float | None
+    score: float | None
+    coverage: float | None
+    score_low: float | None
+    score_high: float | None
+    score_sd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceScore:
+    """All axes of one trace.
+
+    Attributes:
+        axes: The axes that have units, by name.
+        grounding, correctness, score: Means over the axes; None when an axis is below the wanted coverage.
+        score_sd: Standard deviation of the trace score over complete samples; None below two.
+        samples: Complete samples behind the trace score.
+        units_asked, units_judged: Counted over all samples.
+    """
+
+    axes: dict[str, AxisScore]
+    grounding: float | None
+    correctness: float | None
+    score: float | None
+    score_sd: float | None
+    samples: int
+    units_asked: int
+    units_judged: int
+
+
+def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0) -> AxisScore:
+    """Score one axis in one sample.
+
+        grounding   = Σ w·p/2 / Σ w                     over the judged units
+        correctness = Σ_{p≥1} w·[c = 1] / Σ_{p≥1} w
+        score       = grounding × correctness           0 when no unit is raised
+
+    Args:
+        verdicts: All units of the axis, the failed ones too.
+        min_coverage: Below this share of judged weight the three are None.
+
+    Source:
+        OpenMedReason-Bench, arXiv 2606.12169. Units of unequal weight and unjudged units are ours.
+    """
+    units = list(verdicts)
+    judged = [unit for unit in units if unit.judged]
+    asked_weight = sum(unit.weight for unit in units)
+    if asked_weight == 0:
+        return AxisScore(grounding=None, correctness=None, score=None, coverage=None, score_low=None, score_high=None)
+    sums = _Sums.of(judged)
+    missing = asked_weight - sums.weight if len(judged) < len(units) else 0.0
+    coverage = (asked_weight - missing) / asked_weight
+    complete = sums.weight > 0 and coverage >= min_coverage
+    return AxisScore(
+        grounding=sums.presence / sums.weight if complete else None,
+        correctness=sums.right / sums.raised if complete and sums.raised else None,
+        score=sums.score() if complete else None,
+        coverage=coverage,
+        score_low=sums.with_missing(missing, presence=0.5, right=0.0).score(),
+        score_high=sums.with_missing(missing, presence=1.0, right=1.0).score(),
+    )
+
+
+def score_trace(verdicts: Sequence[Verdict], *, min_coverage: float = 1.0) -> TraceScore:
+    """Score one trace: per sample first, then the mean of the complete samples.
+
+    Args:
+        verdicts: Every unit of every axis and sample.
+        min_coverage: In [0, 1]; see `score_axis`.
+    """
+    samples = [
+        _score_sample([verdict for verdict in verdicts if verdict.sample == sample], min_coverage)
+        for sample in sorted({verdict.sample for verdict in verdicts})
+    ]
+    complete = [sample for sample in samples if sample.score is not None]
+    scores = [sample.score for sample in complete if sample.score is not None]
+    return TraceScore(
+        axes=_merge_axes(samples),
+        grounding=_mean(sample.grounding for sample in complete),
+        correctness=_mean(sample.correctness for sample in complete),
+        score=_mean(scores),
+        score_sd=_spread(scores),
+        samples=len(complete),
+        units_asked=len(verdicts),
+        units_judged=sum(verdict.judged for verdict in verdicts),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Weight judged, Σ w·p/2, weight raised, and weight raised and right."""
+
+    weight: float
+    presence: float
+    raised: float
+    right: float
+
+    @classmethod
+    def of(cls, judged: Sequence[Verdict]) -> _Sums:
+        raised = [unit for unit in judged if unit.presence]
+        return cls(
+            weight=sum(unit.weight for unit in judged),
+            presence=sum(unit.weight * (unit.presence or 0) / 2 for unit in judged),
+            raised=sum(unit.weight for unit in raised),
+            right=sum(unit.weight for unit in raised if unit.correctness == 1),
+        )
+
+    def score(self) -> float:
+        return self.presence / self.weight * self.right / self.raised if self.raised else 0.0
+
+    def with_missing(self, weight: float, *, presence: float, right: float) -> _Sums:
+        """As if units of this weight were all raised.
+
+        Worst is p = 1 and c = -1: it adds to the raised weight as much as p = 2 would, and half as much to grounding.
+        """
+        return _Sums(
+            self.weight + weight, self.presence + presence * weight, self.raised + weight, self.right + right * weight
+        )
+
+
+def _score_sample(verdicts: Sequence[Verdict], min_coverage: float) -> TraceScore:
+    names = dict.fromkeys(verdict.axis for verdict in verdicts)
+    axes = {
+        name: score_axis((verdict for verdict in verdicts if verdict.axis == name), min_coverage=min_coverage)
+        for name in names
+    }
+    weighted = [axis for axis in axes.values() if axis.coverage is not None]
+    complete = bool(weighted) and all(axis.score is not None for axis in weighted)
+    return TraceScore(
+        axes=axes,
+        grounding=_mean(axis.grounding for axis in weighted) if complete else None,
+        correctness=_mean(axis.correctness for axis in weighted) if complete else None,
+        score=_mean(axis.score for axis in weighted) if complete else None,
+        score_sd=None,
+        samples=int(complete),
+        units_asked=len(verdicts),
+        units_judged=sum(verdict.judged for verdict in verdicts),
+    )
+
+
+def _merge_axes(samples: Sequence[TraceScore]) -> dict[str, AxisScore]:
+    names = dict.fromkeys(name for sample in samples for name in sample.axes)
+    return {name: _merge_axis([sample.axes[name] for sample in samples if name in sample.axes]) for name in names}
+
+
+def _merge_axis(samples: Sequence[AxisScore]) -> AxisScore:
+    if len(samples) == 1:
+        return samples[0]
+    return AxisScore(
+        grounding=_mean(sample.grounding for sample in samples),
+        correctness=_mean(sample.correctness for sample in samples),
+        score=_mean(sample.score for sample in samples),
+        coverage=_mean(sample.coverage for sample in samples),
+        score_low=_mean(sample.score_low for sample in samples),
+        score_high=_mean(sample.score_high for sample in samples),
+        score_sd=_spread([sample.score for sample in samples if sample.score is not None]),
+    )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _spread(values: Sequence[float]) -> float | None:
+    return stdev(values) if len(values) > 1 else None

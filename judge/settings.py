@@ -1,0 +1,128 @@
+"""What a judge is and how it is asked: one value for the command line, the library and the run directory."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+import orjson
+from pydantic import JsonValue
+
+from judge.errors import ConfigError
+from judge.probe import Granularity
+from judge.prompt import JudgeModel, Prompt
+from judge.rubric import Rubric
+from judge.table import Labels
+from judge.verdict import EvidenceRule
+
+__all__ = ["BASELINE", "DEFAULT_PARAMS", "Settings", "package_version"]
+
+BASELINE = "lexical"
+DEFAULT_PARAMS: Mapping[str, JsonValue] = {"temperature": 0, "max_tokens": 4096}
+
+
+def package_version() -> str:
+    """Version of the installed package."""
+    return version("rationale-judge")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One judge, one rubric, and how they are asked.
+
+    Attributes:
+        judge: `lexical`, `hosted_vllm/MODEL` or `openai/MODEL`.
+        rubric: What is scored.
+        api_base: Address of the server, up to and with `/v1`.
+        params: Sampling and other request parameters, over `DEFAULT_PARAMS`.
+        granularity: Which units share a call.
+        evidence: What happens to a presence whose quote is not in the trace.
+        samples: Repeats of each judgement, at least 1.
+        min_coverage: Share of judged weight, in [0, 1], below which an axis has no score.
+        concurrency: Calls in flight, at least 1.
+        timeout_s: Seconds that one attempt may take.
+        max_retries: Further attempts after a transport error, 0 or more.
+        cache: Folder of the shared store; None for none.
+    """
+
+    judge: str
+    rubric: Rubric
+    api_base: str | None = None
+    params: Mapping[str, JsonValue] = field(default_factory=dict)
+    granularity: Granularity = "axis"
+    evidence: EvidenceRule = "required"
+    samples: int = 1
+    min_coverage: float = 1.0
+    concurrency: int = 64
+    timeout_s: float = 120.0
+    max_retries: int = 4
+    cache: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work, before anything is paid.
+
+        Raises:
+            ConfigError: A value is outside its range.
+        """
+        for name, allowed in (("granularity", ("trace", "axis", "unit")), ("evidence", ("required", "flag", "none"))):
+            _require(getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}")
+        _require(self.samples >= 1, "samples", self.samples, "at least 1")
+        _require(self.concurrency >= 1, "concurrency", self.concurrency, "at least 1")
+        _require(self.max_retries >= 0, "max_retries", self.max_retries, "0 or more")
+        _require(0 < self.timeout_s < math.inf, "timeout", self.timeout_s, "above 0 seconds")
+        _require(0 <= self.min_coverage <= 1, "min_coverage", self.min_coverage, "between 0 and 1")
+
+    @property
+    def free(self) -> bool:
+        """Whether asking again costs nothing, so that nothing has to be stored."""
+        return self.judge == BASELINE
+
+    @cached_property
+    def prompt(self) -> Prompt:
+        """The rubric's templates, compiled."""
+        return Prompt(self.rubric, evidence=self.evidence != "none")
+
+    @cached_property
+    def model(self) -> JudgeModel:
+        """Who is asked."""
+        return JudgeModel(name=self.judge, api_base=self.api_base, params={**DEFAULT_PARAMS, **self.params})
+
+    @cached_property
+    def identity(self) -> dict[str, JsonValue]:
+        """Everything that makes two runs comparable; a run directory holds one of these."""
+        return {
+            "judge": self.judge,
+            "api_base": self.api_base,
+            "params": dict(self.model.params),
+            "prompt": self.prompt.fingerprint,
+            "rubric": self.rubric.fingerprint,
+            "granularity": self.granularity,
+            "evidence": self.evidence,
+            "samples": self.samples,
+            "min_coverage": self.min_coverage,
+            # The baseline is code: another version is another judge.
+            **({"version": package_version()} if self.free else {}),
+        }
+
+    @cached_property
+    def labels(self) -> Labels:
+        """What every row says of this judge and rubric."""
+        told = {key: value for key, value in self.identity.items() if key not in ("rubric", "min_coverage", "samples")}
+        digest = hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
+        return Labels(
+            judge=f"{self.judge}#{digest}",
+            rubric=f"{self.rubric.name}@{self.rubric.version}",
+            prompt_fp=self.prompt.fingerprint,
+            rubric_fp=self.rubric.fingerprint,
+            axes=tuple(self.rubric.axes),
+        )
+
+
+def _require(holds: bool, name: str, value: object, allowed: str) -> None:
+    if not holds:
+        raise ConfigError(f"{name} is {value!r}; it must be {allowed}.")

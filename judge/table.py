@@ -1,0 +1,177 @@
+"""Outcomes -> Polars frames: the schemas are the contract (§5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from judge.answer import answer_correct, extract_answer, reference_answer
+from judge.asking import Call, Failure, Outcome
+from judge.errors import ConfigError
+from judge.record import Record
+from judge.score import AxisScore
+from judge.verdict import Verdict
+
+__all__ = ["AXIS_COLUMNS", "Labels", "Run", "Tables", "build_tables", "table_schemas"]
+
+AXIS_COLUMNS = ("grounding", "correctness", "score", "coverage", "score_low", "score_high", "score_sd")
+_NO_AXIS = AxisScore(grounding=None, correctness=None, score=None, coverage=None, score_low=None, score_high=None)
+
+_VERDICTS = {
+    **dict.fromkeys(("line", "record_id", "record_key", "model", "judge", "prompt_fp", "rubric_fp"), pl.String),
+    **dict.fromkeys(("kind", "axis", "unit_id", "claim", "importance"), pl.String),
+    "line": pl.Int64,
+    "weight": pl.Float64,
+    "sample": pl.Int32,
+    "presence": pl.Int8,
+    "correctness": pl.Int8,
+    "verdict": pl.String,
+    **dict.fromkeys(("value", "points", "p_present", "p_correct"), pl.Float64),
+    "evidence": pl.String,
+    "evidence_start": pl.Int64,
+    "evidence_end": pl.Int64,
+    **dict.fromkeys(("evidence_found", "reason", "failure", "call_id"), pl.String),
+}
+_CALLS = {
+    "call_id": pl.String,
+    "line": pl.Int64,
+    "record_id": pl.String,
+    "judge": pl.String,
+    "answered_by": pl.String,
+    "attempts": pl.Int32,
+    "cached": pl.Boolean,
+    **dict.fromkeys(("prompt_tokens", "completion_tokens", "cached_tokens"), pl.Int64),
+    **dict.fromkeys(("cost_usd", "latency_s", "queued_s"), pl.Float64),
+    "finish_reason": pl.String,
+    "failure": pl.String,
+}
+_FAILURES = {
+    "line": pl.Int64,
+    **dict.fromkeys(("record_id", "stage", "error", "message", "axis"), pl.String),
+    "unit_ids": pl.List(pl.String),
+    "raw": pl.String,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """What every row of a run says of the judge and the rubric.
+
+    Attributes:
+        judge: The judge id: model, prompt and sampling together.
+        rubric: Name and version of the rubric.
+        axes: Names of its axes, in order.
+    """
+
+    judge: str
+    rubric: str
+    prompt_fp: str
+    rubric_fp: str
+    axes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The rows of some records; one frame a table."""
+
+    scores: pl.DataFrame
+    verdicts: pl.DataFrame
+    calls: pl.DataFrame
+    failures: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(Tables):
+    """What scoring gave: the tables, and a way to put the scores beside your own columns."""
+
+    def merge(self, frame: pl.DataFrame, *, left_on: str = "id") -> pl.DataFrame:
+        """Your frame with the score columns beside it, rows in your order.
+
+        Args:
+            frame: One row per trace. Where it has a column `model` and ids repeat, rows meet on both.
+            left_on: Its column with the record ids.
+
+        Raises:
+            ConfigError: Rows cannot be matched one to one.
+        """
+        keys = ["record_id", "model"] if "model" in frame.columns else ["record_id"]
+        if self.scores.select(keys).is_duplicated().any():
+            raise ConfigError(
+                f"several traces share one {' and '.join(keys)}, so they cannot be matched to rows.",
+                hint="Give every trace its own id, or add a column `model`.",
+            )
+        scores = self.scores.drop("line", *({"model"} - set(keys) if "model" in frame.columns else ()))
+        return frame.join(scores, left_on=[left_on, *keys[1:]], right_on=keys, how="left", nulls_equal=True)
+
+
+def table_schemas(axes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Column -> dtype of every table, for a rubric with these axes."""
+    scores: dict[str, Any] = {"line": pl.Int64}
+    scores |= dict.fromkeys(("record_id", "record_key", "model", "judge", "rubric"), pl.String)
+    scores |= {f"{axis}_{column}": pl.Float64 for axis in axes for column in AXIS_COLUMNS}
+    scores |= dict.fromkeys(("trace_grounding", "trace_correctness", "trace_score", "trace_score_sd"), pl.Float64)
+    scores |= {"samples": pl.Int32, "answer": pl.String, "answer_correct": pl.Boolean}
+    scores |= {"units_asked": pl.Int32, "units_judged": pl.Int32, "failure": pl.String}
+    return {"scores": scores, "verdicts": _VERDICTS, "calls": _CALLS, "failures": _FAILURES}
+
+
+def build_tables(outcomes: Iterable[Outcome], labels: Labels) -> Tables:
+    """The rows of these outcomes, in their order.
+
+    A line that could not be read has a row in `failures` and in no other table.
+    """
+    outcomes = list(outcomes)
+    readable = [(outcome, outcome.record) for outcome in outcomes if outcome.record is not None]
+    rows = {
+        "scores": [_score_row(outcome, record, labels) for outcome, record in readable],
+        "verdicts": [_verdict_row(verdict, record, labels) for o, record in readable for verdict in o.verdicts],
+        "calls": [_call_row(call, record, labels) for outcome, record in readable for call in outcome.calls],
+        "failures": [_failure_row(failure) for outcome in outcomes for failure in outcome.failures],
+    }
+    schemas = table_schemas(labels.axes)
+    return Tables(**{name: pl.DataFrame(rows[name], schema=schemas[name], orient="row") for name in schemas})
+
+
+def _score_row(outcome: Outcome, record: Record, labels: Labels) -> tuple[object, ...]:
+    scores = outcome.scores
+    axes = scores.axes if scores else {}
+    given = reference_answer(record.reference.answer, record.reference.reasoning, record.options)
+    answer = extract_answer(record.trace, record.options)
+    return (
+        *(record.line, record.id, record.key, record.model, labels.judge, labels.rubric),
+        *(getattr(axes.get(axis, _NO_AXIS), column) for axis in labels.axes for column in AXIS_COLUMNS),
+        *((scores.grounding, scores.correctness, scores.score, scores.score_sd) if scores else (None,) * 4),
+        *(scores.samples if scores else 0, answer, answer_correct(answer, given, record.options)),
+        *((scores.units_asked, scores.units_judged) if scores else (0, 0)),
+        outcome.failure,
+    )
+
+
+def _verdict_row(verdict: Verdict, record: Record, labels: Labels) -> tuple[object, ...]:
+    return (
+        *(record.line, record.id, record.key, record.model, labels.judge, labels.prompt_fp, labels.rubric_fp),
+        *("checklist", verdict.axis, verdict.unit_id, verdict.claim, verdict.importance, verdict.weight),
+        *(verdict.sample, verdict.presence, verdict.correctness),
+        *(None,) * 5,  # verdict, value, points, p_present, p_correct: of other kinds of axes and probes
+        *(verdict.evidence, verdict.evidence_start, verdict.evidence_end, verdict.evidence_found),
+        *(verdict.reason, verdict.failure, verdict.call_id),
+    )
+
+
+def _call_row(call: Call, record: Record, labels: Labels) -> tuple[object, ...]:
+    read: Callable[[str], object] = lambda name: getattr(call.reply, name, None)  # noqa: E731
+    return (
+        *(call.call_id, record.line, record.id, labels.judge, read("model"), call.attempts, read("cached") or False),
+        *map(read, ("prompt_tokens", "completion_tokens", "cached_tokens", "cost_usd", "latency_s", "queued_s")),
+        *(read("finish_reason"), call.failure),
+    )
+
+
+def _failure_row(failure: Failure) -> tuple[object, ...]:
+    return (
+        *(failure.line, failure.record_id, failure.stage, failure.error, failure.message, failure.axis),
+        *(list(failure.unit_ids), failure.raw),
+    )

@@ -1,0 +1,152 @@
+"""A chat-completion body -> Ask: what the judge is asked, read back out of the request.
+
+The last user text of a request looks like this (`contract.md` section 7):
+
+    <trace-0f3a9c0b12de>
+    The ECG shows ST elevation in V1 to V4.
+    </trace-0f3a9c0b12de>
+    u1 (perception): "ST elevation in the anterior leads"
+    u2 (knowledge): "Anterior ST elevation means an LAD occlusion"
+    Your previous reply could not be used: u2 is missing.       <- only in a re-ask
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+
+_OPENING = re.compile(r"<trace-([0-9a-f]{12})>\n")
+_UNIT = re.compile(r'^(u\d+) \(([^)\n]+)\): (".*")$', re.MULTILINE)
+_COMPLAINT = re.compile(r"^Your previous reply could not be used", re.MULTILINE)
+_UNIT_NAME = re.compile(r"u\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedUnit:
+    """One unit as the judge sees it: `u1`, its axis, its claim."""
+
+    name: str
+    axis: str
+    claim: str
+
+
+# No slots: `key` is computed once, and only where a ledger or a script wants it.
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What one request asks of the judge.
+
+    Args:
+        trace: The text in the trace fence, "" when the request has none.
+        units: In asking order: the names of the reply schema where it has any, else those of the text.
+        complaint: What a re-ask says was wrong with the last reply, "" in a first ask.
+        with_evidence: Whether the reply schema has an evidence field (true when there is no schema).
+        body: The whole request, for scripts that answer something else than units.
+    """
+
+    trace: str
+    units: tuple[AskedUnit, ...]
+    complaint: str
+    with_evidence: bool
+    body: Mapping[str, object]
+
+    @cached_property
+    def key(self) -> str:
+        """16 hex digits for this trace and these claims, the same in a first ask and in its re-asks."""
+        told = json.dumps([self.trace, [unit.claim for unit in self.units]])
+        return sha256(told.encode()).hexdigest()[:16]
+
+
+def parse_ask(body: Mapping[str, object]) -> Ask:
+    """Read what a chat-completion body asks. A body of another shape gives an Ask without units."""
+    text = last_user_text(body)
+    trace, after = _fenced_trace(text)
+    complaint = _COMPLAINT.search(text, after)
+    end = complaint.start() if complaint else len(text)
+    schemas = _unit_schemas(body)
+    return Ask(
+        trace=trace,
+        units=_units(text[after:end], tuple(schemas)),
+        complaint=text[end:],
+        with_evidence=all("evidence" in properties for properties in schemas.values()),
+        body=body,
+    )
+
+
+def last_user_text(body: Mapping[str, object]) -> str:
+    """The text of the last user message; text parts are joined by a line break, images left out."""
+    for message in reversed(as_list(body.get("messages"))):
+        if lookup(message, "role") == "user":
+            return message_text(message)
+    return ""
+
+
+def message_text(message: object) -> str:
+    """The text of one message, whether its content is a string or a list of parts."""
+    content = lookup(message, "content")
+    if isinstance(content, str):
+        return content
+    texts = (lookup(part, "text") for part in as_list(content))
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def lookup(node: object, *path: str) -> object:
+    """The value under nested keys, or None where the path ends early."""
+    for key in path:
+        if not isinstance(node, Mapping):
+            return None
+        node = node.get(key)
+    return node
+
+
+def as_list(node: object) -> list[object]:
+    """The node if it is a list, else an empty list."""
+    return node if isinstance(node, list) else []
+
+
+def _fenced_trace(text: str) -> tuple[str, int]:
+    """The trace and where its fence ends. Only a tag that hashes what it encloses is a fence."""
+    for opening in _OPENING.finditer(text):
+        start, closing = opening.end(), f"\n</trace-{opening[1]}>"
+        # An empty trace: the line break after the opening tag is not the one before the closing tag.
+        end = text.find(closing, start)
+        if end >= 0 and sha256(text[start:end].encode()).hexdigest()[:12] == opening[1]:
+            return text[start:end], end + len(closing)
+    return "", 0
+
+
+def _units(text: str, names: tuple[str, ...]) -> tuple[AskedUnit, ...]:
+    found = {
+        name: AskedUnit(name=name, axis=axis, claim=_claim(raw)) for name, axis, raw in _UNIT.findall(text)
+    }
+    return tuple(found.get(name, AskedUnit(name=name, axis="", claim="")) for name in names or found)
+
+
+def _claim(raw: str) -> str:
+    try:
+        return str(json.loads(raw))
+    except ValueError:
+        return raw
+
+
+def _unit_schemas(body: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
+    """The properties of each `uN` of the reply schema, in its order."""
+    schema = lookup(body, "response_format", "json_schema", "schema")
+    properties = lookup(schema, "properties")
+    if not isinstance(properties, Mapping):
+        return {}
+    return {
+        name: _properties(schema, node) for name, node in properties.items() if _UNIT_NAME.fullmatch(name)
+    }
+
+
+def _properties(schema: object, node: object) -> Mapping[str, object]:
+    """The properties of a node, behind a `$ref` into `$defs` too, as pydantic writes them."""
+    reference = lookup(node, "$ref")
+    if isinstance(reference, str):
+        node = lookup(schema, *reference.removeprefix("#/").split("/"))
+    properties = lookup(node, "properties")
+    return properties if isinstance(properties, Mapping) else {}

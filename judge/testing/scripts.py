@@ -1,0 +1,160 @@
+"""Ask -> what the judge writes. Each script is a pure function of the request (and of its seed).
+
+    obedient   an honest, deterministic judge
+    sloppy     usable but messy; a share of first replies is really wrong, a re-ask gets it right
+    gullible   believes whatever the trace says of itself
+    stubborn   never a usable reply
+
+Your own script is any callable `script(ask) -> str | Mapping`: a mapping is sent as JSON, a string as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from importlib import import_module
+from typing import Literal, TypeAlias, get_args
+
+import orjson
+
+from judge.testing.ask import Ask, AskedUnit
+from judge.testing.overlap import find, sentences
+
+Script: TypeAlias = Callable[[Ask], str | Mapping[str, object]]
+ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "stubborn"]
+SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
+_Reply: TypeAlias = dict[str, dict[str, object]]
+
+_SELF_PRAISE = re.compile(
+    r"\b(?:judges?|graders?|graded|evaluators?|reviewers?|rubrics?|scores?|marks|presence|correctness|ignore|instructions?)\b",
+    re.IGNORECASE,
+)
+
+
+def obedient(ask: Ask) -> _Reply:
+    """Judge each unit by word overlap with the trace; evidence is an exact quote."""
+    return {unit.name: _honest(ask, unit) for unit in ask.units}
+
+
+def gullible(ask: Ask) -> _Reply:
+    """Give every unit full marks, as an injected instruction would like.
+
+    Evidence is the sentence in which the trace speaks of its own grading, or else a made-up quote.
+    """
+    told = next((s.text for s in sentences(ask.trace) if _SELF_PRAISE.search(s.text)), None)
+    return {
+        unit.name: _judged(ask, told or f"As the trace puts it: {unit.claim}", "The trace says so.", 2, 1)
+        for unit in ask.units
+    }
+
+
+def stubborn(ask: Ask) -> str:
+    """Answer in prose, whatever is asked and however often."""
+    return f"I'd say the trace does well on most of these {len(ask.units)} points, with some reservations."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sloppy:
+    """An honest judge with bad manners.
+
+    Every reply is dressed in a ```json fence, a leading `<think>` block or white space. A share of the first
+    replies is wrong as well: an extra id, a missing unit, a number as a string, or a quote that no trace has.
+
+    Args:
+        seed: Which replies are wrong, and how.
+        wrong_share: Share of first replies that cannot be used, in [0, 1]. Re-asks are always right.
+    """
+
+    seed: int = 0
+    wrong_share: float = 0.25
+
+    def __call__(self, ask: Ask) -> str:
+        """The reply text."""
+        reply, die = obedient(ask), _Die(f"{self.seed}:{ask.key}")
+        if reply and not ask.complaint and die.share < self.wrong_share:
+            reply = _slip(reply, die.number)
+        return _dress(orjson.dumps(reply).decode(), die.number)
+
+
+def load_script(script: str | Script, *, seed: int = 0) -> Script:
+    """A script by name, or your own as `module:function`; a callable is returned as it is.
+
+    Raises:
+        ValueError: Neither a known name nor `module:function`.
+    """
+    if callable(script):
+        return script
+    named: dict[str, Script] = {
+        "obedient": obedient,
+        "sloppy": Sloppy(seed=seed),
+        "gullible": gullible,
+        "stubborn": stubborn,
+    }
+    return named[script] if script in named else _imported(script)
+
+
+def _imported(path: str) -> Script:
+    module, colon, function = path.partition(":")
+    if not colon:
+        names = ", ".join(SCRIPT_NAMES)
+        raise ValueError(f"script {path!r} is not one of {names}; your own is given as module:function")
+    script: Script = getattr(import_module(module), function)
+    return script
+
+
+def _honest(ask: Ask, unit: AskedUnit) -> dict[str, object]:
+    found = find(ask.trace, unit.claim)
+    reason = f"{found.overlap:.0%} of the claim's words are in the closest sentence."
+    return _judged(ask, found.evidence, reason, found.presence, found.correctness)
+
+
+def _judged(
+    ask: Ask, evidence: str | None, reason: str, presence: int, correctness: int | None
+) -> dict[str, object]:
+    verdict: dict[str, object] = {"reason": reason, "presence": presence, "correctness": correctness}
+    return {"evidence": evidence, **verdict} if ask.with_evidence else verdict
+
+
+class _Die:
+    """Two fixed throws for a text: a share in [0, 1) and a whole number."""
+
+    def __init__(self, text: str) -> None:
+        digest = blake2b(text.encode(), digest_size=16).digest()
+        self.share = int.from_bytes(digest[:8]) / 2**64
+        self.number = int.from_bytes(digest[8:])
+
+
+def _slip(reply: _Reply, number: int) -> _Reply:
+    """Spoil a reply in one of four ways; a bad quote needs a unit that has evidence."""
+    slips = [_add_unit, _drop_unit, _quote_number]
+    if any(verdict.get("evidence") for verdict in reply.values()):
+        slips.append(_invent_quote)
+    return slips[number // 16 % len(slips)](reply)
+
+
+def _add_unit(reply: _Reply) -> _Reply:
+    return {**reply, f"u{len(reply) + 1}": next(iter(reply.values()))}
+
+
+def _drop_unit(reply: _Reply) -> _Reply:
+    return dict(list(reply.items())[:-1])
+
+
+def _quote_number(reply: _Reply) -> _Reply:
+    name, verdict = next(iter(reply.items()))
+    return {**reply, name: {**verdict, "presence": str(verdict["presence"])}}
+
+
+def _invent_quote(reply: _Reply) -> _Reply:
+    name, verdict = next((name, verdict) for name, verdict in reply.items() if verdict.get("evidence"))
+    return {
+        **reply,
+        name: {**verdict, "evidence": "On closer inspection, the opposite was written here all along."},
+    }
+
+
+def _dress(text: str, number: int) -> str:
+    fenced, think = f"```json\n{text}\n```", "<think>\nFirst u1: {the trace} may say so.\n</think>\n\n"
+    return (fenced, think + text, f"\n\n  {text}\n\t ", think + fenced)[number % 4]

@@ -1,0 +1,227 @@
+"""Reply -> Verdicts: parse, match to what was asked, verify the evidence.
+
+    {"u1": {"evidence": "The left base is opaque", "reason": "Says it outright.", "presence": 2, "correctness": 1}}
+
+Whatever is not exactly this is an error and never a number: no coercion, no repair, no default.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from judge.backend import Reply
+from judge.errors import MalformedReplyError, OffMenuError, ReplyError, TruncatedReplyError
+from judge.evidence import Found, TraceText
+from judge.probe import AskedUnit
+from judge.prompt import unit_name
+from judge.strict_json import StrictJsonError, parse_json
+
+__all__ = ["EvidenceRule", "UnitReply", "Verdict", "contentless_verdict", "failed_verdict", "parse_reply", "verify"]
+
+EvidenceRule = Literal["required", "flag", "none"]
+
+_FENCE = re.compile(r"\A(```|~~~)[A-Za-z]*[ \t]*\r?\n(?P<body>.*?)\r?\n?\1\Z", re.DOTALL)
+_THINK = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+_REFUSALS = ("content_filter", "refusal")
+_MENU = {
+    "evidence": "must be a quote from the trace, or null",
+    "reason": "must be text",
+    "presence": "must be 0, 1 or 2",
+    "correctness": "must be -1, 0 or 1, or null where presence is 0",
+}
+
+
+class UnitReply(BaseModel):
+    """The judge's words on one unit, in the declared form."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    evidence: str | None
+    reason: str
+    presence: int = Field(ge=0, le=2)
+    correctness: int | None = Field(ge=-1, le=1)
+
+
+class PlainUnitReply(BaseModel):
+    """The same where no evidence was asked for."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    reason: str
+    presence: int = Field(ge=0, le=2)
+    correctness: int | None = Field(ge=-1, le=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A checked answer for one unit and one sample, or the reason why there is none.
+
+    Attributes:
+        weight: The unit's weight, at least 0.
+        presence: 0 not raised, 1 partly or implied, 2 clearly raised; None when there is no verdict.
+        correctness: -1 wrong, 0 unclear, 1 right; None where presence is 0 or None.
+        evidence: The passage of the trace; the judge's own words where they were not found.
+        evidence_start, evidence_end: Half-open offsets in code points of the trace.
+        evidence_found: How it was found, or `no`; None where there is nothing to find.
+        failure: Why there is no verdict, as a short word.
+        call_id: The call that gave it; None where nothing was asked.
+    """
+
+    axis: str
+    unit_id: str
+    claim: str
+    importance: str | None
+    weight: float
+    sample: int = 0
+    presence: int | None = None
+    correctness: int | None = None
+    evidence: str | None = None
+    evidence_start: int | None = None
+    evidence_end: int | None = None
+    evidence_found: Found | Literal["no"] | None = None
+    reason: str | None = None
+    failure: str | None = None
+    call_id: str | None = None
+
+    @property
+    def judged(self) -> bool:
+        """Presence is known, and correctness too where the unit was raised."""
+        return self.failure is None and self.presence is not None
+
+
+def parse_reply(reply: Reply, units: int, *, evidence: bool) -> list[UnitReply | PlainUnitReply]:
+    """Read a reply to `units` units.
+
+    Returns:
+        The judge's words for u1, u2, …, in asking order.
+
+    Raises:
+        MalformedReplyError, TruncatedReplyError: Not one whole JSON object; the same question may be asked again.
+        OffMenuError: Wrong units, keys or values; `faults` says which, in words that can be shown to the judge.
+        ReplyError: The judge refused.
+    """
+    value = _json_object(_unwrapped(reply))
+    names = [unit_name(index) for index in range(units)]
+    faults = _name_faults(value, names)
+    if faults:
+        raise off_menu(faults)
+    replies: list[UnitReply | PlainUnitReply] = []
+    for name in names:
+        try:
+            replies.append((UnitReply if evidence else PlainUnitReply).model_validate(value[name]))
+        except ValidationError as exc:
+            faults += _value_faults(name, exc)
+            continue
+        if replies[-1].presence and replies[-1].correctness is None:
+            faults.append(f"{name}.correctness is null although {name}.presence is not 0")
+    if faults:
+        raise off_menu(faults)
+    return replies
+
+
+def off_menu(faults: Sequence[str]) -> OffMenuError:
+    """An error that lists what was wrong, in our own words only."""
+    return OffMenuError(f"{'; '.join(faults)}.", faults=tuple(faults))
+
+
+def verify(
+    replied: UnitReply | PlainUnitReply, asked: AskedUnit, trace: TraceText, rule: EvidenceRule, *, sample: int = 0
+) -> Verdict:
+    """Check one unit's words against the trace.
+
+    Args:
+        replied: In the declared form.
+        asked: The unit.
+        trace: The candidate's text.
+        rule: `required` makes a presence without found evidence a failure, `flag` only marks it, `none` looks at none.
+        sample: Index of the repeat.
+
+    Returns:
+        A verdict; `failure` is set to `evidence_missing` or `evidence_not_found` where the rule is broken.
+    """
+    about = _about(asked, sample)
+    if replied.presence == 0:  # whatever else was said of a unit that was not raised says nothing
+        return Verdict(**about, presence=0, reason=replied.reason)
+    quote = getattr(replied, "evidence", None) if rule != "none" else None
+    span = trace.find(quote) if quote else None
+    if span is None and rule == "required":
+        return Verdict(**about, evidence=quote, evidence_found="no", reason=replied.reason, failure=_lack(quote))
+    found: dict[str, Any] = {"evidence": quote, "evidence_found": None if rule == "none" else "no"}
+    if span is not None:
+        text = trace.text[span.start : span.end]
+        found = {"evidence": text, "evidence_start": span.start, "evidence_end": span.end, "evidence_found": span.found}
+    return Verdict(**about, **found, presence=replied.presence, correctness=replied.correctness, reason=replied.reason)
+
+
+def failed_verdict(asked: AskedUnit, *, sample: int, failure: str, call_id: str | None) -> Verdict:
+    """A unit without a verdict, and why."""
+    return Verdict(**_about(asked, sample), failure=failure, call_id=call_id)
+
+
+def contentless_verdict(asked: AskedUnit, *, sample: int) -> Verdict:
+    """Presence 0 without a call: the trace says nothing at all."""
+    return Verdict(**_about(asked, sample), presence=0, reason="no_content")
+
+
+def _about(asked: AskedUnit, sample: int) -> dict[str, Any]:
+    unit = asked.unit
+    return {
+        "axis": asked.axis,
+        "unit_id": unit.unit_id,
+        "claim": unit.claim,
+        "importance": unit.importance,
+        "weight": asked.weight,
+        "sample": sample,
+    }
+
+
+def _lack(quote: str | None) -> str:
+    return "evidence_not_found" if quote else "evidence_missing"
+
+
+def _unwrapped(reply: Reply) -> str:
+    """The text without one leading think block and one outer code fence; nothing cleverer."""
+    if reply.finish_reason in _REFUSALS:
+        raise ReplyError("the judge refused to answer.", code="refusal")
+    if reply.finish_reason == "length":
+        raise TruncatedReplyError(_truncation(reply))
+    text = _THINK.sub("", reply.text, count=1).strip()
+    if text.startswith("<think>"):
+        raise TruncatedReplyError("the reply ends inside its <think> block.")
+    if not text:
+        raise MalformedReplyError("the reply is empty.", code="empty")
+    fenced = _FENCE.match(text)
+    return fenced["body"].strip() if fenced else text
+
+
+def _truncation(reply: Reply) -> str:
+    spaces = sum(map(str.isspace, reply.text))
+    share = f"; {100 * spaces // len(reply.text)} % of it is white space" if reply.text else ""
+    return f"the reply was cut at the token limit after {len(reply.text)} characters{share}. Raise --param max_tokens."
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = parse_json(text)
+    except StrictJsonError as exc:
+        code = exc.code if exc.code == "duplicate_key" else None
+        raise MalformedReplyError(f"the reply {exc}.", code=code) from exc
+    if not isinstance(value, dict):
+        raise MalformedReplyError(f"the reply is a JSON {type(value).__name__}, not an object.")
+    return value
+
+
+def _name_faults(value: dict[str, Any], names: list[str]) -> list[str]:
+    faults = [f"{name} is missing" for name in names if name not in value]
+    extra = len(value.keys() - set(names))
+    return faults + ([f"{extra} keys are not among {names[0]} … {names[-1]}"] if extra else [])
+
+
+def _value_faults(name: str, exc: ValidationError) -> list[str]:
+    fields = dict.fromkeys(str(error["loc"][0]) if error["loc"] else "" for error in exc.errors(include_url=False))
+    return [f"{name}.{field} {_MENU[field]}" if field in _MENU else f"{name} has wrong keys" for field in fields]
