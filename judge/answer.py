@@ -3,8 +3,8 @@ r"""trace x reference -> the answer that the trace gives, and whether it is righ
     {"options": {"A": "Asthma", "C": "Pneumonia"}, "reference": {"answer": "C"},
      "trace": "<think>Consolidation ...</think><answer>C</answer>"}
 
-A trace states its answer on one of several levels (`_LEVELS`), and the first level that states anything decides. Two
-different answers there are none. With options, every answer becomes the key of its option.
+A trace states its answer on one of several levels (`_LEVELS`), and the first level that states anything
+decides. Two different answers there are none. With options, every answer becomes the key of its option.
 """
 
 import re
@@ -39,10 +39,11 @@ _AROUND: Final = " \t\n()[]{}*_`\"'.,:;!?$\u3002\u3001"
 _DECORATION: Final = r"[\s()\[\]{}*_`\"'“”‘’.,:;!$/\\]"
 _JOINT: Final = r"(?i:and/or|or|and|oder|und|ou|et|y|o|или|и|或|和)"
 _CUE: Final = (
-    r"(?i:(?:answer|correct (?:option|choice)|(?:best|right|final|my) (?:option|choice)|réponse|respuesta|resposta"
-    r"|risposta|antwort|ответ|答案|答え|정답)(?: (?:choice|option|letter))?[*_`\"']{0,3}"
+    r"(?i:(?:answer|correct (?:option|choice)|(?:best|right|final|my) (?:option|choice)|réponse|respuesta"
+    r"|resposta|risposta|antwort|ответ|答案|答え|정답)(?: (?:choice|option|letter))?[*_`\"']{0,3}"
     r"(?:\s{0,3}[:：=]|\s{0,3}\n|\s+(?:is|was|would be|should be|must be|es|est|é|ist)\b|是|为|為|は|은|는))"
-    r"(?i:[\s*_`\"'“‘:：$]{0,9}\b(?:therefore|thus|clearly|likely|most likely|probably|indeed|option|choice|letter)\b)?"
+    r"(?i:[\s*_`\"'“‘:：$]{0,9}\b(?:therefore|thus|clearly|likely|most likely|probably|indeed"
+    r"|option|choice|letter)\b){0,2}"
     r"[\s*_`\"'“‘:：$]{0,9}"
 )
 _CHOSEN: Final = r"(?i:\b(?:choos(?:e|ing)|select(?:ing)?|pick(?:ing)?|go(?:ing)? with) (?:(?:option|answer|choice) )?)"
@@ -52,7 +53,8 @@ _PRAISE: Final = (
 )
 _BLAME: Final = (
     r"(?!(?:[^\w.\n]+\w+){0,4}?[^\w.\n]+"
-    r"(?i:not|never|cannot|isn|incorrect|inappropriate|wrong|unlikely|false|less|contraindicated|excluded|out)\b)"
+    r"(?i:not|never|cannot|isn|incorrect|inappropriate|wrong|unlikely|false|less|contraindicated|excluded"
+    r"|out)\b)"
 )
 _UNNEGATED: Final = "".join(rf"(?<!\b{word} )" for word in ("no", "not", "nor", "than", "without", "excludes"))
 
@@ -65,9 +67,9 @@ def extract_answer(trace: str, options: Options | None) -> str | None:
         options: key -> text of the question's options, where it has them.
 
     Returns:
-        The key of an option as `options` spells it; without options the text of the last `<answer>`, else of the last
-        `\boxed{}`, else a letter A to J that is stated as the answer. None when nothing is stated, when the deciding
-        level states two different answers, and when it states one that is none of the options.
+        The key of an option as `options` spells it; without options the text of the last `<answer>`, else of
+        the last `\boxed{}`, else a letter A to J that is stated as the answer. None when nothing is stated, when
+        the deciding level states two different answers, and when it states one that is none of the options.
 
     Examples:
         >>> extract_answer("... <answer>(c)</answer>", {"A": "Asthma", "C": "Pneumonia"})
@@ -89,8 +91,9 @@ def answer_correct(answer: str | None, reference_answer: str | None, options: Op
         options: key -> text of the question's options, where it has them.
 
     Returns:
-        None only when the reference has no answer; False for a trace without one. Texts are compared without case,
-        surrounding punctuation and the gap before a unit, numbers as decimals (`.5` is `0.50`, `1,000` is `1000`).
+        None only when the reference has no answer; False for a trace without one. Texts are compared without
+        case, surrounding punctuation and the gap before a unit, numbers as decimals (`.5` is `0.50`, `1,000` is
+        `1000`).
     """
     if reference_answer is None or not _plain(reference_answer):
         return None
@@ -133,11 +136,11 @@ def _resolve(statement: str, options: Options) -> str | None:
     return _decide((_letters, _whole), statement, options)
 
 
-# --- levels: each gives the answers that it finds stated; None stands for one that is no option ----------------------
+# --- levels: each gives the answers that it finds stated; None stands for one that is no option -----------
 
 
 def _tagged(text: str, options: Options) -> set[str | None]:
-    """The last closed tag. Searched from the end: a trace of a thousand opened tags costs no more than one."""
+    """The last closed tag. A trace of a thousand opened tags costs no more than one."""
     last_end = max((match.start() for match in _TAG_END.finditer(text)), default=0)
     start = max((match.end() for match in _TAG.finditer(text, 0, last_end)), default=None)
     end = None if start is None else _TAG_END.search(text, start)
@@ -160,7 +163,7 @@ def _cued(text: str, options: Options) -> set[str | None]:
 
 
 def _closing(text: str, options: Options) -> set[str | None]:
-    """`C.` or `C. Pneumonia` alone on the last line. Several such lines are a list of options, not an answer."""
+    """`C.` or `C. Pneumonia` alone on the last line. Several such lines list the options."""
     lines = [line.strip() for line in reversed(_conclusion(text).splitlines()) if line.strip()]
     answers = (_same(line, options) or _letters(line, options) or _labelled(line, options) for line in lines)
     return {answer for line in takewhile(bool, answers) for answer in line}
@@ -186,7 +189,7 @@ def _mentioned(text: str, options: Options) -> set[str | None]:
 _LEVELS: Final[tuple[_Level, ...]] = (_tagged, _boxed, _cued, _closing, _named, _mentioned)
 
 
-# --- readings of a short statement -----------------------------------------------------------------------------------
+# --- readings of a short statement -------------------------------------------------------------------------
 
 
 def _same(statement: str, options: Options) -> set[str | None]:
@@ -229,7 +232,7 @@ def _stated(statement: str, options: Options) -> set[str | None]:
     return {_resolve(statement, options)} if _plain(statement) else set()
 
 
-# --- patterns --------------------------------------------------------------------------------------------------------
+# --- patterns ----------------------------------------------------------------------------------------------
 
 
 @cache
@@ -249,7 +252,7 @@ def _label(keys: tuple[str, ...]) -> str:
     return rf"(?:[(\[]?{start}{_key(keys)}{end}[)\]]?|{alone})"
 
 
-# --- text ------------------------------------------------------------------------------------------------------------
+# --- text --------------------------------------------------------------------------------------------------
 
 
 def _spelt(found: str, options: Options) -> str | None:

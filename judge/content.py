@@ -1,12 +1,12 @@
 """trace -> does it say anything at all?
 
-A policy trained against a judge learns "master keys": traces such as `:`, `Solution` or `Thought process:` that make a
-judge say yes though nothing was said. They are known without a model, so they cost no call. The gate is lenient on
-purpose: a trace is without content only when *nothing* is left of it once markup, punctuation, numbering and openers
-are taken away. `A`, `12 mg` and `no` are left.
+A policy trained against a judge learns "master keys": traces such as `:`, `Solution` or `Thought process:` that
+make a judge say yes though nothing was said. They are known without a model, so they cost no call. The gate is
+lenient on purpose: a trace is without content only when *nothing* is left of it once markup, punctuation,
+numbering and openers are taken away. `A`, `12 mg` and `no` are left.
 
-Source: "One Token to Fool LLM-as-a-Judge", arXiv 2507.08794, whose keys are in the lists below with their like in
-other languages.
+Source: "One Token to Fool LLM-as-a-Judge", arXiv 2507.08794, whose keys are in the lists below with their like
+in other languages.
 """
 
 import re
@@ -14,7 +14,7 @@ import unicodedata
 from functools import cache
 from typing import Final
 
-# Whole openers and the pieces that openers are made of; a trace made of these alone announces and never states.
+# Whole openers and the pieces that they are made of; a trace made of these alone announces and never states.
 # A piece that could be an answer ("a", "right", "first", "no") stands only inside a longer one.
 _OPENERS: Final = {
     "en": """
@@ -131,39 +131,39 @@ _OPENERS: Final = {
 
 _COUNT: Final = "\\d{1,2}"
 _MARKUP: Final = re.compile(r"</?[^\W\d][\w-]{0,30} ?/?>|<\|\w{1,30}\|>|\[/?inst\]|\\(?:boxed|text)\b")
-_NUMBERING: Final = re.compile(r"(?<!\w)(\d{1,2})[.):、]\s{0,4}(?=[*_`#\"'(]{0,3}[^\W\d])")
-# Combining accents and variation selectors; not the vowel signs of Indic and Arabic scripts, which make other words.
+_NUMBERING: Final = re.compile(r"(?<!\w)(\d{1,2})[.):、]\s{0,4}(?=[*_`#\"'(]{0,3}\d{0,2}[^\W\d])")
+# Combining accents and variation selectors; not the vowel signs of Indic scripts, which make other words.
 _ACCENTS: Final = re.compile("[\u0300-\u036f\u20d0-\u20ff\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _UNSPACED_END: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]$")
 _GAPS: Final = re.compile(r"[\W_]+")
 
 
 def has_content(trace: str) -> bool:
-    """Whether the trace says anything that could be right or wrong.
+    r"""Whether the trace says anything that could be right or wrong.
 
     Args:
         trace: the joined trace text, any length.
 
     Returns:
-        False for an empty trace, one of punctuation, markdown, emoji or empty tags, and one of openers only (in eleven
-        languages, in any case, numbered or repeated); True for everything else, `A` and `no` included.
+        False for an empty trace, one of punctuation, markdown, emoji or empty tags, and one of openers only (in
+        eleven languages, in any case, numbered or repeated); True for everything else, `A` and `no` included.
 
     Source:
         arXiv 2507.08794. We gate known keys only: a key in other words costs one call.
 
     Examples:
-        >>> has_content("<think>\\n</think> **Thought process:**")
+        >>> has_content("<think>\n</think> **Thought process:**")
         False
         >>> has_content("(C)"), has_content("12 mg")
         (True, True)
     """
     bare = _bare(trace)
     opening = _announcement().match(bare)
-    return opening is None or opening.end() < len(bare)
+    return any(map(str.isalnum, bare[opening.end() :] if opening else bare))
 
 
 def _bare(trace: str) -> str:
-    """The letters and digits of the trace in one case, words parted by one space; no markup, accents or numbering."""
+    """The trace's letters and digits in one case, words parted by one space; no markup, accents, numbering."""
     text = _MARKUP.sub(" ", unicodedata.normalize("NFKC", trace).casefold())
     return " ".join(_letters(_without_numbering(text)).split())
 
@@ -176,7 +176,7 @@ def _letters(text: str) -> str:
 
 @cache
 def _letter(char: str) -> str:
-    """A letter, digit or vowel sign as it is; nothing for accents and the invisible, which part no word; else a gap."""
+    """A letter, digit or vowel sign as it is; nothing for accents and the invisible; else a gap."""
     category = unicodedata.category(char)
     if category == "Cf" or _ACCENTS.match(char):
         return ""
@@ -184,7 +184,7 @@ def _letter(char: str) -> str:
 
 
 def _without_numbering(text: str) -> str:
-    """Drop the numbers that count 1, 2, 3 ... before words: `1. Solution` announces, `Answer: 3. Solution` states."""
+    """Drop the numbers that count from 1 before words: `1. Solution` announces, `Answer: 3. Solution` states."""
     due = 1
 
     def drop(match: re.Match[str]) -> str:

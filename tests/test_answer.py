@@ -10,7 +10,7 @@ from judge.answer import answer_correct, extract_answer, reference_answer
 
 OPTIONS = {"A": "Asthma", "B": "COPD", "C": "Pneumonia", "D": "E. coli infection", "E": "Hepatitis B"}
 YES_NO = {"A": "Yes", "B": "No"}
-DOSES = {"1": "5 mg", "2": "2 mg"}
+DOSES = {"1": "15 mg", "2": "20 mg"}
 NESTED = {"A": "Pneumonia", "B": "Bacterial pneumonia"}
 
 
@@ -107,7 +107,7 @@ def test_a_tag_becomes_an_option(inside: str, answer: str | None) -> None:
         ("This is asthma or pneumonia.", OPTIONS, None),
         ("A bacterial pneumonia is seen here", NESTED, "B"),
         ("There is no evidence in favour.", YES_NO, None),
-        ("One would give 2mg today.", DOSES, "2"),
+        ("One would give 20mg today.", DOSES, "2"),
         # no answer at all
         ("A patient with fever.", OPTIONS, None),
         ("The answer is A patient with fever", OPTIONS, None),
@@ -172,7 +172,9 @@ def test_the_deciding_level(trace: str, options: dict[str, str] | None, answer: 
         ("K+", "K", None, False),
     ],
 )
-def test_correctness(answer: str | None, reference: str | None, options: dict[str, str] | None, correct: bool | None) -> None:
+def test_correctness(
+    answer: str | None, reference: str | None, options: dict[str, str] | None, correct: bool | None
+) -> None:
     assert answer_correct(answer, reference, options) is correct
 
 
@@ -224,7 +226,21 @@ def test_numbers_are_compared_as_decimals(number: object) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["<answer>", "</answer>", "\\boxed{", "\\text{", "answer: ", "answer is", "A ", "A or ", "C.\n", "1", "option A ", "((", " "],
+    [
+        "<answer>",
+        "</answer>",
+        "\\boxed{",
+        "\\text{",
+        "answer: ",
+        "answer is",
+        "A ",
+        "A or ",
+        "C.\n",
+        "1",
+        "option A ",
+        "((",
+        " ",
+    ],
 )
 def test_a_long_trace_takes_no_time(piece: str) -> None:
     long = piece * (100_000 // len(piece))

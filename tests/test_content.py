@@ -55,9 +55,16 @@ SHORT_ANSWERS = [
     "right", "Right.", "true", "False", "none", "normal", "both", "correct", "positive", "first", "complete", "now",
     "nein", "ja", "oui", "non", "sí", "não", "sim", "да", "нет", "نعم", "لا", "हाँ", "नहीं", "क", "无", "有", "是", "否", "不是", "对",
     "正确", "肺炎", "はい", "いいえ", "正解", "肺炎です", "네", "아니요", "폐렴", "gut", "bien", "certo", "α", "T4", "N1", "H2O", "K+", "G6PD",
-    "fever", "asthma", "Pneumonia", "I think so", "It is B", "a b", "The answer is 3. Solution", "Solution: no",
+    "fever", "asthma", "Pneumonia", "It is B", "a b", "The answer is 3. Solution", "Solution: no",
 ]  # fmt: skip
-FRAMES = ["{}", "<answer>{}</answer>", "<think></think><answer>{}</answer>", "Answer: {}", "**{}**\n", "Thought process: {}"]
+FRAMES = [
+    "{}",
+    "<answer>{}</answer>",
+    "<think></think><answer>{}</answer>",
+    "Answer: {}",
+    "**{}**\n",
+    "Thought process: {}",
+]
 
 
 @pytest.mark.parametrize("dress", DRESSES)
@@ -92,7 +99,7 @@ def test_nothing_is_no_content(trace: str) -> None:
 
 @pytest.mark.parametrize("frame", FRAMES)
 def test_short_true_answers_pass(frame: str) -> None:
-    """6 frames x 106 answers: 636."""
+    """6 frames x 96 answers: 576."""
     assert len(SHORT_ANSWERS) * len(FRAMES) >= 200
     for answer in SHORT_ANSWERS:
         assert has_content(frame.format(answer)), frame.format(answer)
@@ -126,19 +133,27 @@ def test_signs_alone_are_no_content(trace: str) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.sampled_from(ALL_OPENERS), min_size=1, max_size=6), st.sampled_from([" ", "\n", " - ", "\n\n## "]))
+@given(
+    st.lists(st.sampled_from(ALL_OPENERS), min_size=1, max_size=6),
+    st.sampled_from([" ", "\n", " - ", "\n\n## "]),
+)
 def test_any_row_of_openers_is_no_content(openers: list[str], joint: str) -> None:
     assert not has_content(joint.join(openers))
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.sampled_from(ALL_OPENERS), st.sampled_from(["pneumonia", "肺炎", "폐렴", "пневмония", "7.4", "निमोनिया"]))
+@given(
+    st.sampled_from(ALL_OPENERS),
+    st.sampled_from(["pneumonia", "肺炎", "폐렴", "пневмония", "7.4", "निमोनिया"]),
+)
 def test_an_opener_and_a_word_are_content(opener: str, word: str) -> None:
     assert has_content(f"{opener} {word}")
     assert has_content(f"{word} {opener}")
 
 
-@pytest.mark.parametrize("piece", [".", "* ", "1. ", "<a", "solution ", "让我们", "\u200b", "🙂", "<answer>", "</", "1 "])
+@pytest.mark.parametrize(
+    "piece", [".", "* ", "1. ", "<a", "solution ", "让我们", "\u200b", "🙂", "<answer>", "</", "1 "]
+)
 def test_a_long_trace_takes_milliseconds(piece: str) -> None:
     began = time.perf_counter()
     has_content(piece * (100_000 // len(piece)))

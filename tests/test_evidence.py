@@ -3,6 +3,7 @@
 import random
 import time
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -28,9 +29,17 @@ QUICK = settings(max_examples=100, deadline=None)
         ("NO PNEUMOTHORAX", "no pneumothorax", "normalised"),
         ("deviated to the left. The patient", "deviated to the left.\nThe patient", "normalised"),
         ("since 2019. Ejection", "since 2019.  Ejection", "normalised"),
-        ('It\'s most likely "parapneumonic" - hence', "It’s most likely “parapneumonic” – hence", "normalised"),
+        (
+            'It\'s most likely "parapneumonic" - hence',
+            "It’s most likely “parapneumonic” – hence",
+            "normalised",
+        ),
         ("'no pneumothorax...'", "no pneumothorax", "normalised"),
-        ("…the trachea is not deviated to the left.…", "the trachea is not deviated to the left", "normalised"),
+        (
+            "…the trachea is not deviated to the left.…",
+            "the trachea is not deviated to the left",
+            "normalised",
+        ),
         ("pneumo\u00adtho\u200brax", "pneumothorax", "normalised"),
         ("ｔｅｍｐｅｒａｔｕｒｅ 38.5 °C", "temperature 38.5 °C", "normalised"),
         ("large right-sided pleural effusion with", "large right-sided pleural effusion** with", "near"),
@@ -221,7 +230,7 @@ def _letters(text: str) -> str:
 
 
 SENTENCES = [sentence.strip() for sentence in TRACE.replace("\n", " ").split(". ") if len(sentence.split()) >= 8]
-VARIANTS = [
+VARIANTS: list[Callable[[str], str]] = [
     str.upper,
     str.lower,
     str.title,
@@ -252,7 +261,7 @@ def test_variants_of_an_honest_copy(variant: int) -> None:
             assert TEXT.find(VARIANTS[variant](quote)) is not None, quote
 
 
-WORDS = "haemorrhage right mild fracture absent chronic anterior 7 never benign".split()
+WORDS = ["haemorrhage", "right", "mild", "fracture", "absent", "chronic", "anterior", "7", "never", "benign"]
 
 
 def fabricate(rng: random.Random, kind: str) -> str:

@@ -9,7 +9,7 @@ adjacent pairs of terms that stand close together in the best sentence. A word t
 about the trace, so it weighs `question_weight` of another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, takewhile
@@ -73,7 +73,7 @@ def measure_overlap(claim: str, trace: ReadTrace, parameters: Parameters, *, que
     if not credits:
         return Overlap(similarity=0.0, sentences=(), similarities=(), found=0, asked=len(weights))
     closest = sorted(credits, key=lambda at: (-sum(credits[at]), at))[:CANDIDATES]
-    coverages = _coverages(closest, credits, parameters)
+    coverages = _coverages(closest, credits, trace, parameters)
     share, total = parameters.phrase_share, sum(weights)
     similarities = [
         (1 - share) * covered / total + share * phrases_of(terms.terms, trace.sentences[at])
@@ -143,16 +143,16 @@ def _credits(terms: Sequence[str], weights: Sequence[float], trace: ReadTrace) -
     return credits
 
 
-def _coverages(closest: Sequence[int], credits: Credits, parameters: Parameters) -> list[float]:
+def _coverages(closest: Sequence[int], credits: Credits, trace: ReadTrace, parameters: Parameters) -> list[float]:
     """Return the weight covered when each of the closest sentences is taken as the best one."""
-    nothing = [0.0] * len(credits[closest[0]])
-    anywhere = [max(column) * parameters.trace_credit for column in zip(*credits.values(), strict=True)]
-    return [
-        sum(
-            max(here, parameters.beside_credit * max(before, after), far)
-            for here, before, after, far in zip(
-                credits[at], credits.get(at - 1, nothing), credits.get(at + 1, nothing), anywhere, strict=True
-            )
-        )
-        for at in closest
-    ]
+    anywhere = _highest(credits.values(), parameters.trace_credit)
+    coverages = []
+    for at in closest:
+        rows = [credits[place] for place in trace.besides[at] if place in credits]
+        beside = _highest(rows, parameters.beside_credit) if rows else anywhere
+        coverages.append(sum(map(max, credits[at], beside, anywhere)))
+    return coverages
+
+
+def _highest(rows: Iterable[Sequence[float]], credit: float) -> list[float]:
+    return [max(column) * credit for column in zip(*rows, strict=True)]

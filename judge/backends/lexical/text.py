@@ -12,20 +12,23 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
-from snowballstemmer.english_stemmer import EnglishStemmer
+from snowballstemmer.english_stemmer import EnglishStemmer  # type: ignore[import-untyped]
 
 from judge.backends.lexical.vocabulary import EXPANSIONS, NUMBER_WORDS, SAME_WORD, STOP_WORDS, TITLES
 
 MAX_SENTENCE = 400  # code points; a longer one is cut at a word, so that evidence stays a quote one can read
 
 ROOT = 4  # letters that two related words share at least
+MAX_LIST = 20  # entries; of a longer list an entry is read with its neighbours only
 MAX_WORD = 40  # a longer run of letters is no word; a cap keeps the stemmer and its cache small
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]\w*(?:['’]\w+)?|%")
 _MARKER = re.compile(r"^[ \t]*(?:[-*•–]|\d{1,2}[.)])[ \t]", re.MULTILINE)
-_TAG = re.compile(r"</?[A-Za-z][A-Za-z_]{0,30}>")
+_TAG = re.compile(r"</?([A-Za-z][A-Za-z_]{0,30})>")
+_INLINE = frozenset({"b", "i", "u", "em", "strong", "sub", "sup", "span", "code"})  # tags inside a sentence
 _BOUNDARY = re.compile(r"(?<=[.!?;])[\"')\]”’]?\s+|\n")
 _ABBREVIATION = re.compile(r"\(([A-Z][A-Za-z0-9]{1,7})\)")
 
@@ -56,14 +59,15 @@ class ReadTrace:
     Attributes:
         text: the trace as it came.
         sentences: its sentences in order.
-        besides: for each sentence, which sentences it is read together with: its neighbours, or its whole list.
+        besides: for each sentence, which sentences it is read together with: its neighbours, and its whole list;
+            may name -1 and one past the end, where no sentence is.
         places: term -> the sentences that have it.
         roots: first letters of a term -> the terms that begin so.
     """
 
     text: str
     sentences: tuple[Sentence, ...]
-    besides: tuple[range, ...]
+    besides: tuple[tuple[int, ...], ...]
     places: dict[str, tuple[int, ...]]
     roots: dict[str, tuple[str, ...]]
 
@@ -83,7 +87,7 @@ def read_trace(text: str) -> ReadTrace:
     return ReadTrace(
         text=text,
         sentences=sentences,
-        besides=_besides(text, sentences),
+        besides=_besides(sentences),
         places={term: tuple(found) for term, found in places.items()},
         roots={root: tuple(sorted(terms)) for root, terms in roots.items()},
     )
@@ -117,7 +121,7 @@ def read_words(text: str) -> list[Word]:
     """Return the words of a text in order; `<think>` and its like are not words."""
     return [
         Word(form, term, match.start(), match.end())
-        for match in _WORD.finditer(_without_tags(text))
+        for match in _WORD.finditer(_bare(text))
         for form in (match.group()[:MAX_WORD].lower(),)
         for term in expansion_of(form) or (term_of(form),)
     ]
@@ -125,14 +129,14 @@ def read_words(text: str) -> list[Word]:
 
 def read_sentences(text: str) -> list[Sentence]:
     """Return the sentences of a text that hold a word, in order, with offsets into that text."""
-    bare = _without_tags(text)
+    bare = _bare(text)
     words = read_words(text)
     sentences, first = [], 0
     for stop in _stops(bare):
         last = first
         while last < len(words) and words[last].start < stop:
             last += 1
-        sentences += [_sentence(bare, piece, stop) for piece in _pieces(words[first:last])]
+        sentences += [_sentence(text, bare, piece, stop) for piece in _pieces(words[first:last])]
         first = last
     return sentences
 
@@ -162,23 +166,26 @@ def _spell_out(holdings: Sequence[set[str]], abbreviations: dict[str, tuple[str,
                 held.add(short)
 
 
-def _besides(text: str, sentences: Sequence[Sentence]) -> tuple[range, ...]:
-    """Return what each sentence is read together with: an entry of a list needs the line above the list."""
-    besides: list[range] = []
-    first = 0
-    for at, sentence in enumerate(sentences):
-        if not sentence.listed:
-            first = at
-        headed = sentences[first].listed or text[: sentences[first].end + 1][-1:] == ":"
-        ...
+def _besides(sentences: Sequence[Sentence]) -> tuple[tuple[int, ...], ...]:
+    """Return what each sentence is read with: an entry of a list needs the line above it and the other entries."""
+    besides: list[tuple[int, ...]] = []
+    for listed, run in groupby(range(len(sentences)), lambda at: sentences[at].listed):
+        places = tuple(run)
+        entries = places if listed and len(places) <= MAX_LIST else ()
+        head = (places[0] - 1,) if listed else ()
+        besides += [(*head, at - 1, at + 1, *entries) for at in places]
     return tuple(besides)
 
 
 def _bare(text: str) -> str:
     """Blank out what is no word: offsets stay, a tag ends a sentence, and `1.` before an entry is no number."""
     if "<" in text:
-        text = _TAG.sub(lambda match: "\n" * len(match.group()), text)
+        text = _TAG.sub(_blank, text)
     return _MARKER.sub(lambda match: " " * len(match.group()), text)
+
+
+def _blank(tag: re.Match[str]) -> str:
+    return (" " if tag.group(1).lower() in _INLINE else "\n") * len(tag.group())
 
 
 def _stops(text: str) -> Iterator[int]:
@@ -204,9 +211,10 @@ def _pieces(words: Sequence[Word]) -> Iterator[Sequence[Word]]:
         yield words[first:]
 
 
-def _sentence(text: str, words: Sequence[Word], stop: int) -> Sentence:
+def _sentence(text: str, bare: str, words: Sequence[Word], stop: int) -> Sentence:
     start, end = words[0].start, words[-1].end
     # Take the closing punctuation along where it follows at once: the quote reads better.
-    closing = text[end : min(stop, end + 3)]
+    closing = bare[end : min(stop, end + 3)]
     end += len(closing) - len(closing.lstrip(".!?)\"'"))
-    return Sentence(start=start, end=min(end, start + MAX_SENTENCE), words=tuple(words))
+    listed = _MARKER.match(text, text.rfind("\n", 0, start) + 1) is not None
+    return Sentence(start=start, end=min(end, start + MAX_SENTENCE), words=tuple(words), listed=listed)

@@ -4,7 +4,7 @@ Words are given as written; stems are made at import. A word belongs here only w
 expect it: the lists know no data set.
 """
 
-from snowballstemmer.english_stemmer import EnglishStemmer
+from snowballstemmer.english_stemmer import EnglishStemmer  # type: ignore[import-untyped]
 
 
 def stems_of(words: str) -> tuple[str, ...]:
