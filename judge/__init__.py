@@ -1,20 +1,35 @@
 """judge scores the reasoning of models: per trace and capability axis, with the quotes behind every number.
 
-    record.py      a JSONL line            -> Record
-    rubric.py      a YAML file             -> Rubric
-    probe.py       Record × Rubric         -> Probes      what is asked, and at what granularity
-    prompt.py      Probes                  -> Request     messages and schema
-    backend.py     Request                 -> Reply       the contract: a Protocol with one method
-    evidence.py    quote × trace           -> Span        exact, normalised, near, or none
-    verdict.py     Reply                   -> Verdicts    parse, match to what was asked, verify
-    answer.py      trace × reference       -> answer, right or not
-    score.py       Verdicts                -> Scores      arithmetic only
-    asking.py      Records                 -> Outcomes    ask, check, ask again
-    table.py       Outcomes                -> Polars frames
-    aggregate.py   Scores                  -> means, intervals
-    journal.py     paid replies            -> disk, and back
-    run.py         a trace file            -> a run directory
-    client.py      class Judge: the library's door, sync and async
+The flow, top to bottom; a file imports only files above it:
+
+    errors.py       every error that we raise, in one tree
+    resource.py     a built-in's name       -> its file
+    strict_json.py  bytes                   -> one JSON value
+    record.py       a JSONL line            -> Record
+    rubric.py       a YAML file             -> Rubric
+    probe.py        Record × Rubric         -> Probes        what is asked, and at what granularity
+    prompt.py       Probes                  -> Request       messages and schema
+    backend.py      Request                 -> Reply         the contract: a Protocol with one method
+    content.py      a trace                 -> whether it says anything
+    evidence.py     quote × trace           -> Span          exact, normalised, near, or none
+    verdict.py      Reply                   -> Verdicts      parse, match to what was asked, verify
+    score.py        Verdicts                -> Scores        arithmetic only
+    asking.py       Records                 -> Outcomes      ask, check, ask again
+    answer.py       trace × reference       -> answer, right or not
+    table.py        Outcomes                -> Polars frames the schemas are the contract
+    aggregate.py    Scores                  -> means, intervals
+    journal.py      paid replies            -> disk, and back
+    settings.py     one judge, one rubric   -> their identity
+    connect.py      Settings                -> Asker         backend and wrappers, by name
+    directory.py    a run's files           -> whole or not at all
+    block.py        neighbouring Outcomes   -> one part      joined with what is there
+    run.py          a trace file            -> a run directory
+    loop.py         coroutines              -> the one event loop of this process
+    client.py       class Judge: the library's door, sync and async
+    calls/          cached careful retrying limited deadline: each wraps a backend and is one
+    backends/       openai_compatible lexical: what answers
+    cli/            one file a command
+    testing/        a scripted judge on loopback that misbehaves on request
 
 Names below are loaded when they are first used: `import judge` needs neither Polars nor pydantic.
 """

@@ -33,7 +33,9 @@ _ESCAPE: Final = re.compile(r"\\(?=[%$#&_{}])|\\[,;: !]")
 
 _NUMBER: Final = re.compile(r"(?<![\w.,])(?:(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?|\.(\d+))(?![.,]?\d)")
 _UNIT_GAP: Final = re.compile(r"(?<=\d) (?=[^\W\d]{1,4}\b|%)")
-_SIGNS: Final = str.maketrans("\u2010\u2011\u2012\u2013\u2014\u2212\u2044\u2018\u2019\u201c\u201d", "------/''\"\"")
+_SIGNS: Final = str.maketrans(
+    "\u2010\u2011\u2012\u2013\u2014\u2212\u2044\u2018\u2019\u201c\u201d", "------/''\"\""
+)
 _AROUND: Final = " \t\n()[]{}*_`\"'.,:;!?$\u3002\u3001"
 
 _DECORATION: Final = r"[\s()\[\]{}*_`\"'“”‘’.,:;!$/\\]"
@@ -46,7 +48,9 @@ _CUE: Final = (
     r"|option|choice|letter)\b){0,2}"
     r"[\s*_`\"'“‘:：$]{0,9}"
 )
-_CHOSEN: Final = r"(?i:\b(?:choos(?:e|ing)|select(?:ing)?|pick(?:ing)?|go(?:ing)? with) (?:(?:option|answer|choice) )?)"
+_CHOSEN: Final = (
+    r"(?i:\b(?:choos(?:e|ing)|select(?:ing)?|pick(?:ing)?|go(?:ing)? with) (?:(?:option|answer|choice) )?)"
+)
 _PRAISE: Final = (
     r"[*_]{0,2}(?i: (?:is|would be) (?:the )?(?:most likely |single |best |correct |right ){0,3}"
     r"(?:answer|choice|option|correct)\b)"
@@ -56,7 +60,9 @@ _BLAME: Final = (
     r"(?i:not|never|cannot|isn|incorrect|inappropriate|wrong|unlikely|false|less|contraindicated|excluded"
     r"|out)\b)"
 )
-_UNNEGATED: Final = "".join(rf"(?<!\b{word} )" for word in ("no", "not", "nor", "than", "without", "excludes"))
+_UNNEGATED: Final = "".join(
+    rf"(?<!\b{word} )" for word in ("no", "not", "nor", "than", "without", "excludes")
+)
 
 
 def extract_answer(trace: str, options: Options | None) -> str | None:
@@ -68,8 +74,9 @@ def extract_answer(trace: str, options: Options | None) -> str | None:
 
     Returns:
         The key of an option as `options` spells it; without options the text of the last `<answer>`, else of
-        the last `\boxed{}`, else a letter A to J that is stated as the answer. None when nothing is stated, when
-        the deciding level states two different answers, and when it states one that is none of the options.
+        the last `\boxed{}`, else a letter A to J that is stated as the answer. None when nothing is stated,
+        when the deciding level states two different answers, and when it states one that is none of the
+        options.
 
     Examples:
         >>> extract_answer("... <answer>(c)</answer>", {"A": "Asthma", "C": "Pneumonia"})
@@ -92,8 +99,8 @@ def answer_correct(answer: str | None, reference_answer: str | None, options: Op
 
     Returns:
         None only when the reference has no answer; False for a trace without one. Texts are compared without
-        case, surrounding punctuation and the gap before a unit, numbers as decimals (`.5` is `0.50`, `1,000` is
-        `1000`).
+        case, surrounding punctuation and the gap before a unit, numbers as decimals (`.5` is `0.50`, `1,000`
+        is `1000`).
     """
     if reference_answer is None or not _plain(reference_answer):
         return None
@@ -159,7 +166,9 @@ def _cued(text: str, options: Options) -> set[str | None]:
     joined = rf"{label}(?:\s*(?:{_JOINT}|/)\s*{label})*"
     statement = rf"(?:{_CUE}|{_CHOSEN})({joined})|(?<![\w'’-])({key}){_PRAISE}"
     stated = re.findall(statement, _conclusion(text))
-    return {_spelt(found, options) for pair in stated for found in re.findall(bare, "/".join(filter(None, pair)))}
+    return {
+        _spelt(found, options) for pair in stated for found in re.findall(bare, "/".join(filter(None, pair)))
+    }
 
 
 def _closing(text: str, options: Options) -> set[str | None]:
@@ -238,7 +247,11 @@ def _stated(statement: str, options: Options) -> set[str | None]:
 @cache
 def _key(keys: tuple[str, ...], *, any_case: bool = False) -> str:
     either = "|".join(map(re.escape, sorted(keys, key=len, reverse=True)))
-    return rf"(?i:{either})" if any_case else rf"(?:(?<=[(\[])(?i:{either})(?=[)\]])|(?:{either})|(?i:{either})(?=\)))"
+    return (
+        rf"(?i:{either})"
+        if any_case
+        else rf"(?:(?<=[(\[])(?i:{either})(?=[)\]])|(?:{either})|(?i:{either})(?=\)))"
+    )
 
 
 @cache
@@ -257,7 +270,11 @@ def _label(keys: tuple[str, ...]) -> str:
 
 def _spelt(found: str, options: Options) -> str | None:
     """The key as the options spell it."""
-    return found if found in options else next((key for key in options if key.casefold() == found.casefold()), None)
+    return (
+        found
+        if found in options
+        else next((key for key in options if key.casefold() == found.casefold()), None)
+    )
 
 
 def _conclusion(text: str) -> str:

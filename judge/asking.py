@@ -105,6 +105,7 @@ class Asker:
         evidence: What happens to a presence whose quote is not in the trace.
         samples: Repeats of every judgement, at least 1.
         min_coverage: Share of judged weight, in [0, 1], below which an axis has no score.
+        texts_only: The judge reads texts and says so; others are not asked about a record whose image they cannot see.
     """
 
     def __init__(
@@ -118,8 +119,10 @@ class Asker:
         evidence: EvidenceRule = "required",
         samples: int = 1,
         min_coverage: float = 1.0,
+        texts_only: bool = False,
     ) -> None:
         self._prompt = prompt
+        self._texts_only = texts_only
         self._model = model
         self._backend = backend
         self._keep = keep
@@ -135,6 +138,7 @@ class Asker:
             FatalError: No request can succeed; every other trouble is in the outcome.
         """
         try:
+            _refuse_image(record, sent=not self._texts_only)
             groups = build_probes(record, self._prompt.rubric, self._granularity)
             requests = self._prompt.build_requests(groups, self._model, samples=self._samples)
         except InputError as exc:
@@ -261,6 +265,19 @@ async def _all(work: Sequence[Awaitable[T]]) -> list[T]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
+
+
+def _refuse_image(record: Record, *, sent: bool) -> None:
+    """A judge that is silently blind would mark as missing what only the image shows."""
+    if record.image is not None and sent:
+        raise RecordError(
+            "is an image, and this version of judge sends none.",
+            line=record.line,
+            field="image",
+            record_id=record.id,
+            code="image_not_sent",
+            hint="Describe it in `context` and remove it, or use --judge lexical, which reads texts only.",
+        )
 
 
 def _nothing_raised(request: Request) -> list[Verdict]:

@@ -1,12 +1,12 @@
 """trace -> does it say anything at all?
 
-A policy trained against a judge learns "master keys": traces such as `:`, `Solution` or `Thought process:` that
-make a judge say yes though nothing was said. They are known without a model, so they cost no call. The gate is
-lenient on purpose: a trace is without content only when *nothing* is left of it once markup, punctuation,
-numbering and openers are taken away. `A`, `12 mg` and `no` are left.
+A policy trained against a judge learns "master keys": traces such as `:`, `Solution` or `Thought process:`
+that make a judge say yes though nothing was said. They are known without a model, so they cost no call. The
+gate is lenient on purpose: a trace is without content only when *nothing* is left of it once markup,
+punctuation, numbering and openers are taken away. `A`, `12 mg` and `no` are left.
 
-Source: "One Token to Fool LLM-as-a-Judge", arXiv 2507.08794, whose keys are in the lists below with their like
-in other languages.
+Source: "One Token to Fool LLM-as-a-Judge", arXiv 2507.08794, whose keys are in the lists below with their
+like in other languages.
 """
 
 import re
@@ -145,8 +145,9 @@ def has_content(trace: str) -> bool:
         trace: the joined trace text, any length.
 
     Returns:
-        False for an empty trace, one of punctuation, markdown, emoji or empty tags, and one of openers only (in
-        eleven languages, in any case, numbered or repeated); True for everything else, `A` and `no` included.
+        False for an empty trace, one of punctuation, markdown, emoji or empty tags, and one of openers only
+        (in eleven languages, in any case, numbered or repeated); True for everything else, `A` and `no`
+        included.
 
     Source:
         arXiv 2507.08794. We gate known keys only: a key in other words costs one call.
@@ -163,7 +164,7 @@ def has_content(trace: str) -> bool:
 
 
 def _bare(trace: str) -> str:
-    """The trace's letters and digits in one case, words parted by one space; no markup, accents, numbering."""
+    """The trace's letters and digits in one case, one space between words; no markup, accents, numbering."""
     text = _MARKUP.sub(" ", unicodedata.normalize("NFKC", trace).casefold())
     return " ".join(_letters(_without_numbering(text)).split())
 
@@ -184,7 +185,7 @@ def _letter(char: str) -> str:
 
 
 def _without_numbering(text: str) -> str:
-    """Drop the numbers that count from 1 before words: `1. Solution` announces, `Answer: 3. Solution` states."""
+    """Drop the numbers that count from 1 before words: `1. Solution`, but not `Answer: 3. Solution`."""
     due = 1
 
     def drop(match: re.Match[str]) -> str:
@@ -208,7 +209,10 @@ def _pattern(opener: str) -> str:
 def _announcement() -> re.Pattern[str]:
     """Any number of openers, the longest first; possessive and atomic, so that nothing is tried twice."""
     openers = {
-        opener.strip() for block in _OPENERS.values() for line in block.split("\n") for opener in line.split("|")
+        opener.strip()
+        for block in _OPENERS.values()
+        for line in block.split("\n")
+        for opener in line.split("|")
     }
     patterns = sorted({_pattern(opener) for opener in openers if opener}, key=lambda text: (-len(text), text))
     return re.compile(rf"(?:(?>{'|'.join(patterns)}) ?)*+")

@@ -6,8 +6,9 @@ The judge names its evidence by quoting; code finds the quote. Three looks, stri
     normalised  case, white space, Unicode forms, quote marks, dashes and invisible characters aside
     near        the same words in the same order, punctuation and markdown aside, and few long words misspelt
 
-An honest copy passes, a fabrication does not: a word swapped, a number changed, a "not" dropped, words reordered
-or two distant passages stitched together are never found, as every look wants one contiguous run of the trace.
+An honest copy passes, a fabrication does not: a word swapped, a number changed, a "not" dropped, words
+reordered or two distant passages stitched together are never found, as every look wants one contiguous run
+of the trace.
 """
 
 import re
@@ -54,8 +55,8 @@ _LOOKALIKES: Final = frozenset(
     )
 )  # fmt: skip
 
-# Scripts written without spaces between words: a boundary cannot be asked for there. Hangul is with them because
-# its particles are glued to the noun.
+# Scripts written without spaces between words: a boundary cannot be asked for there. Hangul is with them
+# because its particles are glued to the noun.
 _UNSPACED: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f"
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -76,7 +77,9 @@ _SAYS_SOMETHING: Final = re.compile(r"[^\W_]")
 # Looked for in the two characters before a boundary, a bar, and the two after it.
 _NUMBER_CUT: Final = r"\d[.,]?\|\d|\d\|[.,]\d"
 _CUTS_NUMBER: Final = re.compile(_NUMBER_CUT)
-_CUTS: Final = re.compile(rf"{_NUMBER_CUT}|(?:[^\W_{_UNSPACED}]|[{_MARKS}])\|(?:[^\W_{_UNSPACED}]|[{_MARKS}])")
+_CUTS: Final = re.compile(
+    rf"{_NUMBER_CUT}|(?:[^\W_{_UNSPACED}]|[{_MARKS}])\|(?:[^\W_{_UNSPACED}]|[{_MARKS}])"
+)
 _BLANKS: Final = re.compile("  +")
 _QUOTE_MARKS: Final = frozenset("\"'`\u00b4\u201a\u201e\u2032\u2033")
 _EDGES: Final = " '*_"
@@ -144,7 +147,9 @@ class TraceText:
         free = len(trimmed) >= FREE_CHARACTERS
         for first in _occurrences(self._folded, trimmed, free=free):
             start, end = self._unfold(first, first + len(trimmed))
-            if not self._splits_character(first, first + len(trimmed)) and self._stands_whole(start, end, free=free):
+            if not self._splits_character(first, first + len(trimmed)) and self._stands_whole(
+                start, end, free=free
+            ):
                 return Span(start=start, end=end, found="normalised")
         return self._find_near(trimmed) if free else None
 
@@ -166,7 +171,9 @@ class TraceText:
         edges = [block * len(quoted) // blocks for block in range(blocks + 1)]
         starts = (self._starts(quoted, low, high) for low, high in pairwise(edges))
         last = len(self._words) - len(quoted)
-        return sorted({first for first in islice(chain.from_iterable(starts), MAX_WINDOWS) if 0 <= first <= last})
+        return sorted(
+            {first for first in islice(chain.from_iterable(starts), MAX_WINDOWS) if 0 <= first <= last}
+        )
 
     def _starts(self, quoted: Sequence[str], low: int, high: int) -> Iterator[int]:
         block = _spaced(quoted[low:high])

@@ -51,7 +51,10 @@ NESTED = {"A": "Pneumonia", "B": "Bacterial pneumonia"}
 )
 def test_a_tag_becomes_an_option(inside: str, answer: str | None) -> None:
     assert extract_answer(f"<answer>{inside}</answer>", OPTIONS) == answer
-    assert extract_answer(f"The answer is B. <answer>B</answer> No: <ANSWER>{inside}</ANSWER> B.", OPTIONS) == answer
+    assert (
+        extract_answer(f"The answer is B. <answer>B</answer> No: <ANSWER>{inside}</ANSWER> B.", OPTIONS)
+        == answer
+    )
 
 
 @pytest.mark.parametrize(
@@ -207,7 +210,9 @@ def test_any_text_gives_a_key_or_none(trace: str, options: dict[str, str] | None
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.text(max_size=60), st.sampled_from(sorted(OPTIONS)), st.sampled_from(["{}", "({})", "{}.", "**{}**"]))
+@given(
+    st.text(max_size=60), st.sampled_from(sorted(OPTIONS)), st.sampled_from(["{}", "({})", "{}.", "**{}**"])
+)
 def test_a_closing_tag_decides_whatever_came_before(before: str, key: str, form: str) -> None:
     trace = f"{before}<answer>{form.format(key)}</answer>"
     assert extract_answer(trace, OPTIONS) == key

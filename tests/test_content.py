@@ -11,19 +11,50 @@ from hypothesis import strategies as st
 from judge.content import has_content
 
 OPENERS = {
-    "en": ["Thought process:", "Let's solve this problem step by step.", "Solution", "Answer:", "Final answer:"]
-    + ["Sure, here is the answer", "Sure! Here's the solution:", "Okay, let me think about this question carefully."]
-    + ["To solve this problem, we need to", "Let’s think step by step.", "Reasoning:", "The answer is:", "Step 1:"],
-    "zh": ["思考过程：", "让我们一步一步地解决这个问题。", "解", "解答：", "答案：", "好的，以下是答案。", "第一步：", "解題過程："],
-    "ja": ["かいせつ", "解説：", "思考プロセス：", "この問題をステップバイステップで解いていきましょう。", "答え：", "もちろんです。回答："],
-    "ko": ["풀이:", "사고 과정:", "이 문제를 단계별로 풀어봅시다.", "정답:", "물론입니다. 답변:", "1단계:"],
-    "es": ["Respuesta", "Solución:", "Proceso de pensamiento:", "Vamos a resolver este problema paso a paso.", "Claro, aquí está la respuesta:"],
-    "fr": ["Réponse :", "Processus de réflexion :", "Résolvons ce problème étape par étape.", "Bien sûr, voici la réponse :"],
-    "de": ["Lösung:", "Antwort:", "Denkprozess:", "Lassen Sie uns dieses Problem Schritt für Schritt lösen.", "Natürlich, hier ist die Antwort:"],
-    "pt": ["Resposta:", "Solução", "Processo de pensamento:", "Vamos resolver este problema passo a passo.", "Claro, aqui está a resposta:"],
-    "ru": ["Ответ:", "Решение", "Ход мыслей:", "Давайте решим эту задачу шаг за шагом.", "Конечно, вот ответ:"],
-    "ar": ["الإجابة:", "الحل", "عملية التفكير:", "دعونا نحل هذه المسألة خطوة بخطوة.", "بالتأكيد، إليك الإجابة:"],
-    "hi": ["उत्तर:", "समाधान", "विचार प्रक्रिया:", "आइए इस समस्या को चरण दर चरण हल करें।", "ज़रूर, यहाँ उत्तर है:"],
+    "en": [
+        "Thought process:", "Let's solve this problem step by step.", "Solution", "Answer:",
+        "Final answer:", "Sure, here is the answer", "Sure! Here's the solution:",
+        "Okay, let me think about this question carefully.", "To solve this problem, we need to",
+        "Let’s think step by step.", "Reasoning:", "The answer is:", "Step 1:",
+    ],
+    "zh": [
+        "思考过程：", "让我们一步一步地解决这个问题。", "解", "解答：", "答案：", "好的，以下是答案。",
+        "第一步：", "解題過程：",
+    ],
+    "ja": [
+        "かいせつ", "解説：", "思考プロセス：", "この問題をステップバイステップで解いていきましょう。",
+        "答え：", "もちろんです。回答：",
+    ],
+    "ko": [
+        "풀이:", "사고 과정:", "이 문제를 단계별로 풀어봅시다.", "정답:", "물론입니다. 답변:", "1단계:",
+    ],
+    "es": [
+        "Respuesta", "Solución:", "Proceso de pensamiento:", "Vamos a resolver este problema paso a paso.",
+        "Claro, aquí está la respuesta:",
+    ],
+    "fr": [
+        "Réponse :", "Processus de réflexion :", "Résolvons ce problème étape par étape.",
+        "Bien sûr, voici la réponse :",
+    ],
+    "de": [
+        "Lösung:", "Antwort:", "Denkprozess:", "Lassen Sie uns dieses Problem Schritt für Schritt lösen.",
+        "Natürlich, hier ist die Antwort:",
+    ],
+    "pt": [
+        "Resposta:", "Solução", "Processo de pensamento:", "Vamos resolver este problema passo a passo.",
+        "Claro, aqui está a resposta:",
+    ],
+    "ru": [
+        "Ответ:", "Решение", "Ход мыслей:", "Давайте решим эту задачу шаг за шагом.", "Конечно, вот ответ:",
+    ],
+    "ar": [
+        "الإجابة:", "الحل", "عملية التفكير:", "دعونا نحل هذه المسألة خطوة بخطوة.",
+        "بالتأكيد، إليك الإجابة:",
+    ],
+    "hi": [
+        "उत्तर:", "समाधान", "विचार प्रक्रिया:", "आइए इस समस्या को चरण दर चरण हल करें।",
+        "ज़रूर, यहाँ उत्तर है:",
+    ],
 }  # fmt: skip
 ALL_OPENERS = [opener for openers in OPENERS.values() for opener in openers]
 
@@ -43,19 +74,22 @@ DRESSES = [
 ]
 
 EMPTY = [
-    "", " ", "\n\t", "\u3000", "\u00a0", "\u200b", "\ufeff", ".", ",", ":", "!", "?", "...", "…", "-", "—", "---", "***",
-    "###", "```", "```\n```", "> ", "| | |", "()", "[]", "{}", "\"\"", "''", "“”", "。", "、", "「」", "؟", "।", "🙂", "✅", "👍🏽",
-    "1️⃣"[1:], "<think></think>", "<think>\n\n</think>\n", "<answer></answer>", "<think></think><answer></answer>",
-    "<THINK> </THINK> <Answer> </Answer>", "<br/>", "</s>", "<|im_end|>", "[INST] [/INST]", "\\boxed{}", "$\\boxed{\\text{}}$",
+    "", " ", "\n\t", "\u3000", "\xa0", "\u200b", "\ufeff", ".", ",", ":", "!", "?", "...", "…", "-", "—",
+    "---", "***", "###", "```", "```\n```", "> ", "| | |", "()", "[]", "{}", '""', "''", "“”", "。", "、",
+    "「」", "؟", "।", "🙂", "✅", "👍🏽", "️⃣", "<think></think>", "<think>\n\n</think>\n",
+    "<answer></answer>", "<think></think><answer></answer>", "<THINK> </THINK> <Answer> </Answer>", "<br/>",
+    "</s>", "<|im_end|>", "[INST] [/INST]", "\\boxed{}", "$\\boxed{\\text{}}$",
 ]  # fmt: skip
 
 SHORT_ANSWERS = [
-    "A", "B", "C", "D", "E", "a", "b", "e", "I", "II", "IV", "(C)", "c)", "C.", "[D]", "12 mg", "12mg", "no", "No.", "yes",
-    "Yes.", "3", "0", "-2", "−2", "1/2", "½", "5%", "0.5", ".5", "1,000", "3 cm", "MI", "CT", "US", "IT", "MS", "PE", "left",
-    "right", "Right.", "true", "False", "none", "normal", "both", "correct", "positive", "first", "complete", "now",
-    "nein", "ja", "oui", "non", "sí", "não", "sim", "да", "нет", "نعم", "لا", "हाँ", "नहीं", "क", "无", "有", "是", "否", "不是", "对",
-    "正确", "肺炎", "はい", "いいえ", "正解", "肺炎です", "네", "아니요", "폐렴", "gut", "bien", "certo", "α", "T4", "N1", "H2O", "K+", "G6PD",
-    "fever", "asthma", "Pneumonia", "It is B", "a b", "The answer is 3. Solution", "Solution: no",
+    "A", "B", "C", "D", "E", "a", "b", "e", "I", "II", "IV", "(C)", "c)", "C.", "[D]", "12 mg", "12mg",
+    "no", "No.", "yes", "Yes.", "3", "0", "-2", "−2", "1/2", "½", "5%", "0.5", ".5", "1,000", "3 cm", "MI",
+    "CT", "US", "IT", "MS", "PE", "left", "right", "Right.", "true", "False", "none", "normal", "both",
+    "correct", "positive", "first", "complete", "now", "nein", "ja", "oui", "non", "sí", "não", "sim", "да",
+    "нет", "نعم", "لا", "हाँ", "नहीं", "क", "无", "有", "是", "否", "不是", "对", "正确", "肺炎", "はい",
+    "いいえ", "正解", "肺炎です", "네", "아니요", "폐렴", "gut", "bien", "certo", "α", "T4", "N1", "H2O",
+    "K+", "G6PD", "fever", "asthma", "Pneumonia", "It is B", "a b", "The answer is 3. Solution",
+    "Solution: no",
 ]  # fmt: skip
 FRAMES = [
     "{}",

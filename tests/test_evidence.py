@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from judge.evidence import FREE_CHARACTERS, Span, TraceText
 
 TRACE = (
-    "<think>The chest radiograph shows a **large right-sided pleural effusion** with blunting of the costophrenic "
-    "angle. There is no pneumothorax, and the trachea is not deviated to the left.\nThe patient was asymptomatic "
-    "until 3 days ago; temperature 38.5 °C, K 5.2 mmol/L, on 15 mg of prednisone since 2019.  Ejection fraction "
-    "is ≥ 45 % and the tumour is ER-/PR+. It’s most likely “parapneumonic” – hence thoracentesis is recommended."
-    "\n\nThe cardiomediastinal silhouette is unchanged, the left lung remains clear.</think><answer>B</answer>"
+    "<think>The chest radiograph shows a **large right-sided pleural effusion** with blunting of the "
+    "costophrenic angle. There is no pneumothorax, and the trachea is not deviated to the left.\nThe "
+    "patient was asymptomatic until 3 days ago; temperature 38.5 °C, K 5.2 mmol/L, on 15 mg of "
+    "prednisone since 2019.  Ejection fraction is ≥ 45 % and the tumour is ER-/PR+. It’s most likely "
+    "“parapneumonic” – hence thoracentesis is recommended.\n\nThe cardiomediastinal silhouette is "
+    "unchanged, the left lung remains clear.</think><answer>B</answer>"
 )
 TEXT = TraceText(TRACE)
 QUICK = settings(max_examples=100, deadline=None)
@@ -160,10 +161,15 @@ def test_misspelt_words(said: str, quoted: str, alike: bool) -> None:
 
 def test_typos_are_few() -> None:
     """Twenty words may hold two misspelt ones; nine may hold one; seven none."""
-    words = [f"{name}opathology" for name in ("cardi", "neur", "hist", "angi", "oste", "arthr", "my", "nephr", "enter")]
+    words = [
+        f"{name}opathology"
+        for name in ("cardi", "neur", "hist", "angi", "oste", "arthr", "my", "nephr", "enter")
+    ]
     trace = TraceText(" ".join(words * 3))
     wrong = [word.replace("pathology", "pathlogy") for word in words]
-    assert trace.find(" ".join([wrong[0], *words[1:]])) == Span(start=0, end=len(" ".join(words)), found="near")
+    assert trace.find(" ".join([wrong[0], *words[1:]])) == Span(
+        start=0, end=len(" ".join(words)), found="near"
+    )
     assert trace.find(" ".join([*wrong[:2], *words[2:]])) is None
     assert trace.find(" ".join([wrong[0], *words[1:7]])) is None
     assert trace.find(" ".join([*wrong[:2], *words[2:], *words, *words[:2]])) is not None
@@ -229,7 +235,9 @@ def _letters(text: str) -> str:
     return "".join(char for char in flat if char.isalnum())
 
 
-SENTENCES = [sentence.strip() for sentence in TRACE.replace("\n", " ").split(". ") if len(sentence.split()) >= 8]
+SENTENCES = [
+    sentence.strip() for sentence in TRACE.replace("\n", " ").split(". ") if len(sentence.split()) >= 8
+]
 VARIANTS: list[Callable[[str], str]] = [
     str.upper,
     str.lower,

@@ -181,9 +181,7 @@ def test_the_schema_may_hide_its_units_behind_references() -> None:
 def test_obedient_answers_with_quotes_in_the_order_of_the_contract() -> None:
     with Server() as server:
         reply = post(server, chat()).reply
-    assert [list(verdict) for verdict in reply.values()] == [
-        ["evidence", "reason", "presence", "correctness"]
-    ] * 4
+    assert [list(verdict) for verdict in reply.values()] == [["evidence", "reason", "presence", "correctness"]] * 4
     # Right; negated in the trace; not there; another number.
     assert [verdict["presence"] for verdict in reply.values()] == [2, 2, 0, 2]
     assert [verdict["correctness"] for verdict in reply.values()] == [1, -1, None, -1]
@@ -427,9 +425,7 @@ def streak(seed: int, key: str, share: float) -> list[str | None]:
 
 def test_never_three_faults_in_a_row_and_about_the_share_asked_for() -> None:
     drawn = [streak(0, f"{key:064x}", 0.6) for key in range(10_000)]
-    longest = max(
-        max(len(run) for run in "".join(" x"[f is not None] for f in row).split(" ")) for row in drawn
-    )
+    longest = max(max(len(run) for run in "".join(" x"[f is not None] for f in row).split(" ")) for row in drawn)
     assert longest == 2
     first = statistics.mean(row[0] is not None for row in drawn)
     assert abs(first - 0.6) < 0.02  # four standard deviations: 4 × sqrt(0.6 × 0.4 / 10,000) = 0.0196
@@ -492,9 +488,7 @@ def test_a_setting_that_makes_no_sense_is_refused(settings: dict[str, Any], mess
 
 
 def test_every_kind_can_be_acted_out_at_once_or_is_slow() -> None:
-    assert set(QUICK) | set(REPLY) | {"black_hole", "drip", "drip_headers", "insufficient_quota"} == set(
-        KINDS
-    )
+    assert set(QUICK) | set(REPLY) | {"black_hole", "drip", "drip_headers", "insufficient_quota"} == set(KINDS)
 
 
 # --- modes of the server ----------------------------------------------------------------------------------
@@ -571,9 +565,7 @@ def test_latency_is_seeded_and_has_the_mean_asked_for() -> None:
 
 def test_usage_counts_four_characters_a_token_and_shared_prefixes() -> None:
     with Server() as server:
-        usages = [
-            json.loads(post(server, chat(user_text("word " * 200, [c]))).text)["usage"] for c in CLAIMS[:2]
-        ]
+        usages = [json.loads(post(server, chat(user_text("word " * 200, [c]))).text)["usage"] for c in CLAIMS[:2]]
     assert usages[0]["prompt_tokens_details"]["cached_tokens"] == 0
     cached = usages[1]["prompt_tokens_details"]["cached_tokens"]
     # Both prompts share about 1,080 characters: four whole blocks of 256, of 64 tokens each.
@@ -732,7 +724,8 @@ def test_the_process_prints_its_address_serves_and_stops_at_eof(tmp_path: Path) 
 
 def test_the_process_stops_by_itself_and_on_sigterm() -> None:
     with process("--max-seconds", "0.2") as short, process("--max-seconds", "60") as told:
-        assert ready(short) and ready(told)
+        assert ready(short)
+        assert ready(told)
         os.kill(told.pid, signal.SIGTERM)
         assert (short.wait(timeout=20), told.wait(timeout=20)) == (0, 0)
 

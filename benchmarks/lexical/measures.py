@@ -4,6 +4,7 @@ All but the AUC are functions of the four counts of a two-way table, so that a d
 the groups it drew.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import NamedTuple
@@ -58,9 +59,9 @@ def balanced_accuracy(table: Counts) -> float:
 
 def auc(answers: Sequence[bool], scores: Sequence[float]) -> float:
     """P(score of a yes > score of a no) + ½ P(equal); 0.5 where one side is empty."""
-    yes = [score for answer, score in zip(answers, scores, strict=True) if answer]
-    no = [score for answer, score in zip(answers, scores, strict=True) if not answer]
-    wins = sum((a > b) + 0.5 * (a == b) for a in yes for b in no)
+    yes = sorted(score for answer, score in zip(answers, scores, strict=True) if answer)
+    no = sorted(score for answer, score in zip(answers, scores, strict=True) if not answer)
+    wins = sum(bisect_left(no, score) + bisect_right(no, score) for score in yes) / 2
     return wins / (len(yes) * len(no)) if yes and no else 0.5
 
 

@@ -85,10 +85,11 @@ def summary_table(summary: pl.DataFrame, axes: Sequence[str]) -> Table:
         table.add_column(name)
     for name in ("grounding", "correctness", "score", "n", "failed"):
         table.add_column(name, justify="right", no_wrap=True)
+    asked = [axis for axis in axes if _was_asked(summary, axis)]
     for model in _models(summary):
         rows = {row["measure"]: row for row in summary.filter(pl.col("model").eq_missing(model)).iter_rows(named=True)}
-        for axis in (*axes, "trace"):
-            _add_axis(table, model if axis == axes[0] else "", axis, rows)
+        for axis in (*asked, "trace"):
+            _add_axis(table, model if axis == (*asked, "trace")[0] else "", axis, rows)
         table.add_section()
     return table
 
@@ -116,3 +117,8 @@ def _mean(row: dict[str, object]) -> str:
 
 def _bound(value: object) -> str:
     return f"{value:.2f}".removeprefix("0")  # so that a row fits 80 columns
+
+
+def _was_asked(summary: pl.DataFrame, axis: str) -> bool:
+    """Whether any record has units of this axis; one whose units all failed is shown, as a gap."""
+    return summary.filter((pl.col("n") > 0) | (pl.col("n_failed") > 0), measure=f"{axis}_score").height > 0

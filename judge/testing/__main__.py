@@ -33,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, ImportError, AttributeError, OSError) as exc:
         parser.error(str(exc))
     stop = _stop_signal(stop_on_eof=stop_on_eof)
-    print(server.api_base, flush=True)
+    sys.stdout.write(f"{server.api_base}\n")
+    sys.stdout.flush()
     stop.wait(max_seconds)
     server.stop()
     return 0
@@ -77,9 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_judge(parser: argparse.ArgumentParser) -> None:
     scripts = ", ".join(SCRIPT_NAMES)
-    parser.add_argument(
-        "--script", default="obedient", help=f"{scripts}, or your own as module:function (obedient)"
-    )
+    parser.add_argument("--script", default="obedient", help=f"{scripts}, or your own as module:function (obedient)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other faults (0)")
     parser.add_argument("--model", help="the only model served; others get 404 (every name is served)")
     parser.add_argument("--api-key", help="bearer key that /v1 asks for (none)")
@@ -87,9 +86,7 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
 
 def _add_faults(parser: argparse.ArgumentParser) -> None:
     known = ", ".join(KINDS)
-    parser.add_argument(
-        "--faults", type=float, default=0.0, metavar="SHARE", help="share of faults, 0 to 1 (0)"
-    )
+    parser.add_argument("--faults", type=float, default=0.0, metavar="SHARE", help="share of faults, 0 to 1 (0)")
     parser.add_argument(
         "--kinds",
         type=_kinds,
@@ -103,15 +100,9 @@ def _add_faults(parser: argparse.ArgumentParser) -> None:
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--latency-ms", type=float, default=0.0, help="mean time before an answer (0)")
-    parser.add_argument(
-        "--latency-sigma", type=float, default=0.0, help="0: fixed; else log-normal, say 0.5 (0)"
-    )
-    parser.add_argument(
-        "--rate-limit", type=float, metavar="PER_S", help="429 above this many requests a second"
-    )
-    parser.add_argument(
-        "--max-model-len", type=int, metavar="TOKENS", help="400 for longer prompts (no limit)"
-    )
+    parser.add_argument("--latency-sigma", type=float, default=0.0, help="0: fixed; else log-normal, say 0.5 (0)")
+    parser.add_argument("--rate-limit", type=float, metavar="PER_S", help="429 above this many requests a second")
+    parser.add_argument("--max-model-len", type=int, metavar="TOKENS", help="400 for longer prompts (no limit)")
 
 
 def _add_process(parser: argparse.ArgumentParser) -> None:
@@ -119,9 +110,7 @@ def _add_process(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ledger", dest="ledger_file", type=Path, metavar="FILE", help="append a JSON line per request"
     )
-    parser.add_argument(
-        "--max-seconds", type=float, default=600.0, help="stop by itself after this long (600)"
-    )
+    parser.add_argument("--max-seconds", type=float, default=600.0, help="stop by itself after this long (600)")
     parser.add_argument("--stop-on-eof", action="store_true", help="stop when standard input closes")
 
 

@@ -119,9 +119,7 @@ def _fenced_trace(text: str) -> tuple[str, int]:
 
 
 def _units(text: str, names: tuple[str, ...]) -> tuple[AskedUnit, ...]:
-    found = {
-        name: AskedUnit(name=name, axis=axis, claim=_claim(raw)) for name, axis, raw in _UNIT.findall(text)
-    }
+    found = {name: AskedUnit(name=name, axis=axis, claim=_claim(raw)) for name, axis, raw in _UNIT.findall(text)}
     return tuple(found.get(name, AskedUnit(name=name, axis="", claim="")) for name in names or found)
 
 
@@ -138,9 +136,7 @@ def _unit_schemas(body: Mapping[str, object]) -> dict[str, Mapping[str, object]]
     properties = lookup(schema, "properties")
     if not isinstance(properties, Mapping):
         return {}
-    return {
-        name: _properties(schema, node) for name, node in properties.items() if _UNIT_NAME.fullmatch(name)
-    }
+    return {name: _properties(schema, node) for name, node in properties.items() if _UNIT_NAME.fullmatch(name)}
 
 
 def _properties(schema: object, node: object) -> Mapping[str, object]:

@@ -66,9 +66,7 @@ class Endpoint:
         ask, key = parse_ask(body), _key(raw, body)
         attempt = self._ledger.next_attempt(key)
         answer = (
-            self._refuse(request, body)
-            or self._fail(ask, key, attempt)
-            or self._compute(ask, key, attempt).answer()
+            self._refuse(request, body) or self._fail(ask, key, attempt) or self._compute(ask, key, attempt).answer()
         )
         row = self._ledger.open(
             key=key,
@@ -96,18 +94,14 @@ class Endpoint:
         latency_ms, sigma = self._behaviour.latency_ms, self._behaviour.latency_sigma
         if answer.paid and latency_ms:
             seed, mean_s = self._behaviour.seed, latency_ms / 1000
-            await asyncio.sleep(
-                draw_latency(seed=seed, key=row.key, attempt=row.attempt, mean_s=mean_s, sigma=sigma)
-            )
+            await asyncio.sleep(draw_latency(seed=seed, key=row.key, attempt=row.attempt, mean_s=mean_s, sigma=sigma))
 
     def _refuse(self, request: web.BaseRequest, body: Mapping[str, object]) -> Answer | None:
         """What a well-behaved server says no to."""
         if not self._authorized(request):
             return unauthorized()
         if not isinstance(body.get("messages"), list) or body.get("stream"):
-            return error(
-                400, "A JSON body with `messages` and without `stream` is needed.", kind="BadRequestError"
-            )
+            return error(400, "A JSON body with `messages` and without `stream` is needed.", kind="BadRequestError")
         return self._refuse_model(body) or self._refuse_format(body) or self._refuse_length(body)
 
     def _refuse_model(self, body: Mapping[str, object]) -> Answer | None:
@@ -131,9 +125,7 @@ class Endpoint:
         fault = self._fault(ask, key, attempt)
         if fault is None:
             return None
-        return misbehave(
-            fault, lambda: self._compute(ask, key, attempt), retry_after_s=behaviour.retry_after_s
-        )
+        return misbehave(fault, lambda: self._compute(ask, key, attempt), retry_after_s=behaviour.retry_after_s)
 
     def _fault(self, ask: Ask, key: str, attempt: int) -> str | None:
         behaviour = self._behaviour

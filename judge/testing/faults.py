@@ -58,9 +58,7 @@ def check_kinds(kinds: Iterable[str]) -> None:
     """
     for kind in kinds:
         if kind not in KINDS and not is_status(kind):
-            raise ValueError(
-                f"fault {kind!r} is not one of {', '.join(KINDS)}, nor an HTTP status from 400 to 599"
-            )
+            raise ValueError(f"fault {kind!r} is not one of {', '.join(KINDS)}, nor an HTTP status from 400 to 599")
 
 
 def is_status(kind: str) -> bool:

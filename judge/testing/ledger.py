@@ -168,7 +168,6 @@ class Ledger:
     def to_json(self) -> bytes:
         """The totals and the rows, as `GET /ledger` sends them."""
         totals = {
-            name: getattr(self, name)
-            for name in ("requests", "paid", "delivered", "repaid", "max_attempts_per_key")
+            name: getattr(self, name) for name in ("requests", "paid", "delivered", "repaid", "max_attempts_per_key")
         }
         return orjson.dumps({**totals, "necessary": self.necessary(), "rows": self.rows()})

@@ -48,9 +48,7 @@ def _acted(fault: str, compute: _Compute, retry_after_s: float) -> Answer:
 
 def _wrong_ids(good: Completion) -> Completion:
     """Every unit under a name that nobody asked for."""
-    return replace(
-        good, text=orjson.dumps({f"x{name}": value for name, value in _object(good.text).items()}).decode()
-    )
+    return replace(good, text=orjson.dumps({f"x{name}": value for name, value in _object(good.text).items()}).decode())
 
 
 def _object(text: str | None) -> Mapping[str, object]:

@@ -15,15 +15,9 @@ from typing import NamedTuple
 # A full stop ends a sentence only before white space: "1.8 cm" stays whole. Tags are no part of a sentence.
 _BREAK = re.compile(r"\n+|</?\w+>|(?<=[.!?])\s+")
 _WORD = re.compile(r"\d+(?:\.\d+)?|\w+")
-_NEGATIONS = frozenset(
-    ("no", "not", "without", "never", "none", "neither", "nor", "cannot", "absent", "denies")
-)
-_STOP_WORDS = frozenset(
-    ("a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "has", "in", "is", "it")
-)
-_FUNCTION_WORDS = (
-    _NEGATIONS | _STOP_WORDS | {"its", "of", "on", "or", "that", "the", "this", "to", "was", "with"}
-)
+_NEGATIONS = frozenset(("no", "not", "without", "never", "none", "neither", "nor", "cannot", "absent", "denies"))
+_STOP_WORDS = frozenset(("a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "has", "in", "is", "it"))
+_FUNCTION_WORDS = _NEGATIONS | _STOP_WORDS | {"its", "of", "on", "or", "that", "the", "this", "to", "was", "with"}
 _CLEAR, _PARTLY = 0.6, 0.3
 _LONGEST_QUOTE = 300
 

@@ -12,9 +12,7 @@ import orjson
 
 from judge.testing.usage import count_tokens
 
-Manner: TypeAlias = Literal[
-    "whole", "drip", "drip_headers", "reset", "reset_midbody", "truncated", "black_hole"
-]
+Manner: TypeAlias = Literal["whole", "drip", "drip_headers", "reset", "reset_midbody", "truncated", "black_hole"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,9 +110,7 @@ def _honest(ask: Ask, unit: AskedUnit) -> dict[str, object]:
     return _judged(ask, found.evidence, reason, found.presence, found.correctness)
 
 
-def _judged(
-    ask: Ask, evidence: str | None, reason: str, presence: int, correctness: int | None
-) -> dict[str, object]:
+def _judged(ask: Ask, evidence: str | None, reason: str, presence: int, correctness: int | None) -> dict[str, object]:
     verdict: dict[str, object] = {"reason": reason, "presence": presence, "correctness": correctness}
     return {"evidence": evidence, **verdict} if ask.with_evidence else verdict
 

@@ -70,9 +70,7 @@ class Server(Behaviour):
         """
         self.ledger.open_file()
         opened: Future[int] = Future()
-        self._thread = threading.Thread(
-            target=self._run, args=(opened,), name="judge-testing-server", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, args=(opened,), name="judge-testing-server", daemon=True)
         self._thread.start()
         self.port = opened.result(_START_S)
         return self
@@ -125,7 +123,7 @@ class Server(Behaviour):
 
 
 def _protocol(handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> web.Server:
-    """aiohttp's bare protocol server: no router and no access log, half the time of an application."""
+    """The bare protocol server of aiohttp: no router and no access log, half the time of an application."""
     return web.Server(
         handle,
         request_factory=_request,

@@ -56,7 +56,7 @@ async def _drip(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
     return response
 
 
-async def _drip_headers(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+async def _drip_headers(request: web.BaseRequest, _answer: Answer) -> web.StreamResponse:
     """Headers without end, so that no timeout between two bytes ever fires."""
     for number in count():
         line = f"X-Drip-{number}: drip\r\n" if number else "HTTP/1.1 200 OK\r\n"
@@ -66,7 +66,7 @@ async def _drip_headers(request: web.BaseRequest, answer: Answer) -> web.StreamR
     raise AssertionError("count() does not end")
 
 
-async def _reset(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+async def _reset(request: web.BaseRequest, _answer: Answer) -> web.StreamResponse:
     _abort(request)
     return web.Response()
 
@@ -85,7 +85,7 @@ async def _truncated(request: web.BaseRequest, answer: Answer) -> web.StreamResp
     return response
 
 
-async def _black_hole(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+async def _black_hole(_request: web.BaseRequest, _answer: Answer) -> web.StreamResponse:
     """Never answers; the server cancels this when the client goes away."""
     await asyncio.Event().wait()
     raise AssertionError("nobody sets this event")
