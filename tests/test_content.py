@@ -151,6 +151,7 @@ def test_short_true_answers_pass(frame: str) -> None:
         ("Let's solve this problem step by step. The lungs are clear.", True),
         ("让我们一步一步地解决这个问题。肺部清晰。", True),
         ("Thoughtful", True),
+        ("Isso", True),  # not "is" and "so"
         ("हल्का", True),
     ],
 )

@@ -1,9 +1,12 @@
 """Quotes that an honest judge sends are found; fabricated ones never are."""
 
+import json
 import random
+import re
 import time
 import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +23,7 @@ TRACE = (
     "unchanged, the left lung remains clear.</think><answer>B</answer>"
 )
 TEXT = TraceText(TRACE)
+MEDEC = Path(__file__).parents[2] / "shared/data/medec/validation_ms.jsonl"
 QUICK = settings(max_examples=100, deadline=None)
 
 
@@ -45,22 +49,15 @@ QUICK = settings(max_examples=100, deadline=None)
         ("ｔｅｍｐｅｒａｔｕｒｅ 38.5 °C", "temperature 38.5 °C", "normalised"),
         ("large right-sided pleural effusion with", "large right-sided pleural effusion** with", "near"),
         ("a large, right sided pleural effusion", "a **large right-sided pleural effusion", "near"),
-        # Nine words: one may lack a letter (cardiomediastinal) or be spelt the other way (tumor).
+        # Nine words: one may lack a letter.
         (
             "The cardiomediastnal silhouette is unchanged, the left lung remains",
             "The cardiomediastinal silhouette is unchanged, the left lung remains",
             "near",
         ),
-        (
-            "Ejection fraction is ≥ 45 % and the tumors is",  # tumour -> tumors: u lost and s gained, two edits
-            None,
-            None,
-        ),
-        (
-            "Ejection fraction is ≥ 45 % and the tumor is",  # tumor has five letters
-            None,
-            None,
-        ),
+        # tumour -> tumors is two edits; tumor has five letters.
+        ("Ejection fraction is ≥ 45 % and the tumors is", None, None),
+        ("Ejection fraction is ≥ 45 % and the tumor is", None, None),
         ("It’s most likely “parapneumonic” – hence thoracentsis is recommended", "It’s most likely", "near"),
     ],
 )
@@ -144,11 +141,20 @@ def test_short_quotes_stand_between_boundaries(trace: str, quote: str, start: in
         ("dysphagia", "dysphasia", False),
         ("ureteral", "urethral", False),
         ("abduction", "adduction", False),
+        ("intubation", "incubation", False),
         ("hypertension", "hypotension", False),
         ("typical", "atypical", False),
         ("decreased", "deceased", False),
         ("patient", "patent", False),
         ("insulin", "inulin", False),
+        ("neural", "neutral", False),
+        ("started", "stated", False),
+        ("mortality", "morality", False),
+        ("addition", "addiction", False),
+        ("medication", "meditation", False),
+        ("pressure", "presure", True),
+        ("decrease", "decreased", True),
+        ("contractility", "contracility", True),
         ("lungs", "lung", False),
         ("1234567890", "1234567890"[:-1], False),
     ],
@@ -324,3 +330,19 @@ def test_no_trace_takes_long(trace: str, quote: str) -> None:
     began = time.perf_counter()
     TraceText(trace).find(quote)
     assert time.perf_counter() - began < 1.0
+
+
+def test_clinical_corrections_are_not_in_the_note() -> None:
+    """MEDEC: 319 notes with one wrong sentence. It holds what was written, not the correction."""
+    if not MEDEC.exists():
+        pytest.skip(f"{MEDEC} is not here")
+    rows = [json.loads(line) for line in MEDEC.read_text(encoding="utf-8").splitlines()]
+    wrong = [row for row in rows if row["Error Flag"] == "1"]
+    texts = [re.sub(r"^\d+ ", "", row["Sentences"], flags=re.MULTILINE) for row in wrong]
+    notes = [TraceText(text) for text in texts]
+    said = zip(wrong, notes, strict=True)
+    missed = [row["Text ID"] for row, note in said if not note.find(row["Error Sentence"])]
+    assert len(wrong) == 319
+    assert not missed
+    for row, note in zip(wrong, notes, strict=True):
+        assert note.find(row["Corrected Sentence"]) is None, row["Text ID"]

@@ -1,14 +1,13 @@
 """Measure the lexical judge against people: `python -m benchmarks.lexical.evaluate [--data DIR] [--write]`.
 
-Prints a table and, with `--write`, leaves `results.json` here. Nothing measured on kqa or on the odd halves
-of medec and scifact_rte took part in the fit; realsumm_scu did, so it is cross-validated: five folds of whole articles, all numbers of presence
-fitted anew on the other four.
+Prints JSON and, with `--write`, leaves it in `results.json` here. kqa and the odd halves of medec and scifact_rte took no
+part in the fit. realsumm_scu did, so it is cross-validated: five folds of whole articles, all numbers of presence fitted
+anew on the other four.
 """
 
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,10 @@ def kqa_presence(data: Path) -> Measured:
         "lexical": presence(cases, [s >= PARAMETERS.partly for s in similarities(cases, PARAMETERS)]),
         "majority_class": presence(cases, [False] * len(cases)),
         "word_overlap_at_its_best_threshold_here": presence(cases, _at_best(cases, plain)),
-        "auc": {"lexical": auc(_answers(cases), similarities(cases, PARAMETERS)), "word_overlap": auc(_answers(cases), plain)},
+        "auc": {
+            "lexical": auc(_answers(cases), similarities(cases, PARAMETERS)),
+            "word_overlap": auc(_answers(cases), plain),
+        },
         "physicians": physicians(data),
     }
 

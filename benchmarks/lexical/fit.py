@@ -1,10 +1,10 @@
 """Fit the numbers of `judge/backends/lexical/parameters.py`: `python -m benchmarks.lexical.fit [--data DIR]`.
 
-Presence: coordinate search for the highest mean of two kappas: realsumm_scu (majority of the workers) and the even half of
-scifact_rte (own evidence against the closest foreign one). News summaries alone would set the threshold for near-copies;
-scientific evidence raises its claim in other words, which is nearer to what a reasoning trace does. `clearly` is the cut
-that brings presence / 2 closest to the share of workers who saw the unit. Conflict: the mean balanced accuracy on
-the even halves of medec and scifact_rte. Nothing is fitted on kqa.
+Presence: coordinate search for the highest mean of two kappas: realsumm_scu (majority of the workers) and the even half
+of scifact_rte (own evidence against the closest foreign one). News summaries alone would set the threshold for
+near-copies; scientific evidence raises its claim in other words, which is nearer to what a reasoning trace does.
+`clearly` is the cut that brings presence / 2 closest to the share of workers who saw the unit. Conflict: the mean
+balanced accuracy on the even halves of medec and scifact_rte. Nothing is fitted on kqa.
 """
 
 import argparse
@@ -33,7 +33,7 @@ LEAST_GAIN = 0.004  # a number leaves the middle only for more than this: the op
 # The search starts in the middle of the grid, which is what one would have guessed.
 START = Parameters(
     light_weight=0.4, number_weight=1.5, question_weight=0.4, beside_credit=0.5, trace_credit=0.3,
-    phrase_share=0.2, partly=0.5, clearly=0.75, conflict_share=0.4, substitution_share=0.4,
+    phrase_share=0.2, partly=0.5, clearly=0.75, conflict_share=0.4,
 )  # fmt: skip
 
 Cases = Sequence[tasks.Case]
@@ -41,16 +41,12 @@ Cases = Sequence[tasks.Case]
 
 def similarities(cases: Cases, parameters: Parameters) -> list[float]:
     """Return the similarity of every case."""
-    return [
-        measure_overlap(case.claim, case.trace, parameters, question=case.question).similarity for case in cases
-    ]
+    return [measure_overlap(case.claim, case.trace, parameters, question=case.question).similarity for case in cases]
 
 
 def flagged(cases: Cases, parameters: Parameters) -> list[bool]:
     """Return, for every case, whether the judge doubts or denies the claim that it finds raised."""
-    opinions = (
-        judge_claim(case.claim, case.trace, question=case.question, parameters=parameters) for case in cases
-    )
+    opinions = (judge_claim(case.claim, case.trace, question=case.question, parameters=parameters) for case in cases)
     return [opinion.correctness in (0, -1) for opinion in opinions]
 
 
@@ -65,9 +61,7 @@ def fit_presence(sets: Sequence[Cases], start: Parameters) -> Parameters:
     return replace(parameters, partly=best_cut(parameters)[1])
 
 
-def climb(
-    start: Parameters, grid: dict[str, Sequence[float]], fitness: Callable[[Parameters], float]
-) -> Parameters:
+def climb(start: Parameters, grid: dict[str, Sequence[float]], fitness: Callable[[Parameters], float]) -> Parameters:
     """Return the best parameters that a coordinate search over a grid finds."""
     best, reached = start, fitness(start)
     for name, values in list(grid.items()) * ROUNDS:
@@ -80,7 +74,9 @@ def climb(
 
 def fit_clearly(cases: Cases, parameters: Parameters) -> Parameters:
     """Return the parameters with the `clearly` that brings presence / 2 closest to the share of the raters."""
-    measured = [(case.share, similarity) for case, similarity in zip(cases, similarities(cases, parameters), strict=True)]
+    measured = [
+        (case.share, similarity) for case, similarity in zip(cases, similarities(cases, parameters), strict=True)
+    ]
 
     def error(cut: float) -> float:
         return sum((((s >= parameters.partly) + (s >= cut)) / 2 - share) ** 2 for share, s in measured)
@@ -94,7 +90,7 @@ def fit_conflict(sets: Sequence[Cases], parameters: Parameters) -> Parameters:
     def fitness(tried: Parameters) -> float:
         return _mean(balanced_accuracy(count([c.answer for c in cases], flagged(cases, tried))) for cases in sets)
 
-    return climb(parameters, {"conflict_share": SHARES, "substitution_share": SHARES}, fitness)
+    return climb(parameters, {"conflict_share": SHARES}, fitness)
 
 
 def fit(data: Path) -> Parameters:

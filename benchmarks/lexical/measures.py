@@ -1,7 +1,6 @@
 """Agreement and detection statistics of the lexical benchmark, and their bootstrap intervals.
 
-All but the AUC are functions of the four counts of a two-way table, so that a draw of the bootstrap only adds the counts of
-the groups it drew.
+A bootstrap draw takes whole groups (records, articles, notes): claims of one trace are not independent.
 """
 
 from bisect import bisect_left, bisect_right
@@ -25,11 +24,6 @@ def count(answers: Iterable[bool], judged: Iterable[bool]) -> Counts:
     """Return the table of two lists of answers."""
     pairs = [(bool(answer), bool(said)) for answer, said in zip(answers, judged, strict=True)]
     return Counts(*(pairs.count(pair) for pair in ((True, True), (False, True), (True, False), (False, False))))
-
-
-def add(tables: Iterable[Counts]) -> Counts:
-    """Return the sum of tables."""
-    return Counts(*map(sum, zip(*tables, strict=True)))
 
 
 def kappa(table: Counts) -> float:

@@ -74,8 +74,8 @@ def read_kqa(data: Path) -> list[Case]:
 def read_realsumm(data: Path) -> list[Case]:
     """Return the claims of realsumm_scu whose workers are not evenly split.
 
-    Its question is "Summarise the article." for all. What a real question does (to name the topic that every claim is about)
-    is done here by the words that stand in many claims of the article.
+    Its question is "Summarise the article." for all. What a real question does (to name the topic that every claim is
+    about) is done here by the words that stand in many claims of the article.
     """
     topics: dict[str, str] = {}
     for row in read_rows(data / "realsumm_scu" / "records.jsonl"):
@@ -112,7 +112,7 @@ def read_scifact_presence(data: Path, half: int) -> list[Case]:
 def read_medec(data: Path, half: int) -> list[Case]:
     """Return the corrected sentence against three versions of its note.
 
-    The note with the error sentence contradicts it; the note with the corrected sentence, and the note with neither, do not.
+    The note with the error sentence contradicts it; that with the corrected sentence, and that with neither, do not.
     """
     cases = []
     for row in _half(read_rows(data / "medec" / "validation_ms.jsonl"), half, "Text ID"):
@@ -120,7 +120,11 @@ def read_medec(data: Path, half: int) -> list[Case]:
         wrong, right = row["Error Sentence"].strip(), row["Corrected Sentence"].strip()
         if row["Error Flag"] != "1" or wrong not in note:
             continue
-        for kind, text in (("wrong", note), ("right", note.replace(wrong, right)), ("left out", note.replace(wrong, ""))):
+        for kind, text in (
+            ("wrong", note),
+            ("right", note.replace(wrong, right)),
+            ("left out", note.replace(wrong, "")),
+        ):
             cases.append(
                 Case(group=row["Text ID"], claim=right, trace=read_trace(text), question="",
                      answer=kind == "wrong", kind=kind)
@@ -142,7 +146,7 @@ def _labelled(folder: Path, questions: dict[str, str]) -> list[Case]:
             labels = ratings.get((row["id"], row["model"], unit["unit_id"])) or ratings[row["id"], "", unit["unit_id"]]
             share = sum(label["presence"] > 0 for label in labels) / len(labels)
             if share != 0.5:
-                question = questions.get(row["id"], row["question"])
+                question: str = questions.get(row["id"]) or row["question"]
                 cases.append(
                     Case(group=row["id"], claim=unit["claim"], trace=trace, question=question,
                          answer=share > 0.5, share=share)
@@ -157,7 +161,5 @@ def _half(rows: list[Row], half: int, key: str) -> list[Row]:
 def _closest_foreign(case: Case, cases: list[Case]) -> ReadTrace:
     """Return the trace with most of the claim's terms, among those of claims about something else."""
     terms = set(read_terms(case.claim).terms)
-    foreign = [
-        other for other in cases if len(terms & set(read_terms(other.claim).terms)) < FOREIGN * len(terms)
-    ]
+    foreign = [other for other in cases if len(terms & set(read_terms(other.claim).terms)) < FOREIGN * len(terms)]
     return max(foreign, key=lambda other: (len(terms & other.trace.places.keys()), other.claim)).trace

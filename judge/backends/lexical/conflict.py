@@ -8,7 +8,7 @@ Five kinds, each a list of what stands against what:
     substitution  "was diagnosed with asthma"      against "was diagnosed with bronchitis"
 
 A word alone is no conflict: an opposite counts only where both stand near the same term, a number only before the same
-unit, a substitution only behind or before the same two words.
+unit, a substitution only behind or before the same four words.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,14 +19,17 @@ from typing import Literal
 
 from judge.backends.lexical.opposites import NEGATIONS, SCOPE_ENDS, SIDES
 from judge.backends.lexical.text import Word, is_content, read_words
+from judge.backends.lexical.vocabulary import LIGHT_WORDS
 
 SCOPE = 5  # words that a negation reaches
 NEAR = 4  # words around an opposite in which its subject is looked for
+FRAME = 4  # words that a substitution shares with the claim on one side
 FLIPPED = 0.25  # share of the shared terms that must stand negated in one text only
 STEM = 6  # letters that a word needs before a prefix makes it another: "in" + "dex" is no contrary
 PREFIXES = ("un", "in", "im", "ir", "non", "dis", "a")
 
 
+Frames = dict[tuple[str, ...], Word]  # the terms of `FRAME` words in a row -> the word next to them
 Kind = Literal["opposite", "negation", "number", "substitution"]
 
 
@@ -43,13 +46,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stance:
-    """What a text commits itself to: terms, those of them negated, marks, numbers by unit, and its words."""
+    """What a text commits itself to: terms, those negated, marks, numbers by unit, and what stands in which frame."""
 
     terms: frozenset[str]
     negated: frozenset[str]
     marks: tuple[Mark, ...]
     numbers: dict[str, frozenset[str]]
-    words: tuple[Word, ...]
+    behind: Frames
+    before: Frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,8 @@ def read_stance(text: str) -> Stance:
         negated=frozenset(words[at].term for at in negated if is_content(words[at])),
         marks=tuple(_marks(words, negated)),
         numbers=_numbers(words),
-        words=words,
+        behind=dict(_framed(words)),
+        before=dict(_framed(words[::-1])),
     )
 
 
@@ -136,7 +141,7 @@ def _contraries(claim: Stance, sentence: Stance) -> Iterator[Conflict]:
 
 @lru_cache(maxsize=16_384)
 def contraries_of(term: str) -> frozenset[str]:
-    """Return the terms that a prefix makes the contrary of this one: hyper/hypo, un-, in-, non-, …"""
+    """Return the terms that a prefix makes the contrary of this one: hyper against hypo, un-, in-, non-."""
     if term.startswith("hyper"):
         return frozenset({"hypo" + term[5:]})
     if term.startswith("hypo"):
@@ -164,15 +169,22 @@ def _other_numbers(claim: Stance, sentence: Stance) -> Iterator[Conflict]:
 
 
 def _substitutions(claim: Stance, sentence: Stance) -> Iterator[Conflict]:
-    """Yield a term of the claim in whose place, behind or before the same two words, stands another."""
-    for ours, theirs in ((claim.words, sentence.words), (claim.words[::-1], sentence.words[::-1])):
-        frames = {(a.term, b.term): c for a, b, c in zip(theirs, theirs[1:], theirs[2:], strict=False)}
-        for a, b, c in zip(ours, ours[1:], ours[2:], strict=False):
-            other = frames.get((a.term, b.term))
-            framed = is_content(a) or is_content(b)
-            if other and framed and _strange(c, sentence) and _strange(other, claim):
-                yield Conflict(kind="substitution", claim=c.form, trace=other.form)
+    """Yield a word of the claim in whose place, behind or before the same words, the sentence has another."""
+    for ours, theirs in ((claim.behind, sentence.behind), (claim.before, sentence.before)):
+        for frame, word in ours.items():
+            other = theirs.get(frame)
+            if other and _strange(word, sentence) and _strange(other, claim):
+                yield Conflict(kind="substitution", claim=word.form, trace=other.form)
+
+
+def _framed(words: Sequence[Word]) -> Iterator[tuple[tuple[str, ...], Word]]:
+    """Yield every word behind `FRAME` others of which one at least is a content word."""
+    for at in range(len(words) - FRAME):
+        frame = words[at : at + FRAME]
+        if any(map(is_content, frame)):
+            yield tuple(word.term for word in frame), words[at + FRAME]
 
 
 def _strange(word: Word, stance: Stance) -> bool:
-    return is_content(word) and word.term not in stance.terms
+    """Tell whether a word says something that the other text does not: a commonplace one is often a paraphrase."""
+    return is_content(word) and word.term not in stance.terms and word.term not in LIGHT_WORDS

@@ -75,13 +75,12 @@ def _conflicts(
     claim: str, trace: ReadTrace, overlap: Overlap, parameters: Parameters
 ) -> Iterator[tuple[int, Conflict]]:
     """Yield the conflicts that count, with their sentence: those of the best sentence first."""
-    stance, share = read_stance(claim), overlap.found / overlap.asked
-    least = {"opposite": 0.0, "substitution": parameters.substitution_share}
+    stance, close = read_stance(claim), overlap.found >= parameters.conflict_share * overlap.asked
     for at, similarity in list(zip(overlap.sentences, overlap.similarities, strict=True))[:2]:
+        # Of a sentence that does not raise the claim by itself, only an opposite says something about it.
+        raises = close and (at == overlap.sentences[0] or similarity >= parameters.clearly)
         for conflict in find_conflicts(stance, read_stance(_quote(trace, at))):
-            # Of a sentence that does not raise the claim by itself only an opposite says something about it.
-            counts = at == overlap.sentences[0] or similarity >= parameters.clearly or conflict.kind == "opposite"
-            if counts and share >= least.get(conflict.kind, parameters.conflict_share):
+            if raises or conflict.kind == "opposite":
                 yield at, conflict
 
 

@@ -13,7 +13,8 @@ _OPPOSITES = """
     anterior ventral | posterior dorsal;
     medial | lateral;
     unilateral | bilateral;
-    increase higher high up elevated enhance promote induce activate stimulate gain | decrease reduce low down inhibit suppress attenuate impair loss deplete block;
+    increase higher high up elevated enhance promote induce activate stimulate gain
+        | decrease reduce low down inhibit suppress attenuate impair loss deplete block;
     more greater | less fewer;
     positive | negative;
     present | absent;

@@ -2,11 +2,11 @@
 
     similarity = (1 − phrase_share) · coverage + phrase_share · phrases
 
-coverage: the weight of the claim's terms that are found over the weight of all of them. A term counts in full in the best
-sentence, `beside_credit` in a neighbour of it, `trace_credit` elsewhere; a term of which only a relative is there
-(`infectious`, `infectivity`) counts by the share of letters the two begin with. phrases: the share of the claim's
-adjacent pairs of terms that stand close together in the best sentence. A word that the question already has says little
-about the trace, so it weighs `question_weight` of another.
+coverage: the weight of the claim's terms that are found, over the weight of all of them. A term counts in full in the
+best sentence, `beside_credit` in what is read with it, `trace_credit` elsewhere; a term of which only a relative is
+there (`infectious`, `infectivity`) counts by the share of letters that the two begin with. phrases: the share of the
+claim's adjacent pairs of terms that stand close together in the best sentence. A word that the question already has
+says little about the trace, so it weighs `question_weight` of another.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,12 +30,12 @@ KINSHIP = 0.6  # share of the longer word that these letters must be
 PHRASE_REACH = 3  # content words between which a pair still counts as close together
 CANDIDATES = 4  # sentences looked at closely: those with most of the claim in them
 
-Credits = dict[int, list[float]]  # sentence -> the weight that it has of every term of the claim
+Earned = dict[int, list[float]]  # sentence -> the weight that it has of every term of the claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """The distinct content terms of a claim in order, and the weight of each before the question is known."""
+    """The distinct content terms of a claim in order, and the kind that each weighs by."""
 
     terms: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -45,8 +45,8 @@ class Terms:
 class Overlap:
     """How much of a claim a trace raises: similarity in [0, 1], best sentences, terms found.
 
-    `sentences` starts with the best one, then the next best; `similarities` are their similarities. Both are empty where
-    nothing of the claim is found. `found` of the `asked` terms stand in the best sentence.
+    `sentences` starts with the best one, then the next best; `similarities` are theirs. Both are empty where nothing
+    of the claim is found. `found` of the `asked` terms stand in the best sentence.
     """
 
     similarity: float
@@ -69,11 +69,11 @@ def measure_overlap(claim: str, trace: ReadTrace, parameters: Parameters, *, que
     """Return how much of a claim a trace raises, and the sentences that raise most of it."""
     terms = read_terms(claim)
     weights = weigh(terms, question, parameters)
-    credits = _credits(terms.terms, weights, trace)
-    if not credits:
+    earned = _earned(terms.terms, weights, trace)
+    if not earned:
         return Overlap(similarity=0.0, sentences=(), similarities=(), found=0, asked=len(weights))
-    closest = sorted(credits, key=lambda at: (-sum(credits[at]), at))[:CANDIDATES]
-    coverages = _coverages(closest, credits, trace, parameters)
+    closest = sorted(earned, key=lambda at: (-sum(earned[at]), at))[:CANDIDATES]
+    coverages = _coverages(closest, earned, trace, parameters)
     share, total = parameters.phrase_share, sum(weights)
     similarities = [
         (1 - share) * covered / total + share * phrases_of(terms.terms, trace.sentences[at])
@@ -84,7 +84,7 @@ def measure_overlap(claim: str, trace: ReadTrace, parameters: Parameters, *, que
         similarity=min(1.0, ranked[0][0]),
         sentences=tuple(at for _, at in ranked),
         similarities=tuple(similarity for similarity, _ in ranked),
-        found=sum(map(bool, credits[ranked[0][1]])),
+        found=sum(map(bool, earned[ranked[0][1]])),
         asked=len(weights),
     )
 
@@ -132,25 +132,25 @@ def _kind(word: Word) -> str:
     return "light" if word.term in LIGHT_WORDS else "plain"
 
 
-def _credits(terms: Sequence[str], weights: Sequence[float], trace: ReadTrace) -> Credits:
-    credits: Credits = {}
+def _earned(terms: Sequence[str], weights: Sequence[float], trace: ReadTrace) -> Earned:
+    earned: Earned = {}
     for number, (term, weight) in enumerate(zip(terms, weights, strict=True)):
         for relative in trace.roots.get(term[:ROOT], ()):
             credit = weight if relative == term else weight * kinship(term, relative)
             for at in trace.places[relative] if credit else ():
-                row = credits.setdefault(at, [0.0] * len(terms))
+                row = earned.setdefault(at, [0.0] * len(terms))
                 row[number] = max(row[number], credit)
-    return credits
+    return earned
 
 
-def _coverages(closest: Sequence[int], credits: Credits, trace: ReadTrace, parameters: Parameters) -> list[float]:
+def _coverages(closest: Sequence[int], earned: Earned, trace: ReadTrace, parameters: Parameters) -> list[float]:
     """Return the weight covered when each of the closest sentences is taken as the best one."""
-    anywhere = _highest(credits.values(), parameters.trace_credit)
+    anywhere = _highest(earned.values(), parameters.trace_credit)
     coverages = []
     for at in closest:
-        rows = [credits[place] for place in trace.besides[at] if place in credits]
+        rows = [earned[place] for place in trace.besides[at] if place in earned]
         beside = _highest(rows, parameters.beside_credit) if rows else anywhere
-        coverages.append(sum(map(max, credits[at], beside, anywhere)))
+        coverages.append(sum(map(max, earned[at], beside, anywhere)))
     return coverages
 
 

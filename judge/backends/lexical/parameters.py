@@ -1,7 +1,7 @@
 """The fitted numbers of the lexical judge.
 
-`python -m benchmarks.lexical.fit` finds them: those of presence on realsumm_scu and the even half of scifact_rte, those of
-conflict on the even halves of medec and scifact_rte. `benchmarks/lexical/README.md` says what they reach elsewhere.
+`python -m benchmarks.lexical.fit` finds them: those of presence on realsumm_scu and the even half of scifact_rte, that
+of conflict on the even halves of medec and scifact_rte. `benchmarks/lexical/README.md` says what they reach elsewhere.
 """
 
 from dataclasses import dataclass
@@ -20,20 +20,19 @@ class Parameters:
         phrase_share: share of phrases in similarity, in [0, 1]; the rest is coverage.
         partly: similarity from which presence is 1.
         clearly: similarity from which presence is 2.
-        conflict_share: share of the claim's terms that a sentence must have for a negation or number to count.
-        substitution_share: the same for a word in another's place.
+        conflict_share: share of the claim's terms that the best sentence must have for any
+            conflict but an opposite to count.
     """
 
-    light_weight: float = 0.3
-    number_weight: float = 2.5
-    question_weight: float = 0.1
-    beside_credit: float = 0.3
+    light_weight: float = 0.4
+    number_weight: float = 2.0
+    question_weight: float = 0.2
+    beside_credit: float = 0.5
     trace_credit: float = 0.3
-    phrase_share: float = 0.3
-    partly: float = 0.34
-    clearly: float = 0.62
+    phrase_share: float = 0.2
+    partly: float = 0.38
+    clearly: float = 0.66
     conflict_share: float = 0.4
-    substitution_share: float = 0.4
 
 
 PARAMETERS = Parameters()

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
-from snowballstemmer.english_stemmer import EnglishStemmer  # type: ignore[import-untyped]
+from snowballstemmer.english_stemmer import EnglishStemmer
 
 from judge.backends.lexical.vocabulary import EXPANSIONS, NUMBER_WORDS, SAME_WORD, STOP_WORDS, TITLES
 

@@ -1,0 +1,70 @@
+"""The README's commands and code are run as they are written."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def run(command, **environment):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-euc", command],
+        cwd=ROOT,
+        env={**os.environ, "PATH": path, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+# `make test` is what runs this test: that it is written here, is in the Makefile and is what CI calls is all there is to see.
+@pytest.mark.parametrize("command", [block for block in blocks("sh") if block.strip() != "make test"])
+def test_commands_run(command, tmp_path):
+    done = run(command, JUDGE_CACHE=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "records read = 15 scored + 0 failed" in done.stdout
+
+
+def test_the_two_commands_are_there():
+    assert [block.strip() for block in blocks("sh")][:2] == ["make demo", "make test"]
+    assert "exec make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_python_code_prints_what_it_says(capsys):
+    (code,) = blocks("python")
+    exec(compile(code, "README.md", "exec"), {})
+    said = re.findall(r"print\(.*\)\s+# (.*)$", code, re.MULTILINE)
+    assert capsys.readouterr().out.splitlines() == said
+
+
+def test_the_table_shown_is_what_the_demo_prints():
+    shown = next(block for block in blocks("text") if block.startswith("model"))
+    done = run("judge score examples/traces.jsonl --out runs/readme --overwrite")
+    for line in shown.splitlines():
+        assert line.split() in [printed.split() for printed in done.stdout.splitlines()]
+
+
+def test_the_rubric_shown_can_be_used(tmp_path):
+    (rubric,) = blocks("yaml")
+    (tmp_path / "triage.yaml").write_text(rubric, encoding="utf-8")
+    record = '{"trace": "Chest pain at rest.", "units": {"red_flags": [{"unit_id": "1", "claim": "Chest pain at rest."}]}}'
+    (tmp_path / "notes.jsonl").write_text(record + "\n", encoding="utf-8")
+    done = run(f"cd {tmp_path} && judge score notes.jsonl --rubric triage.yaml --out run")
+    assert done.returncode == 0, done.stderr
+    assert "red_flags" in done.stdout
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#:]+)\)", README))
+def test_links_lead_somewhere(link):
+    assert (ROOT / link).exists()
