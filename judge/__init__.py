@@ -11,10 +11,13 @@ The flow, top to bottom; a file imports only files above it:
     prompt.py       Probes                  -> Request       messages and schema
     backend.py      Request                 -> Reply         the contract: a Protocol with one method
     content.py      a trace                 -> whether it says anything
+    fold.py         a text                  -> the same text as it is compared
+    typo.py         two words               -> whether one is the other misspelt
     evidence.py     quote × trace           -> Span          exact, normalised, near, or none
     verdict.py      Reply                   -> Verdicts      parse, match to what was asked, verify
     score.py        Verdicts                -> Scores        arithmetic only
     asking.py       Records                 -> Outcomes      ask, check, ask again
+    plain.py        an answer               -> its plain text, to be compared
     answer.py       trace × reference       -> answer, right or not
     table.py        Outcomes                -> Polars frames the schemas are the contract
     aggregate.py    Scores                  -> means, intervals

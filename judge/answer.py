@@ -7,12 +7,17 @@ A trace states its answer on one of several levels (`_LEVELS`), and the first le
 decides. Two different answers there are none. With options, every answer becomes the key of its option.
 """
 
+from __future__ import annotations
+
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from itertools import takewhile
 from typing import Final
+
+from judge.plain import box_content, plain_answer, unwrap
+
+__all__ = ["Options", "answer_correct", "extract_answer", "reference_answer"]
 
 Options = Mapping[str, str]
 _Level = Callable[[str, Options], set[str | None]]
@@ -26,17 +31,7 @@ _MENTION_CHARACTERS: Final = 4
 _TAG: Final = re.compile("<answer>", re.IGNORECASE)
 _TAG_END: Final = re.compile("</answer>", re.IGNORECASE)
 _THINK_END: Final = "</think>"
-_BOX: Final = re.compile(r"\\boxed\s*\{")
-_BRACE: Final = re.compile(r"(?<!\\)[{}]")
-_WRAPPER: Final = re.compile(r"\\(?:text(?:bf|it|rm)?|math(?:rm|bf|it|sf)|rm|bf)\s*\{([^{}]*)\}")
-_ESCAPE: Final = re.compile(r"\\(?=[%$#&_{}])|\\[,;: !]")
 
-_NUMBER: Final = re.compile(r"(?<![\w.,])(?:(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?|\.(\d+))(?![.,]?\d)")
-_UNIT_GAP: Final = re.compile(r"(?<=\d) (?=[^\W\d]{1,4}\b|%)")
-_SIGNS: Final = str.maketrans(
-    "\u2010\u2011\u2012\u2013\u2014\u2212\u2044\u2018\u2019\u201c\u201d", "------/''\"\""
-)
-_AROUND: Final = " \t\n()[]{}*_`\"'.,:;!?$\u3002\u3001"
 
 _DECORATION: Final = r"[\s()\[\]{}*_`\"'“”‘’.,:;!$/\\]"
 _JOINT: Final = r"(?i:and/or|or|and|oder|und|ou|et|y|o|или|и|或|和)"
@@ -48,9 +43,7 @@ _CUE: Final = (
     r"|option|choice|letter)\b){0,2}"
     r"[\s*_`\"'“‘:：$]{0,9}"
 )
-_CHOSEN: Final = (
-    r"(?i:\b(?:choos(?:e|ing)|select(?:ing)?|pick(?:ing)?|go(?:ing)? with) (?:(?:option|answer|choice) )?)"
-)
+_CHOSEN: Final = r"(?i:\b(?:choos(?:e|ing)|select(?:ing)?|pick(?:ing)?|go(?:ing)? with) (?:(?:option|answer|choice) )?)"
 _PRAISE: Final = (
     r"[*_]{0,2}(?i: (?:is|would be) (?:the )?(?:most likely |single |best |correct |right ){0,3}"
     r"(?:answer|choice|option|correct)\b)"
@@ -60,9 +53,7 @@ _BLAME: Final = (
     r"(?i:not|never|cannot|isn|incorrect|inappropriate|wrong|unlikely|false|less|contraindicated|excluded"
     r"|out)\b)"
 )
-_UNNEGATED: Final = "".join(
-    rf"(?<!\b{word} )" for word in ("no", "not", "nor", "than", "without", "excludes")
-)
+_UNNEGATED: Final = "".join(rf"(?<!\b{word} )" for word in ("no", "not", "nor", "than", "without", "excludes"))
 
 
 def extract_answer(trace: str, options: Options | None) -> str | None:
@@ -102,7 +93,7 @@ def answer_correct(answer: str | None, reference_answer: str | None, options: Op
         case, surrounding punctuation and the gap before a unit, numbers as decimals (`.5` is `0.50`, `1,000`
         is `1000`).
     """
-    if reference_answer is None or not _plain(reference_answer):
+    if reference_answer is None or not plain_answer(reference_answer):
         return None
     return answer is not None and _identity(answer, options) == _identity(reference_answer, options)
 
@@ -118,7 +109,7 @@ def reference_answer(answer: str | None, reasoning: str | None, options: Options
     Returns:
         The key of an option where it resolves to one, else the text; None when the reference has no answer.
     """
-    if answer is not None and _plain(answer):
+    if answer is not None and plain_answer(answer):
         return _resolve(answer, options or _UNTOLD) or answer.strip()
     return _decide(_LEVELS[:2], reasoning or "", options or _UNTOLD)
 
@@ -132,12 +123,12 @@ def _decide(levels: Iterable[_Level], text: str, options: Options) -> str | None
 
 
 def _identity(answer: str, options: Options | None) -> str:
-    return _plain((_resolve(answer, options) if options else None) or answer)
+    return plain_answer((_resolve(answer, options) if options else None) or answer)
 
 
 def _resolve(statement: str, options: Options) -> str | None:
     """The one answer of a text that is meant to be nothing but an answer."""
-    statement = _unwrap(statement).strip()
+    statement = unwrap(statement).strip()
     if any(options.values()):
         return _decide((_same, _letters, _labelled, _cued, _named, _mentioned), statement, options)
     return _decide((_letters, _whole), statement, options)
@@ -155,7 +146,7 @@ def _tagged(text: str, options: Options) -> set[str | None]:
 
 
 def _boxed(text: str, options: Options) -> set[str | None]:
-    content = _box_content(text)
+    content = box_content(text)
     return _stated(content, options) if content is not None else set()
 
 
@@ -166,9 +157,7 @@ def _cued(text: str, options: Options) -> set[str | None]:
     joined = rf"{label}(?:\s*(?:{_JOINT}|/)\s*{label})*"
     statement = rf"(?:{_CUE}|{_CHOSEN})({joined})|(?<![\w'’-])({key}){_PRAISE}"
     stated = re.findall(statement, _conclusion(text))
-    return {
-        _spelt(found, options) for pair in stated for found in re.findall(bare, "/".join(filter(None, pair)))
-    }
+    return {_spelt(found, options) for pair in stated for found in re.findall(bare, "/".join(filter(None, pair)))}
 
 
 def _closing(text: str, options: Options) -> set[str | None]:
@@ -187,12 +176,12 @@ def _named(text: str, options: Options) -> set[str | None]:
 
 def _mentioned(text: str, options: Options) -> set[str | None]:
     """The options whose text stands in the conclusion; a text within a longer one's is not counted again."""
-    keys = {_plain(told): key for key, told in options.items()}
+    keys = {plain_answer(told): key for key, told in options.items()}
     texts = sorted((told for told in keys if len(told) >= _MENTION_CHARACTERS), key=len, reverse=True)
     if not texts:
         return set()
     phrase = rf"(?<!\w){_UNNEGATED}(?:{'|'.join(map(re.escape, texts))})(?!\w)"
-    return {keys[found] for found in re.findall(phrase, _plain(_conclusion(text)))}
+    return {keys[found] for found in re.findall(phrase, plain_answer(_conclusion(text)))}
 
 
 _LEVELS: Final[tuple[_Level, ...]] = (_tagged, _boxed, _cued, _closing, _named, _mentioned)
@@ -202,9 +191,9 @@ _LEVELS: Final[tuple[_Level, ...]] = (_tagged, _boxed, _cued, _closing, _named, 
 
 
 def _same(statement: str, options: Options) -> set[str | None]:
-    plain = _plain(statement)
-    keys = {key for key in options if _plain(key) == plain}
-    return {*keys} or {key for key, told in options.items() if plain and _plain(told) == plain}
+    plain = plain_answer(statement)
+    keys = {key for key in options if plain_answer(key) == plain}
+    return {*keys} or {key for key, told in options.items() if plain and plain_answer(told) == plain}
 
 
 def _letters(statement: str, options: Options) -> set[str | None]:
@@ -238,7 +227,7 @@ def _whole(statement: str, options: Options) -> set[str | None]:
 
 def _stated(statement: str, options: Options) -> set[str | None]:
     """Nothing for an empty tag or box, so that a later level may decide."""
-    return {_resolve(statement, options)} if _plain(statement) else set()
+    return {_resolve(statement, options)} if plain_answer(statement) else set()
 
 
 # --- patterns ----------------------------------------------------------------------------------------------
@@ -247,11 +236,7 @@ def _stated(statement: str, options: Options) -> set[str | None]:
 @cache
 def _key(keys: tuple[str, ...], *, any_case: bool = False) -> str:
     either = "|".join(map(re.escape, sorted(keys, key=len, reverse=True)))
-    return (
-        rf"(?i:{either})"
-        if any_case
-        else rf"(?:(?<=[(\[])(?i:{either})(?=[)\]])|(?:{either})|(?i:{either})(?=\)))"
-    )
+    return rf"(?i:{either})" if any_case else rf"(?:(?<=[(\[])(?i:{either})(?=[)\]])|(?:{either})|(?i:{either})(?=\)))"
 
 
 @cache
@@ -270,47 +255,10 @@ def _label(keys: tuple[str, ...]) -> str:
 
 def _spelt(found: str, options: Options) -> str | None:
     """The key as the options spell it."""
-    return (
-        found
-        if found in options
-        else next((key for key in options if key.casefold() == found.casefold()), None)
-    )
+    return found if found in options else next((key for key in options if key.casefold() == found.casefold()), None)
 
 
 def _conclusion(text: str) -> str:
     """What follows the last `</think>`, where anything does: thinking aloud tries answers out."""
     after = text.rpartition(_THINK_END)[2]
-    return after if _plain(after) else text
-
-
-def _box_content(text: str) -> str | None:
-    start = max((match.end() for match in _BOX.finditer(text)), default=None)
-    depth = 1
-    for brace in _BRACE.finditer(text, start) if start is not None else ():
-        depth += 1 if brace[0] == "{" else -1
-        if depth == 0:
-            return text[start : brace.start()]
-    return None
-
-
-def _unwrap(text: str) -> str:
-    r"""Without `\boxed{}`, `\text{}` and their like, from the inside out."""
-    if "\\" not in text:
-        return text
-    text = _box_content(text) or text
-    text, found = _WRAPPER.subn(r"\1", text)
-    return _unwrap(text) if found else _ESCAPE.sub("", text)
-
-
-def _plain(text: str) -> str:
-    """Two texts that say the same answer have the same plain text."""
-    text = unicodedata.normalize("NFKC", _unwrap(text)).casefold().translate(_SIGNS)
-    text = " ".join(_NUMBER.sub(_decimal, text).split())
-    return _UNIT_GAP.sub("", text).strip(_AROUND)
-
-
-def _decimal(number: re.Match[str]) -> str:
-    """By digits, not by `Decimal`: an answer of a thousand digits is neither rounded nor refused."""
-    whole = (number[1] or "").replace(",", "").lstrip("0") or "0"
-    fraction = (number[2] or number[3] or "").rstrip("0")
-    return f"{whole}.{fraction}" if fraction else whole
+    return after if plain_answer(after) else text

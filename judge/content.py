@@ -9,10 +9,14 @@ Source: "One Token to Fool LLM-as-a-Judge", arXiv 2507.08794, whose keys are in 
 like in other languages.
 """
 
+from __future__ import annotations
+
 import re
 import unicodedata
 from functools import cache
 from typing import Final
+
+__all__ = ["has_content"]
 
 # Whole openers and the pieces that they are made of; a trace made of these alone announces and never states.
 # A piece that could be an answer ("a", "right", "first", "no") stands only inside a longer one.
@@ -209,10 +213,7 @@ def _pattern(opener: str) -> str:
 def _announcement() -> re.Pattern[str]:
     """Any number of openers, the longest first; possessive and atomic, so that nothing is tried twice."""
     openers = {
-        opener.strip()
-        for block in _OPENERS.values()
-        for line in block.split("\n")
-        for opener in line.split("|")
+        opener.strip() for block in _OPENERS.values() for line in block.split("\n") for opener in line.split("|")
     }
     patterns = sorted({_pattern(opener) for opener in openers if opener}, key=lambda text: (-len(text), text))
     return re.compile(rf"(?:(?>{'|'.join(patterns)}) ?)*+")

@@ -11,6 +11,8 @@ reordered or two distant passages stitched together are never found, as every lo
 of the trace.
 """
 
+from __future__ import annotations
+
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -19,44 +21,18 @@ from functools import cached_property
 from itertools import chain, islice, pairwise
 from typing import Final, Literal
 
+from judge.fold import Folded
+from judge.typo import same_words, typos_allowed
+
+__all__ = ["FREE_CHARACTERS", "MAX_WINDOWS", "Found", "Span", "TraceText"]
+
 Found = Literal["exact", "normalised", "near"]
 
 FREE_CHARACTERS: Final = 12
 """A trimmed quote shorter than this stands only between word boundaries, and is never matched near."""
 
-TYPO_WORDS: Final = 8
-"""A near quote of fewer words may have no misspelt word at all."""
-
-TYPO_SHARE: Final = 0.1
-"""Share of a near quote's words that may be misspelt (at least one word from `TYPO_WORDS` words on)."""
-
-TYPO_LETTERS: Final = 6
-"""A word this long may lack or gain a vowel, one of two like letters, or its last letter (tumour, tumor)."""
-
-FREE_TYPO_LETTERS: Final = 10
-"""A word this long may lack, gain or replace any one letter, or swap two neighbours. In shorter ones that
-makes other words: started and stated, neural and neutral, nitrate and nitrite."""
-
-TYPO_PREFIX: Final = 3
-"""Letters at the start of a word that no typo may touch: there sit a-, un-, ab-, ad-, in-, ex-."""
-
 MAX_WINDOWS: Final = 500
 """Places of the trace that a near quote is tried at; only a repetitive trace has more."""
-
-# Words that these rules would take for one another, and that mean different things.
-_LOOKALIKES: Final = frozenset(
-    frozenset(pair.split())
-    for pair in (
-        "patient patent",
-        "cystine cysteine",
-        "though thought",
-        "construction constriction",
-        "constructed constricted",
-        "contacting contracting",
-        "medication meditation",
-        "preventing presenting",
-    )
-)
 
 # Scripts written without spaces between words: a boundary cannot be asked for there. Hangul is with them
 # because its particles are glued to the noun.
@@ -80,11 +56,7 @@ _SAYS_SOMETHING: Final = re.compile(r"[^\W_]")
 # Looked for in the two characters before a boundary, a bar, and the two after it.
 _NUMBER_CUT: Final = r"\d[.,]?\|\d|\d\|[.,]\d"
 _CUTS_NUMBER: Final = re.compile(_NUMBER_CUT)
-_CUTS: Final = re.compile(
-    rf"{_NUMBER_CUT}|(?:[^\W_{_UNSPACED}]|[{_MARKS}])\|(?:[^\W_{_UNSPACED}]|[{_MARKS}])"
-)
-_BLANKS: Final = re.compile("  +")
-_QUOTE_MARKS: Final = frozenset("\"'`\u00b4\u201a\u201e\u2032\u2033")
+_CUTS: Final = re.compile(rf"{_NUMBER_CUT}|(?:[^\W_{_UNSPACED}]|[{_MARKS}])\|(?:[^\W_{_UNSPACED}]|[{_MARKS}])")
 _EDGES: Final = " '*_"
 
 
@@ -119,6 +91,7 @@ class TraceText:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self._fold = Folded(text)
 
     def find(self, quote: str) -> Span | None:
         """Find the first place where the trace says what the quote says.
@@ -148,18 +121,16 @@ class TraceText:
     def _find_normalised(self, quote: str) -> Span | None:
         trimmed = _trim(quote)
         free = len(trimmed) >= FREE_CHARACTERS
-        for first in _occurrences(self._folded, trimmed, free=free):
+        for first in _occurrences(self._fold.text, trimmed, free=free):
             start, end = self._unfold(first, first + len(trimmed))
-            if not self._splits_character(first, first + len(trimmed)) and self._stands_whole(
-                start, end, free=free
-            ):
+            if not self._splits_character(first, first + len(trimmed)) and self._stands_whole(start, end, free=free):
                 return Span(start=start, end=end, found="normalised")
         return self._find_near(trimmed) if free else None
 
     def _find_near(self, trimmed: str) -> Span | None:
         quoted = _WORD.findall(trimmed)
         for first in self._windows(quoted):
-            if _same_words(quoted, self._words[first : first + len(quoted)]):
+            if same_words(quoted, self._words[first : first + len(quoted)]):
                 opening, closing = self._matches[first], self._matches[first + len(quoted) - 1]
                 start, end = self._unfold(opening.start(), closing.end())
                 return Span(start=start, end=end, found="near")
@@ -170,13 +141,11 @@ class TraceText:
 
         With at most t misspelt words, one of t + 1 equal blocks of the quote stands in the trace as it is.
         """
-        blocks = _typos_allowed(len(quoted)) + 1
+        blocks = typos_allowed(len(quoted)) + 1
         edges = [block * len(quoted) // blocks for block in range(blocks + 1)]
         starts = (self._starts(quoted, low, high) for low, high in pairwise(edges))
         last = len(self._words) - len(quoted)
-        return sorted(
-            {first for first in islice(chain.from_iterable(starts), MAX_WINDOWS) if 0 <= first <= last}
-        )
+        return sorted({first for first in islice(chain.from_iterable(starts), MAX_WINDOWS) if 0 <= first <= last})
 
     def _starts(self, quoted: Sequence[str], low: int, high: int) -> Iterator[int]:
         block = _spaced(quoted[low:high])
@@ -190,37 +159,17 @@ class TraceText:
 
     def _splits_character(self, first: int, last: int) -> bool:
         """One character may fold into several (`각`, `½`): half of it is not what the trace says."""
-        origins = self._origins
+        origins = self._fold.origins
         return (first > 0 and origins[first - 1] == origins[first]) or (
             last < len(origins) and origins[last - 1] == origins[last]
         )
 
     def _unfold(self, first: int, last: int) -> tuple[int, int]:
-        return self._origins[first], self._origins[last - 1] + 1
-
-    @cached_property
-    def _flat(self) -> str:
-        return self.text.translate(_FOLDS)
-
-    @cached_property
-    def _folded(self) -> str:
-        return _BLANKS.sub(" ", self._flat)
-
-    @cached_property
-    def _origins(self) -> Sequence[int]:
-        """For each code point of the folded text the index in the trace that it comes from; ascending."""
-        spread, last = _spread(self.text), 0
-        if len(spread) == len(self._folded):
-            return spread
-        kept: list[int] = []
-        for run in _BLANKS.finditer(self._flat):
-            kept += spread[last : run.start() + 1]
-            last = run.end()
-        return [*kept, *spread[last:]]
+        return self._fold.origins[first], self._fold.origins[last - 1] + 1
 
     @cached_property
     def _matches(self) -> list[re.Match[str]]:
-        return list(_WORD.finditer(self._folded))
+        return list(_WORD.finditer(self._fold.text))
 
     @cached_property
     def _words(self) -> list[str]:
@@ -231,41 +180,9 @@ class TraceText:
         return _spaced(self._words)
 
 
-class _Folds(dict[int, str]):
-    """Code point -> its folded text, filled as characters are met."""
-
-    def __missing__(self, code: int) -> str:
-        folded = self[code] = _fold_character(chr(code))
-        return folded
-
-
-_FOLDS: Final = _Folds()
-
-
-def _fold_character(char: str) -> str:
-    """Decomposed, not composed: then a character folds alone, and `é` still equals `e` + accent."""
-    category = unicodedata.category(char)
-    if char.isspace():
-        return " "
-    if category == "Cf" or "\ufe00" <= char <= "\ufe0f":
-        return ""
-    if category == "Pd" or char in "\u2212\u2043":
-        return "-"
-    if category in ("Pi", "Pf") or char in _QUOTE_MARKS:
-        return "'"
-    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", char).casefold())
-
-
-def _spread(text: str) -> Sequence[int]:
-    """Before blanks are joined. Few texts hold a character that does not fold to exactly one."""
-    if all(len(_FOLDS[ord(char)]) == 1 for char in set(text)):
-        return range(len(text))
-    return [at for at, char in enumerate(text) for _ in _FOLDS[ord(char)]]
-
-
 def _trim(quote: str) -> str:
     """Folded, without the quote marks, emphasis and ellipses around it; a leading `.5` keeps its point."""
-    folded = _BLANKS.sub(" ", quote.translate(_FOLDS))
+    folded = Folded(quote).text
     core = folded.strip(_EDGES).removeprefix("...").lstrip(_EDGES)
     return core.rstrip(_EDGES + ".")
 
@@ -289,31 +206,3 @@ def _cut(text: str, at: int, cuts: re.Pattern[str]) -> bool:
     if not left or not right or left[-1] == " " or right[0] == " ":
         return False
     return cuts.search(f"{left}|{right}") is not None
-
-
-def _typos_allowed(words: int) -> int:
-    return max(1, int(words * TYPO_SHARE)) if words >= TYPO_WORDS else 0
-
-
-def _same_words(quoted: Sequence[str], said: Sequence[str]) -> bool:
-    different = [pair for pair in zip(quoted, said, strict=True) if pair[0] != pair[1]]
-    return len(different) <= _typos_allowed(len(quoted)) and all(_is_typo(*pair) for pair in different)
-
-
-def _is_typo(one: str, other: str) -> bool:
-    short, long = sorted((one, other), key=len)
-    if len(short) < TYPO_LETTERS or short[:TYPO_PREFIX] != long[:TYPO_PREFIX] or not short[0].isalpha():
-        return False
-    return {one, other} not in _LOOKALIKES and _one_edit(short, long)
-
-
-def _one_edit(short: str, long: str) -> bool:
-    pairs = enumerate(zip(short, long, strict=False))
-    at = next((at for at, (left, right) in pairs if left != right), len(short))
-    free = len(long) >= FREE_TYPO_LETTERS
-    if len(short) < len(long):
-        slight = free or long[at] in "aeiouy" or long[at] == long[at - 1] or at == len(short)
-        return slight and short[at:] == long[at + 1 :]
-    replaced = short[at + 1 :] == long[at + 1 :]
-    swapped = short[at : at + 2] == long[at : at + 2][::-1] and short[at + 2 :] == long[at + 2 :]
-    return free and (replaced or swapped)

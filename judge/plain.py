@@ -1,0 +1,55 @@
+r"""An answer -> its plain text: two answers that say the same have the same.
+
+\boxed{\text{12 mg}}  ->  12mg        1,000.50  ->  1000.5        ``Yes.``  ->  yes
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+__all__ = ["box_content", "plain_answer", "unwrap"]
+
+_BOX: Final = re.compile(r"\\boxed\s*\{")
+_BRACE: Final = re.compile(r"(?<!\\)[{}]")
+_WRAPPER: Final = re.compile(r"\\(?:text(?:bf|it|rm)?|math(?:rm|bf|it|sf)|rm|bf)\s*\{([^{}]*)\}")
+_ESCAPE: Final = re.compile(r"\\(?=[%$#&_{}])|\\[,;: !]")
+_NUMBER: Final = re.compile(r"(?<![\w.,])(?:(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?|\.(\d+))(?![.,]?\d)")
+_UNIT_GAP: Final = re.compile(r"(?<=\d) (?=[^\W\d]{1,4}\b|%)")
+_SIGNS: Final = str.maketrans("\u2010\u2011\u2012\u2013\u2014\u2212\u2044\u2018\u2019\u201c\u201d", "------/''\"\"")
+_AROUND: Final = " \t\n()[]{}*_`\"'.,:;!?$\u3002\u3001"
+
+
+def box_content(text: str) -> str | None:
+    r"""What stands in the last `\\boxed{}` that is closed; None where there is none."""
+    start = max((match.end() for match in _BOX.finditer(text)), default=None)
+    depth = 1
+    for brace in _BRACE.finditer(text, start) if start is not None else ():
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return text[start : brace.start()]
+    return None
+
+
+def unwrap(text: str) -> str:
+    r"""Without `\boxed{}`, `\text{}` and their like, from the inside out."""
+    if "\\" not in text:
+        return text
+    text = box_content(text) or text
+    text, found = _WRAPPER.subn(r"\1", text)
+    return unwrap(text) if found else _ESCAPE.sub("", text)
+
+
+def plain_answer(text: str) -> str:
+    """Two texts that say the same answer have the same plain text."""
+    text = unicodedata.normalize("NFKC", unwrap(text)).casefold().translate(_SIGNS)
+    text = " ".join(_NUMBER.sub(_decimal, text).split())
+    return _UNIT_GAP.sub("", text).strip(_AROUND)
+
+
+def _decimal(number: re.Match[str]) -> str:
+    """By digits, not by `Decimal`: an answer of a thousand digits is neither rounded nor refused."""
+    whole = (number[1] or "").replace(",", "").lstrip("0") or "0"
+    fraction = (number[2] or number[3] or "").rstrip("0")
+    return f"{whole}.{fraction}" if fraction else whole
