@@ -1,5 +1,6 @@
 """The README's commands and code are run as they are written."""
 
+import json
 import os
 import re
 import subprocess
@@ -25,10 +26,11 @@ def run(command, **environment):
         capture_output=True,
         text=True,
         timeout=120,
+        check=False,
     )
 
 
-# `make test` is what runs this test: that it is written here, is in the Makefile and is what CI calls is all there is to see.
+# Not `make test`, which runs this test.
 @pytest.mark.parametrize("command", [block for block in blocks("sh") if block.strip() != "make test"])
 def test_commands_run(command, tmp_path):
     done = run(command, JUDGE_CACHE=str(tmp_path))
@@ -58,8 +60,9 @@ def test_the_table_shown_is_what_the_demo_prints():
 def test_the_rubric_shown_can_be_used(tmp_path):
     (rubric,) = blocks("yaml")
     (tmp_path / "triage.yaml").write_text(rubric, encoding="utf-8")
-    record = '{"trace": "Chest pain at rest.", "units": {"red_flags": [{"unit_id": "1", "claim": "Chest pain at rest."}]}}'
-    (tmp_path / "notes.jsonl").write_text(record + "\n", encoding="utf-8")
+    unit = {"unit_id": "1", "claim": "Chest pain at rest.", "importance": "critical"}
+    record = {"trace": "Chest pain at rest.", "units": {"red_flags": [unit]}}
+    (tmp_path / "notes.jsonl").write_text(json.dumps(record), encoding="utf-8")
     done = run(f"cd {tmp_path} && judge score notes.jsonl --rubric triage.yaml --out run")
     assert done.returncode == 0, done.stderr
     assert "red_flags" in done.stdout

@@ -1,8 +1,8 @@
 """Measure the lexical judge against people: `python -m benchmarks.lexical.evaluate [--data DIR] [--write]`.
 
-Prints JSON and, with `--write`, leaves it in `results.json` here. kqa and the odd halves of medec and scifact_rte took no
-part in the fit. realsumm_scu did, so it is cross-validated: five folds of whole articles, all numbers of presence fitted
-anew on the other four.
+Prints JSON and, with `--write`, leaves it in `results.json` here. kqa and the odd halves of medec and scifact_rte took
+no part in the fit. realsumm_scu did, so it is cross-validated: five folds of whole articles, all numbers of presence
+fitted anew on the other four.
 """
 
 import argparse
