@@ -45,8 +45,8 @@ def kqa_presence(data: Path) -> Measured:
         "majority_class": presence(cases, [False] * len(cases)),
         "word_overlap_at_its_best_threshold_here": presence(cases, _at_best(cases, plain)),
         "auc": {
-            "lexical": auc(_answers(cases), similarities(cases, PARAMETERS)),
-            "word_overlap": auc(_answers(cases), plain),
+            "lexical": round(auc(_answers(cases), similarities(cases, PARAMETERS)), 3),
+            "word_overlap": round(auc(_answers(cases), plain), 3),
         },
         "physicians": physicians(data),
     }
@@ -56,8 +56,8 @@ def physicians(data: Path) -> dict[str, float]:
     """Return the physicians' own agreement: on presence, and on entailment, neutral, contradiction."""
     ratings = list(tasks.read_ratings(data / "kqa").values())
     return {
-        "fleiss_kappa_presence": fleiss_kappa([[row["presence"] > 0 for row in rows] for rows in ratings]),
-        "fleiss_kappa_three_way": fleiss_kappa([[row["correctness"] for row in rows] for rows in ratings]),
+        "fleiss_kappa_presence": round(fleiss_kappa([[row["presence"] > 0 for row in rows] for rows in ratings]), 3),
+        "fleiss_kappa_three_way": round(fleiss_kappa([[row["correctness"] for row in rows] for rows in ratings]), 3),
     }
 
 

@@ -120,7 +120,7 @@ def _marks(words: Sequence[Word], negated: frozenset[int]) -> Iterator[Mark]:
 def _numbers(words: Sequence[Word]) -> dict[str, frozenset[str]]:
     numbers: dict[str, set[str]] = {}
     for word, unit in pairwise(words):
-        if word.term[0].isdigit() and (is_content(unit) or unit.form == "%") and not unit.term[0].isdigit():
+        if word.term[0].isdigit() and is_content(unit) and not unit.term[0].isdigit():
             numbers.setdefault(unit.term, set()).add(word.term)
     return {unit: frozenset(values) for unit, values in numbers.items()}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from judge.backends.lexical.conflict import Conflict, find_conflicts, read_stance
 from judge.backends.lexical.overlap import Overlap, measure_overlap
 from judge.backends.lexical.parameters import PARAMETERS, Parameters
-from judge.backends.lexical.text import ReadTrace, read_trace
+from judge.backends.lexical.text import ReadTrace, read_trace, term_of
 
 __all__ = ["Opinion", "ReadTrace", "judge_claim", "read_trace"]
 
@@ -53,7 +53,8 @@ def judge_claim(claim: str, trace: ReadTrace, *, question: str = "", parameters:
     presence = (overlap.similarity >= parameters.partly) + (overlap.similarity >= parameters.clearly)
     if not presence:
         return Opinion(presence=0, correctness=None, evidence="", reason=reason, similarity=overlap.similarity)
-    at, conflict = next(_conflicts(claim, trace, overlap, parameters), (overlap.sentences[0], None))
+    found = _conflicts(claim, trace, overlap, parameters)
+    at, conflict = min(found, key=lambda pair: _correctness(pair[1]), default=(overlap.sentences[0], None))
     if conflict:
         reason += f'; "{conflict.claim}" against "{conflict.trace}"'
     return Opinion(
@@ -75,12 +76,17 @@ def _conflicts(
     claim: str, trace: ReadTrace, overlap: Overlap, parameters: Parameters
 ) -> Iterator[tuple[int, Conflict]]:
     """Yield the conflicts that count, with their sentence: those of the best sentence first."""
-    stance, close = read_stance(claim), overlap.found >= parameters.conflict_share * overlap.asked
+    first = overlap.sentences[0]
+    stance, best = read_stance(claim), read_stance(_quote(trace, first))
+    close = overlap.found >= parameters.conflict_share * overlap.asked
     for at, similarity in list(zip(overlap.sentences, overlap.similarities, strict=True))[:2]:
-        # Of a sentence that does not raise the claim by itself, only an opposite says something about it.
-        raises = close and (at == overlap.sentences[0] or similarity >= parameters.clearly)
-        for conflict in find_conflicts(stance, read_stance(_quote(trace, at))):
-            if raises or conflict.kind == "opposite":
+        sentence = read_stance(_quote(trace, at))
+        raises = close and (at == first or similarity >= parameters.clearly)
+        for conflict in find_conflicts(stance, sentence):
+            # A sentence that does not raise the claim by itself may still hold the opposite of a word of it, unless the
+            # best sentence has that word: "the left kidney has a mass; the right kidney is normal".
+            apart = conflict.kind == "opposite" and (at == first or term_of(conflict.claim) not in best.terms)
+            if raises or apart:
                 yield at, conflict
 
 

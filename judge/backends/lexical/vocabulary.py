@@ -29,7 +29,6 @@ STOP_WORDS = words_of("""
     aren't wasn't weren't won't wouldn't shouldn't couldn't hasn't haven't it's that's there's
 """)
 
-
 _COUNTED = "zero one two three four five six seven eight nine ten eleven twelve"
 
 NUMBER_WORDS = {word: str(value) for value, word in enumerate(_COUNTED.split())} | {
