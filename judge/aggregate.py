@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
@@ -35,7 +36,7 @@ def summarise(scores: pl.DataFrame, axes: Sequence[str], *, seed: int = 0) -> pl
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
 
-_SCHEMA = {
+_SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("model", "judge", "measure"), pl.String),
     **dict.fromkeys(("mean", "low", "high"), pl.Float64),
     "interval": _METHODS,

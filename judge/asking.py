@@ -24,7 +24,7 @@ from judge.errors import (
     TruncatedReplyError,
 )
 from judge.evidence import TraceText
-from judge.probe import Granularity, Probes, build_probes
+from judge.probe import Granularity, build_probes
 from judge.prompt import JudgeModel, Prompt, Request, unit_name
 from judge.record import Record
 from judge.score import TraceScore, score_trace
@@ -230,10 +230,12 @@ async def each(
     waiting = iter(items)
 
     async def worker() -> None:
-        for item in waiting:
-            await work(item)
-            if stop is not None and stop.is_set():
+        while stop is None or not stop.is_set():  # asked before an item is read: none is read and then dropped
+            try:
+                item = next(waiting)
+            except StopIteration:
                 return
+            await work(item)
             await asyncio.sleep(0)  # a backend that computes in place must not starve signals and progress
 
     await _all([worker() for _ in range(concurrency)])
@@ -306,15 +308,16 @@ def _unusable(request: Request, error: ReplyError, verdicts: list[Verdict], call
 def _failures(request: Request, verdicts: Sequence[Verdict], error: JudgeError, stage: str) -> list[Failure]:
     record = request.probes.record
     failed = [verdict for verdict in verdicts if verdict.failure]
+    by_axis = {one.axis: [verdict for verdict in failed if verdict.axis == one.axis] for one in failed}
     return [
         Failure(
             line=record.line,
             record_id=record.id,
             stage=stage,
-            error=failed[0].failure or error.code,
+            error=units[0].failure or error.code,
             message=str(error),
             axis=axis,
-            unit_ids=tuple(verdict.unit_id for verdict in failed if verdict.axis == axis),
+            unit_ids=tuple(verdict.unit_id for verdict in units),
         )
-        for axis in dict.fromkeys(verdict.axis for verdict in failed)
+        for axis, units in by_axis.items()
     ]

@@ -10,6 +10,8 @@ from judge.verdict import Verdict
 
 __all__ = ["AxisScore", "TraceScore", "score_axis", "score_trace"]
 
+_ROUNDING = 1e-12  # one of four units of weight 0.1 is a little less than 0.25 of their weight
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AxisScore:
@@ -75,9 +77,9 @@ def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0) -> Axi
     if asked_weight == 0:
         return AxisScore(grounding=None, correctness=None, score=None, coverage=None, score_low=None, score_high=None)
     sums = _Sums.of(judged)
-    missing = asked_weight - sums.weight if len(judged) < len(units) else 0.0
-    coverage = (asked_weight - missing) / asked_weight
-    complete = sums.weight > 0 and coverage >= min_coverage
+    missing = asked_weight - sums.weight
+    coverage = sums.weight / asked_weight
+    complete = sums.weight > 0 and coverage >= min_coverage - _ROUNDING
     return AxisScore(
         grounding=sums.presence / sums.weight if complete else None,
         correctness=sums.right / sums.raised if complete and sums.raised else None,

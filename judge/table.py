@@ -91,20 +91,23 @@ class Run(Tables):
         """Your frame with the score columns beside it, rows in your order.
 
         Args:
-            frame: One row per trace. Where it has a column `model` and ids repeat, rows meet on both.
+            frame: One row per trace. Where it has a column `model`, and the run knows models, rows meet on both.
             left_on: Its column with the record ids.
 
         Raises:
             ConfigError: Rows cannot be matched one to one.
         """
-        keys = ["record_id", "model"] if "model" in frame.columns else ["record_id"]
+        by_model = "model" in frame.columns and self.scores["model"].is_not_null().any()
+        keys = ["record_id", "model"] if by_model else ["record_id"]
         if self.scores.select(keys).is_duplicated().any():
             raise ConfigError(
                 f"several traces share one {' and '.join(keys)}, so they cannot be matched to rows.",
                 hint="Give every trace its own id, or add a column `model`.",
             )
         scores = self.scores.drop("line", *({"model"} - set(keys) if "model" in frame.columns else ()))
-        return frame.join(scores, left_on=[left_on, *keys[1:]], right_on=keys, how="left", nulls_equal=True)
+        mine = [left_on, *keys[1:]]
+        # Unless asked, Polars promises no order.
+        return frame.join(scores, left_on=mine, right_on=keys, how="left", nulls_equal=True, maintain_order="left")
 
 
 def table_schemas(axes: Sequence[str]) -> dict[str, dict[str, Any]]:

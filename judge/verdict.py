@@ -26,7 +26,7 @@ __all__ = ["EvidenceRule", "UnitReply", "Verdict", "contentless_verdict", "faile
 EvidenceRule = Literal["required", "flag", "none"]
 
 _FENCE = re.compile(r"\A(```|~~~)[A-Za-z]*[ \t]*\r?\n(?P<body>.*?)\r?\n?\1\Z", re.DOTALL)
-_THINK = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+_ANSWER_OPENINGS = ("{", "```", "~~~")
 _REFUSALS = ("content_filter", "refusal")
 _MENU = {
     "evidence": "must be a quote from the trace, or null",
@@ -190,13 +190,22 @@ def _unwrapped(reply: Reply) -> str:
         raise ReplyError("the judge refused to answer.", code="refusal")
     if reply.finish_reason == "length":
         raise TruncatedReplyError(_truncation(reply))
-    text = _THINK.sub("", reply.text, count=1).strip()
-    if text.startswith("<think>"):
-        raise TruncatedReplyError("the reply ends inside its <think> block.")
+    text = _after_thinking(reply.text.strip())
     if not text:
         raise MalformedReplyError("the reply is empty.", code="empty")
     fenced = _FENCE.match(text)
     return fenced["body"].strip() if fenced else text
+
+
+def _after_thinking(text: str) -> str:
+    """Without a leading think block. Some chat templates write its opening tag, so that only the closing one comes."""
+    if text.startswith(_ANSWER_OPENINGS):  # an answer may quote the tags of the trace
+        return text
+    thought, closed, answer = text.partition("</think>")
+    if not closed and thought.startswith("<think>"):
+        raise TruncatedReplyError("the reply ends inside its <think> block.", hint="Raise --param max_tokens.")
+    leading = "<think>" not in thought.removeprefix("<think>")
+    return answer.strip() if closed and leading else text
 
 
 def _truncation(reply: Reply) -> str:
