@@ -1,23 +1,33 @@
-"""A JSONL line -> Record.
+r"""A JSONL line -> Record.
 
     {"id": "r1", "question": "Which lobe is consolidated?", "options": {"A": "Right lower", "B": "Left upper"},
      "model": "m", "reference": {"answer": "A", "reasoning": "<think>…</think><answer>A</answer>"},
      "units": {"perception": [{"unit_id": "P1", "claim": "The consolidation is in the right lower lobe."}]},
      "trace": "<think>The right base is opaque …</think><answer>A</answer>"}
 
-Lines are bytes split on `\\n` and nothing else: `str.splitlines` also cuts at U+2028, inside a text.
+Lines are bytes split on `\n` and nothing else: `str.splitlines` also cuts at U+2028, inside a text.
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
+import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, SkipValidation, ValidationError
-from pydantic import model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    SkipValidation,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from judge.errors import InputError, RecordError
 from judge.strict_json import StrictJsonError, parse_json
@@ -27,6 +37,17 @@ __all__ = ["Record", "Reference", "Unit", "build_record", "parse_record", "read_
 MAX_LINE_BYTES = 64 * 1024 * 1024
 _UTF8_BOM = b"\xef\xbb\xbf"
 _NOT_THE_CANDIDATE = {"system", "developer", "user"}
+_NOT_THE_QUESTION = {"id", "trace", "model", "meta"}
+# The user wrote JSON: pydantic's own words are of Python's types and of our classes.
+_WANTED = {
+    "string_type": "a string",
+    "string_too_short": "a string that is not empty",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+}
+_SHOWN = reprlib.Repr()  # bounded in depth and length, whatever the value is
+_SHOWN.maxstring = _SHOWN.maxother = 60
 
 
 class _Input(BaseModel):
@@ -42,10 +63,10 @@ class _Input(BaseModel):
         if not isinstance(value, dict):
             return value
         unknown = {key: child for key, child in value.items() if key not in cls.model_fields}
-        meta = value.get("meta") or {}
-        if not unknown or not isinstance(meta, dict):
+        meta = {} if value.get("meta") is None else value["meta"]
+        if not isinstance(meta, dict):
             return value
-        known = {key: child for key, child in value.items() if key in cls.model_fields}
+        known = {key: child for key, child in value.items() if key not in unknown}
         return {**known, "meta": {**unknown, **meta}}
 
 
@@ -86,6 +107,9 @@ class Message(BaseModel):
         return "\n\n".join(part for part in (self.reasoning_content, *parts) if part)
 
 
+_MESSAGES = TypeAdapter(list[Message])
+
+
 def _text_parts(parts: list[dict[str, JsonValue]]) -> list[str]:
     return [text for part in parts if isinstance(text := part.get("text"), str)]
 
@@ -123,6 +147,9 @@ class Record(_Input):
         return self._key
 
 
+_KNOWN_FIELDS = {*Record.model_fields, *Unit.model_fields}
+
+
 def read_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | RecordError]]:
     """The non-blank lines of a JSONL stream, with their numbers.
 
@@ -138,9 +165,10 @@ def read_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | RecordError]]:
     number = 0
     while chunk := stream.readline(MAX_LINE_BYTES):
         number += 1
+        cut = len(chunk) == MAX_LINE_BYTES and not chunk.endswith(b"\n")
         if number == 1:
             chunk = _without_bom(chunk)
-        if len(chunk) == MAX_LINE_BYTES and not chunk.endswith(b"\n"):
+        if cut:
             yield number, _too_long(stream, number)
         elif line := chunk.strip(b" \t\r\n"):
             yield number, line
@@ -187,7 +215,7 @@ def build_record(value: object, *, number: int = 0) -> Record:
     if not isinstance(value, Mapping):
         raise RecordError(f"is {_shown(value)}, must be a JSON object.", line=number)
     fields = dict(value)
-    given_id = fields.get("id") if isinstance(fields.get("id"), str) else None
+    given_id = _writable(fields["id"]) if isinstance(fields.get("id"), str) else None
     try:
         fields["trace"] = _trace_text(fields.get("trace"))
         key = _digest(fields)
@@ -197,7 +225,7 @@ def build_record(value: object, *, number: int = 0) -> Record:
         raise _first_error(exc, fields, number, given_id) from exc
     except (TypeError, orjson.JSONEncodeError) as exc:
         raise RecordError(f"cannot be written as JSON: {exc}.", line=number, record_id=given_id) from exc
-    record._line, record._key = number, key
+    record._line, record._key = number, key  # noqa: SLF001 - a record is frozen for everybody else
     _refuse_repeated_units(record)
     return record
 
@@ -205,7 +233,7 @@ def build_record(value: object, *, number: int = 0) -> Record:
 def _trace_text(trace: object) -> object:
     if not isinstance(trace, list):
         return trace
-    messages = [Message.model_validate(message) for message in trace]
+    messages = _MESSAGES.validate_python(trace)
     texts = [message.text() for message in messages if message.role not in _NOT_THE_CANDIDATE]
     return "\n\n".join(text for text in texts if text)
 
@@ -215,7 +243,8 @@ def _digest(value: Mapping[str, object]) -> str:
 
 
 def _question_digest(fields: Mapping[str, object]) -> str:
-    question = {key: child for key, child in fields.items() if key not in ("id", "trace", "model", "meta")}
+    # Unknown fields are meta: what a trace cost or where it came from does not make it another question.
+    question = {key: fields[key] for key in Record.model_fields if key in fields and key not in _NOT_THE_QUESTION}
     return _digest(question)[:16]
 
 
@@ -236,19 +265,21 @@ def _refuse_repeated_units(record: Record) -> None:
 
 def _first_error(exc: ValidationError, fields: dict[str, Any], number: int, record_id: str | None) -> RecordError:
     error = exc.errors(include_url=False)[0]
-    path = (("trace",) if exc.title == "Message" else ()) + error["loc"]
+    path = ("trace", *error["loc"][:2]) if exc.title == "list[Message]" else error["loc"]
     if error["type"] == "missing" or (path == ("trace",) and error.get("input") is None):
         message, hint = _missing(path, fields)
         return RecordError(message, line=number, field=_dotted(path), record_id=record_id, code="missing", hint=hint)
-    wanted = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-    wanted = wanted.replace("dictionary", "an object")  # the user wrote JSON, not Python
+    wanted = _WANTED.get(error["type"], error["msg"].removeprefix("Input should be "))
     message = f"is {_shown(error.get('input'))}, must be {wanted}."
     return RecordError(message, line=number, field=_dotted(path), record_id=record_id, code="wrong_type")
 
 
 def _missing(path: tuple[int | str, ...], fields: dict[str, Any]) -> tuple[str, str]:
     name = str(path[-1])
-    close = difflib.get_close_matches(name, [key for key in fields if key not in Record.model_fields], n=1)
+    beside: Any = fields
+    for part in path[:-1]:
+        beside = beside[part]
+    close = difflib.get_close_matches(name, [key for key in beside if key not in _KNOWN_FIELDS], n=1)
     if close:
         return "is missing.", f"Did you mean this by {close[0]!r}?"
     hint = "Give the candidate's text, or a list of chat messages." if name == "trace" else ""
@@ -261,5 +292,9 @@ def _dotted(path: tuple[int | str, ...]) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return f"{text if len(text) <= 60 else text[:57] + '…'} ({type(value).__name__})"
+    return f"{_SHOWN.repr(value)} ({type(value).__name__})"
+
+
+def _writable(text: str) -> str:
+    """Half of a surrogate pair, which Python's text may hold, ends the writing of a table."""
+    return text.encode("utf-8", "backslashreplace").decode()
