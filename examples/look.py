@@ -17,8 +17,8 @@ RIGHT = {1: "[green]right[/]", 0: "[yellow]unclear[/]", -1: "[red]wrong[/]", Non
 def main(run: Path) -> None:
     scores = pl.read_parquet(run / "scores.parquet")
     verdicts = pl.read_parquet(run / "verdicts.parquet")
-    explained = scores.filter(pl.col("answer_correct") & (pl.col("trace_grounding") > 0.5))
-    worst = explained.sort("trace_correctness").row(0, named=True)
+    explained = scores.filter(pl.col("answer_correct") & (pl.col("trace_grounding") > 0.3))
+    worst = explained.sort("trace_score").row(0, named=True)
 
     console = Console(highlight=False, width=110)
     console.print(

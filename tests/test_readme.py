@@ -17,11 +17,20 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
-def run(command, **environment):
+@pytest.fixture
+def checkout(tmp_path):
+    """The checkout without the runs that somebody may have left there under an older judge."""
+    for path in ROOT.iterdir():
+        if path.name != "runs":
+            (tmp_path / path.name).symlink_to(path)
+    return tmp_path
+
+
+def run(command, folder, **environment):
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-euc", command],
-        cwd=ROOT,
+        cwd=folder,
         env={**os.environ, "PATH": path, **environment},
         capture_output=True,
         text=True,
@@ -32,8 +41,8 @@ def run(command, **environment):
 
 # Not `make test`, which runs this test.
 @pytest.mark.parametrize("command", [block for block in blocks("sh") if block.strip() != "make test"])
-def test_commands_run(command, tmp_path):
-    done = run(command, JUDGE_CACHE=str(tmp_path))
+def test_commands_run(command, checkout):
+    done = run(command, checkout, JUDGE_CACHE=str(checkout / "cache"))
     assert done.returncode == 0, done.stderr
     assert "records read = 15 scored + 0 failed" in done.stdout
 
@@ -50,9 +59,9 @@ def test_the_python_code_prints_what_it_says(capsys):
     assert capsys.readouterr().out.splitlines() == said
 
 
-def test_the_table_shown_is_what_the_demo_prints():
+def test_the_table_shown_is_what_the_demo_prints(checkout):
     shown = next(block for block in blocks("text") if block.startswith("model"))
-    done = run("judge score examples/traces.jsonl --out runs/readme --overwrite")
+    done = run("judge score examples/traces.jsonl --out runs/readme", checkout)
     for line in shown.splitlines():
         assert line.split() in [printed.split() for printed in done.stdout.splitlines()]
 
@@ -63,7 +72,7 @@ def test_the_rubric_shown_can_be_used(tmp_path):
     unit = {"unit_id": "1", "claim": "Chest pain at rest.", "importance": "critical"}
     record = {"trace": "Chest pain at rest.", "units": {"red_flags": [unit]}}
     (tmp_path / "notes.jsonl").write_text(json.dumps(record), encoding="utf-8")
-    done = run(f"cd {tmp_path} && judge score notes.jsonl --rubric triage.yaml --out run")
+    done = run("judge score notes.jsonl --rubric triage.yaml --out run", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "red_flags" in done.stdout
 
