@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import weakref
-from collections.abc import Iterable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import Self, TypeAlias
 
 from pydantic import JsonValue
 
 from judge import loop
-from judge.asking import Outcome, each, failed_record
+from judge.asking import Asker, Outcome, each, failed_record
 from judge.connect import Connection, connect, refuse_unusable
-from judge.errors import JudgeError, RecordError
+from judge.errors import InputError, JudgeError, RecordError
 from judge.probe import Granularity
 from judge.record import Record, build_record
 from judge.rubric import Rubric, load_rubric
@@ -25,6 +25,8 @@ from judge.table import Run, build_tables
 from judge.verdict import EvidenceRule
 
 __all__ = ["Judge"]
+
+_Given: TypeAlias = Mapping[str, object] | Record
 
 
 class Judge:
@@ -93,7 +95,7 @@ class Judge:
     def _setup(self, settings: Settings) -> None:
         refuse_unusable(settings)
         self._settings = settings
-        self._open = _OpenConnection(settings)
+        self._link: _Link | None = None
 
     def __getstate__(self) -> Settings:
         return replace(self._settings)  # without what it has computed: templates do not pickle
@@ -114,19 +116,20 @@ class Judge:
             The tables. A bad record is a failure in them, never an exception.
 
         Raises:
-            FatalError: The provider refuses every request, or is down.
+            InputError: It is one record, or a path, and not a list of records.
+            FatalError: The provider refuses every request, or is down; the next call tries afresh.
         """
-        return loop.run(self._score(records))
+        return loop.run(self._score(_listed(records)))
 
     async def ascore(self, records: Iterable[Mapping[str, object] | Record]) -> Run:
         """Score records; the same as `score` for callers that have an event loop of their own."""
-        return await asyncio.wrap_future(loop.submit(self._score(records)))
+        return await asyncio.wrap_future(loop.submit(self._score(_listed(records))))
 
     def close(self) -> None:
-        """Close the connection; the next call opens a new one."""
-        loop.run(self._open.close())
+        """Close the connection, or let the last score that is under way close it; the next one opens a new one."""
+        loop.run(self._close())
 
-    def __enter__(self) -> Judge:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -134,52 +137,99 @@ class Judge:
     ) -> None:
         self.close()
 
-    async def _score(self, records: Iterable[Mapping[str, object] | Record]) -> Run:
-        asker = (await self._open.get()).asker
+    async def _score(self, records: Sequence[_Given]) -> Run:
         outcomes: dict[int, Outcome] = {}
+        async with self._connected() as asker:
 
-        async def work(item: tuple[int, Mapping[str, object] | Record]) -> None:
-            number, given = item
-            try:
-                record = given if isinstance(given, Record) else build_record(given, number=number)
-            except RecordError as exc:
-                outcomes[number] = failed_record(exc, record=None, line=number)
-            else:
-                outcomes[number] = await asker.judge(record)
+            async def work(numbered: tuple[int, _Given]) -> None:
+                number, given = numbered
+                outcomes[number] = await _judge(given, number, asker)
 
-        await each(enumerate(records, start=1), work, concurrency=self._settings.concurrency)
+            await each(enumerate(records, start=1), work, concurrency=self._settings.concurrency)
         tables = build_tables((outcomes[number] for number in sorted(outcomes)), self._settings.labels)
         return Run(scores=tables.scores, verdicts=tables.verdicts, calls=tables.calls, failures=tables.failures)
 
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Asker]:
+        link = self._use()
+        try:
+            yield await link.asker()
+        except JudgeError:  # a provider that is down now, or a store that cannot be opened, may be fine next time
+            self._drop(link)
+            raise
+        finally:
+            await self._leave(link)
 
-class _OpenConnection:
-    """A judge's connection, opened on the process's loop at first use."""
+    def _use(self) -> _Link:
+        if self._link is None or not self._link.ours:
+            self._link = _Link(self._settings)
+            # For a judge that is thrown away; at the exit, the loop ends all that it holds.
+            weakref.finalize(self, loop.release, self._link.task).atexit = False
+        self._link.users += 1
+        return self._link
+
+    def _drop(self, link: _Link) -> None:
+        if self._link is link:
+            self._link = None
+
+    async def _leave(self, link: _Link) -> None:
+        link.users -= 1
+        if link is not self._link and not link.users:
+            await link.close()
+
+    async def _close(self) -> None:
+        if (link := self._link) is not None and link.ours:
+            link.users += 1
+            self._drop(link)
+            await self._leave(link)
+
+
+class _Link:
+    """A connection that is open in a task of its own, and who uses it.
+
+    Born in the process's loop, and of use there only: after a fork, the child needs another one.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._stack = AsyncExitStack()
-        self._opening: asyncio.Task[Connection] | None = None
-        self._pid = os.getpid()
+        self.users = 0
+        self._loop = asyncio.get_running_loop()
+        self._opened: asyncio.Future[Connection] = self._loop.create_future()
+        self.task = loop.hold(self._live(settings))
 
-    async def get(self) -> Connection:
-        if self._pid != os.getpid():  # the parent's sockets are not ours to use or to close
-            self.__init__(self._settings)  # type: ignore[misc]
-        if self._opening is None:
-            self._opening = asyncio.ensure_future(self._stack.enter_async_context(connect(self._settings)))
-            loop.at_exit(_close(weakref.ref(self)))
-        try:
-            return await asyncio.shield(self._opening)
-        except JudgeError:
-            self._opening = None  # what could not be opened now may be opened later
-            raise
+    @property
+    def ours(self) -> bool:
+        """Whether it belongs to the running loop; the sockets of a parent process are not ours to use or to close."""
+        return self._loop is asyncio.get_running_loop()
+
+    async def asker(self) -> Asker:
+        """What is asked, once the connection is open."""
+        await asyncio.wait((self._opened, self.task), return_when=asyncio.FIRST_COMPLETED)
+        if not self._opened.done():
+            self.task.result()  # raises why it could not be opened
+        return self._opened.result().asker
 
     async def close(self) -> None:
-        if self._opening is not None and self._pid == os.getpid():
-            self._opening = None
-            await self._stack.aclose()
+        """End the task, and with it the connection."""
+        self.task.cancel()
+        await asyncio.wait((self.task,))
+
+    async def _live(self, settings: Settings) -> None:
+        async with connect(settings) as connection:
+            self._opened.set_result(connection)
+            await asyncio.Event().wait()  # until it is cancelled, which also ends calls that nobody waits for
 
 
-async def _close(reference: weakref.ref[_OpenConnection]) -> None:
-    connection = reference()
-    if connection is not None:
-        await connection.close()
+async def _judge(given: _Given, number: int, asker: Asker) -> Outcome:
+    try:
+        record = given if isinstance(given, Record) else build_record(given, number=number)
+    except RecordError as exc:
+        return failed_record(exc, record=None, line=number)
+    return await asker.judge(record)
+
+
+def _listed(records: Iterable[_Given]) -> list[_Given]:
+    """The records, read in the caller's thread: a generator that waits must not hold up the loop."""
+    if isinstance(records, Mapping | Record | str | bytes | Path):
+        hint = "Give a list of records; a file is scored by the command `judge score`."
+        raise InputError(f"records is one {type(records).__name__}, not a list.", hint=hint)
+    return list(records)

@@ -8,30 +8,45 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import ctypes
 import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
-__all__ = ["at_exit", "run", "submit"]
+__all__ = ["hold", "release", "run", "submit"]
 
 T = TypeVar("T")
+_END_S = 5.0
 _starting = threading.Lock()
 _current: _LoopThread | None = None
 
 
 class _LoopThread:
+    """An event loop that runs in a daemon thread until the interpreter exits."""
+
     def __init__(self) -> None:
-        self.pid = os.getpid()
         self.loop = asyncio.new_event_loop()
+        self.held: set[asyncio.Task[None]] = set()
         self.thread = threading.Thread(target=self.loop.run_forever, name="judge-loop", daemon=True)
         self.thread.start()
+        atexit.register(self.end)
+
+    def end(self) -> None:
+        """Cancel what still runs, so that connections nobody closed are closed without a word."""
+        if not self.thread.is_alive():  # in a forked child: the thread, and what it serves, are the parent's
+            return
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(_cancel_all(), self.loop).result(_END_S)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(_END_S)
 
 
 def submit(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
     """Start a coroutine on the process's loop."""
-    return asyncio.run_coroutine_threadsafe(coroutine, _loop())
+    return asyncio.run_coroutine_threadsafe(coroutine, _running().loop)
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -45,35 +60,51 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         raise RuntimeError("this is judge's own event loop; await the async twin (ascore) here")
     future = submit(coroutine)
     try:
-        return future.result()
+        # A wait with an end, however far: Polars makes the kernel go back to one without end, deaf to Ctrl-C.
+        return future.result(threading.TIMEOUT_MAX)
     except BaseException:
         future.cancel()
         raise
 
 
-def at_exit(close: Coroutine[Any, Any, None]) -> None:
-    """Run a last coroutine while the loop still lives; for connections that were not closed."""
-    atexit.register(_last, close, os.getpid())
+def hold(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Start a task that lives until it is released or the interpreter exits; call it in the process's loop."""
+    thread = _running()
+    task = thread.loop.create_task(coroutine)
+    thread.held.add(task)  # asyncio itself keeps no task alive
+    task.add_done_callback(thread.held.discard)
+    return task
 
 
-def _last(close: Coroutine[Any, Any, None], pid: int) -> None:
-    if os.getpid() == pid and _current is not None and _current.thread.is_alive():
-        run(close)
-    else:
-        close.close()
+def release(task: asyncio.Task[None]) -> None:
+    """End a held task; for any thread. In a forked child it is the parent's, and nothing happens."""
+    thread = _current
+    if thread is not None and thread.thread.is_alive() and task.get_loop() is thread.loop:
+        thread.loop.call_soon_threadsafe(task.cancel)
 
 
-def _loop() -> asyncio.AbstractEventLoop:
+async def _cancel_all() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+def _running() -> _LoopThread:
     global _current
     with _starting:
-        if _current is None or _current.pid != os.getpid():
+        if _current is None or not _current.thread.is_alive():  # a fork leaves no thread alive but its own
             _current = _LoopThread()
-        return _current.loop
+        return _current
 
 
 def _after_fork() -> None:
     global _starting
     _starting = threading.Lock()  # the parent's may be held by a thread that the child does not have
+    if _current is not None:
+        # The parent's connections share their sockets, and even the epoll set, with this process. Were they garbage
+        # here, their clean-up would take the parent's sockets out of its loop; so they are never garbage here.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(_current))
 
 
 os.register_at_fork(after_in_child=_after_fork)

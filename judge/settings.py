@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import get_args
 
 import orjson
 from pydantic import JsonValue
@@ -24,6 +25,11 @@ __all__ = ["BASELINE", "DEFAULT_PARAMS", "Settings", "package_version"]
 
 BASELINE = "lexical"
 DEFAULT_PARAMS: Mapping[str, JsonValue] = {"temperature": 0, "max_tokens": 4096}
+_GRANULARITIES = get_args(Granularity)
+_EVIDENCE_RULES = get_args(EvidenceRule)
+_OURS = frozenset({"messages", "model", "n", "response_format", "stream"})
+_COMMON = "temperature, top_p, max_tokens, seed, and what your server knows"
+_MOST_CALLS = 10_000  # a worker each, and a connection: more than a machine has open files for
 
 
 def package_version() -> str:
@@ -44,7 +50,7 @@ class Settings:
         evidence: What happens to a presence whose quote is not in the trace.
         samples: Repeats of each judgement, at least 1.
         min_coverage: Share of judged weight, in [0, 1], below which an axis has no score.
-        concurrency: Calls in flight, at least 1.
+        concurrency: Calls in flight, from 1 to 10,000.
         timeout_s: Seconds that one attempt may take.
         max_retries: Further attempts after a transport error, 0 or more.
         cache: Folder of the shared store; None for none.
@@ -69,13 +75,28 @@ class Settings:
         Raises:
             ConfigError: A value is outside its range.
         """
-        for name, allowed in (("granularity", ("trace", "axis", "unit")), ("evidence", ("required", "flag", "none"))):
-            _require(getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}")
-        _require(self.samples >= 1, "samples", self.samples, "at least 1")
-        _require(self.concurrency >= 1, "concurrency", self.concurrency, "at least 1")
-        _require(self.max_retries >= 0, "max_retries", self.max_retries, "0 or more")
-        _require(0 < self.timeout_s < math.inf, "timeout", self.timeout_s, "above 0 seconds")
-        _require(0 <= self.min_coverage <= 1, "min_coverage", self.min_coverage, "between 0 and 1")
+        for name, value, holds, allowed in self._ranges():
+            if not holds:
+                raise ConfigError(f"{name} is {value!r}; it must be {allowed}.")
+        for name in _OURS.intersection(self.params):
+            raise ConfigError(f"the parameter {name!r} is set by judge.", hint=f"There are others: {_COMMON}.")
+
+    def _ranges(self) -> tuple[tuple[str, object, bool, str], ...]:
+        """Name, value, whether it is in its range, and the range in words."""
+        return (
+            (
+                "granularity",
+                self.granularity,
+                self.granularity in _GRANULARITIES,
+                f"one of {', '.join(_GRANULARITIES)}",
+            ),
+            ("evidence", self.evidence, self.evidence in _EVIDENCE_RULES, f"one of {', '.join(_EVIDENCE_RULES)}"),
+            ("samples", self.samples, self.samples >= 1, "at least 1"),
+            ("concurrency", self.concurrency, 1 <= self.concurrency <= _MOST_CALLS, f"between 1 and {_MOST_CALLS:,}"),
+            ("max_retries", self.max_retries, self.max_retries >= 0, "0 or more"),
+            ("timeout", self.timeout_s, 0 < self.timeout_s < math.inf, "a number of seconds above 0"),
+            ("min_coverage", self.min_coverage, 0 <= self.min_coverage <= 1, "between 0 and 1"),
+        )
 
     @property
     def free(self) -> bool:
@@ -87,17 +108,22 @@ class Settings:
         """The rubric's templates, compiled."""
         return Prompt(self.rubric, evidence=self.evidence != "none")
 
+    @property
+    def address(self) -> str | None:
+        """The server's address in one spelling; None for a judge that asks no server."""
+        return None if self.free or self.api_base is None else self.api_base.rstrip("/")
+
     @cached_property
     def model(self) -> JudgeModel:
         """Who is asked."""
-        return JudgeModel(name=self.judge, api_base=self.api_base, params={**DEFAULT_PARAMS, **self.params})
+        return JudgeModel(name=self.judge, api_base=self.address, params={**DEFAULT_PARAMS, **self.params})
 
     @cached_property
     def identity(self) -> dict[str, JsonValue]:
         """Everything that makes two runs comparable; a run directory holds one of these."""
         return {
             "judge": self.judge,
-            "api_base": self.api_base,
+            "api_base": self.address,
             "params": dict(self.model.params),
             "prompt": self.prompt.fingerprint,
             "rubric": self.rubric.fingerprint,
@@ -121,8 +147,3 @@ class Settings:
             rubric_fp=self.rubric.fingerprint,
             axes=tuple(self.rubric.axes),
         )
-
-
-def _require(holds: bool, name: str, value: object, allowed: str) -> None:
-    if not holds:
-        raise ConfigError(f"{name} is {value!r}; it must be {allowed}.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -23,7 +25,7 @@ class _LazyCommands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command = getattr(import_module(f"judge.cli.{cmd_name}"), cmd_name)
-        assert isinstance(command, click.Command)  # noqa: S101 - a fault of ours, not of the user's
+        assert isinstance(command, click.Command)  # else a fault of ours, not of the user's
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -39,6 +41,12 @@ def cli() -> None:
     \b
     Try it, with the embedded baseline that needs nothing:
       judge score examples/traces.jsonl --out runs/first
-    With a real judge on your own server:
-      judge score traces.jsonl --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1 --out runs/second
+    With a real judge on a server of your own:
+      judge score traces.jsonl --out runs/second \\
+          --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1
+    What can be used here:
+      judge doctor
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that knows no "–" must not end a run that is paid for
+            stream.reconfigure(errors="replace")

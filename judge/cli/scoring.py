@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shlex
 import signal
 import sys
@@ -12,12 +13,11 @@ from typing import Any, BinaryIO
 
 import orjson
 import polars as pl
-from rich.console import Console
 
 from judge.aggregate import summarise
-from judge.cli.score import cache_folder
-from judge.cli.terminal import report_progress, summary_table
-from judge.errors import FatalError, InputError, JudgeError
+from judge.cli.score import Options, cache_folder
+from judge.cli.terminal import LEGEND, Screen, answer_lines, clean, report_progress, summary_table
+from judge.errors import InputError, JudgeError
 from judge.rubric import load_rubric
 from judge.run import Progress, RunReport, score_file
 from judge.settings import BASELINE, Settings
@@ -28,77 +28,68 @@ EXIT_OK = 0
 EXIT_USAGE = 2
 EXIT_FAILED_RECORDS = 3
 EXIT_RESUMABLE = 75
-_NEVER_WORKED = ("auth", "model_not_found", "quota")
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Scoring:
     """One `judge score`.
 
     Args:
-        traces: Path of the input, or `-`.
-        out: The run directory.
-        quiet: No progress and no table.
-        as_json: The summary as JSON on standard output.
-        seed: Of the bootstrap.
+        options: What the user gave.
     """
 
-    def __init__(self, traces: str, out: Path, *, quiet: bool, as_json: bool, seed: int) -> None:
-        self._traces = traces
-        self._out = out
-        self._quiet = quiet
-        self._as_json = as_json
-        self._seed = seed
-        self._told = Console(stderr=True, quiet=quiet, soft_wrap=True)
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._told = Screen(stderr=True, quiet=options.quiet, soft_wrap=True, highlight=False, markup=False)
+        self._errors = Screen(stderr=True, soft_wrap=True, highlight=False, markup=False)
+        self._shown = Screen(quiet=options.quiet and not options.as_json, soft_wrap=True, highlight=False, markup=False)
         self._progress = Progress()
 
-    def run(self, options: dict[str, Any]) -> int:
+    def run(self) -> int:
         """Score, print, and say how it ended: the exit code."""
         try:
-            settings = _settings(options)
+            settings = _settings(self._options)
             self._introduce(settings)
-            report = asyncio.run(self._score(settings, options["limit"], overwrite=options["overwrite"]))
-        except (InputError, FatalError) as exc:
+            return self._conclude(asyncio.run(self._score(settings)), settings)
+        except JudgeError as exc:
             return self._give_up(exc)
-        except JudgeError as exc:  # a full disk, a damaged store: what is committed is safe
-            self._complain(exc)
-            return EXIT_RESUMABLE
-        except asyncio.CancelledError:
+        except OSError as exc:
+            if exc.errno not in _DISK_FULL:
+                raise
+            self._complain(f"{exc.filename or self._options.out}: {exc.strerror}.")
             return self._stopped()
-        if report.read == 0:
-            self._complain(InputError(f"{self._traces} holds no records."))
-            return EXIT_USAGE
-        self._conclude(report, settings)
-        if not report.finished:
+        except (asyncio.CancelledError, KeyboardInterrupt):
             return self._stopped()
-        return EXIT_FAILED_RECORDS if report.failed else EXIT_OK
 
-    async def _score(self, settings: Settings, limit: int | None, *, overwrite: bool) -> RunReport:
-        stop = asyncio.Event()
+    async def _score(self, settings: Settings) -> RunReport:
+        options, stop = self._options, asyncio.Event()
         self._listen(stop)
-        with _opened(self._traces) as source:
-            shown = None if self._quiet else report_progress(self._progress, _count(self._traces, limit), self._told)
-            showing = asyncio.ensure_future(shown) if shown is not None else None
+        with _opened(options.traces) as source:
+            showing = asyncio.ensure_future(self._show_progress())
             try:
                 return await score_file(
                     source,
-                    self._out,
+                    options.out,
                     settings,
-                    name=self._traces,
-                    limit=limit,
-                    overwrite=overwrite,
+                    name=options.traces,
+                    limit=options.limit,
+                    overwrite=options.overwrite,
                     progress=self._progress,
                     stop=stop,
                 )
             finally:
-                if showing is not None:
-                    showing.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await showing
+                showing.cancel()
+                with suppress(asyncio.CancelledError):
+                    await showing
+
+    async def _show_progress(self) -> None:
+        if not self._options.quiet:
+            await report_progress(self._progress, _count(self._options.traces, self._options.limit), self._told)
 
     def _listen(self, stop: asyncio.Event) -> None:
         """The first signal ends the run in order, a second one at once."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None  # noqa: S101 - we are inside one
+        assert task is not None
 
         def received() -> None:
             if stop.is_set():
@@ -108,73 +99,84 @@ class Scoring:
                 stop.set()
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, received)
+            if signal.getsignal(number) != signal.SIG_IGN:  # `nohup judge score …` stays deaf to it
+                loop.add_signal_handler(number, received)
 
     def _introduce(self, settings: Settings) -> None:
         if settings.judge == BASELINE:
             self._told.print(
                 "Judge: lexical, a baseline that compares words. Name a real one with "
-                "--judge hosted_vllm/MODEL --api-base URL, or --judge openai/MODEL.",
-                highlight=False,
+                "--judge hosted_vllm/MODEL --api-base URL, or --judge openai/MODEL."
             )
+            if settings.api_base is not None:
+                self._told.print("--api-base is not used: lexical asks no server. Name its model with --judge.")
         if settings.samples > 1 and settings.model.params.get("temperature") == 0:
             self._told.print("--samples repeats the same answer at temperature 0; give --param temperature=0.7")
 
-    def _conclude(self, report: RunReport, settings: Settings) -> None:
-        axes = settings.labels.axes
-        summary = summarise(pl.read_parquet(self._out / "scores.parquet"), axes, seed=self._seed)
-        if self._as_json:
-            sys.stdout.buffer.write(orjson.dumps(_as_json(report, summary, self._out)) + b"\n")
-        elif not self._quiet:
+    def _conclude(self, report: RunReport, settings: Settings) -> int:
+        if report.finished and not report.read:
+            raise InputError(f"{_named(self._options.traces)} holds no records.")
+        scores = pl.read_parquet(self._options.out / "scores.parquet")
+        summary = summarise(scores, settings.labels.axes, seed=self._options.seed)
+        if self._options.as_json:
+            self._shown.out(_as_json(report, summary, settings, self._options.out))
+        else:
             self._print(report, summary, settings)
+        if report.failed:
+            self._told.print(_first_failure(report, self._options.out / "failures.jsonl"))
+        if not report.finished:
+            return self._stopped()
+        return EXIT_FAILED_RECORDS if report.failed else EXIT_OK
 
     def _print(self, report: RunReport, summary: pl.DataFrame, settings: Settings) -> None:
-        console = Console(highlight=False, soft_wrap=True)
-        console.print(f"\n{settings.labels.rubric} judged by {settings.labels.judge}: means with 95 % intervals\n")
-        console.print(summary_table(summary, settings.labels.axes))
-        console.print(_answers(summary))
-        console.print(f"{report.read} records read = {report.scored} scored + {report.failed} failed")
-        console.print(_spent(report, self._progress))
-        for note in report.notes:
-            console.print(f"Note: {note}")
-        files = ["scores.parquet", "verdicts.parquet", "calls.parquet", "run.json"]
-        if report.failed:
-            files.append("failures.jsonl (why records failed)")
-        console.print(f"Written to {self._out}: {', '.join(files)}", markup=False)
+        show = self._shown.print
+        show(f"\n{clean(settings.labels.rubric)} judged by {clean(settings.labels.judge)}: means with 95 % intervals\n")
+        show(summary_table(summary, settings.labels.axes))
+        show(f"\n{LEGEND}\n", style="dim")
+        for line in (*answer_lines(summary), *_counts(report, self._progress), *_notes(report)):
+            show(line)
+        names = ["scores.parquet", "verdicts.parquet", "calls.parquet", "run.json"]
+        show(f"Written to {self._options.out}: {', '.join(names + ['failures.jsonl'] * bool(report.failed))}")
 
-    def _give_up(self, error: InputError | FatalError) -> int:
+    def _give_up(self, error: JudgeError) -> int:
         self._complain(error)
-        if isinstance(error, FatalError) and (error.code not in _NEVER_WORKED or self._progress.calls):
-            return self._stopped()
-        return EXIT_USAGE
+        # Nothing was answered, so a wrong key, model or folder was found before the first paid call. A server that is
+        # down is no mistake: the same command may work later.
+        mistaken = not self._progress.calls and error.code != "provider_down"
+        return EXIT_USAGE if mistaken or isinstance(error, InputError) else self._stopped()
 
     def _stopped(self) -> int:
-        self._complain("Stopped early; what is done is kept. To resume: " + shlex.join(["judge", *sys.argv[1:]]))
+        again = [word for word in sys.argv[1:] if word != "--overwrite"]  # which would throw away what is done
+        self._complain("Stopped early; what is done is kept. To resume: " + shlex.join(["judge", *again]))
         return EXIT_RESUMABLE
 
     def _complain(self, what: object) -> None:
-        Console(stderr=True, soft_wrap=True).print(str(what), highlight=False, markup=False)
+        self._errors.print(clean(what))
 
 
-def _settings(options: dict[str, Any]) -> Settings:
+def _settings(options: Options) -> Settings:
     return Settings(
-        judge=options["judge_name"],
-        rubric=load_rubric(options["rubric"]),
-        api_base=options["api_base"],
-        params=dict(options["params"]),
-        granularity=options["granularity"],
-        evidence=options["evidence"],
-        samples=options["samples"],
-        min_coverage=options["min_coverage"],
-        concurrency=options["concurrency"],
-        timeout_s=options["timeout"],
-        max_retries=options["max_retries"],
-        cache=cache_folder(options["cache"]),
+        judge=options.judge,
+        rubric=load_rubric(options.rubric),
+        api_base=options.api_base,
+        params=dict(options.params),
+        granularity=options.granularity,
+        evidence=options.evidence,
+        samples=options.samples,
+        min_coverage=options.min_coverage,
+        concurrency=options.concurrency,
+        timeout_s=options.timeout,
+        max_retries=options.max_retries,
+        cache=None if options.judge == BASELINE else cache_folder(options.cache),
     )
 
 
 def _opened(traces: str) -> BinaryIO:
     return sys.stdin.buffer if traces == "-" else Path(traces).open("rb")
+
+
+def _named(traces: str) -> str:
+    return "standard input" if traces == "-" else traces
 
 
 def _count(traces: str, limit: int | None) -> int | None:
@@ -187,15 +189,8 @@ def _count(traces: str, limit: int | None) -> int | None:
     return lines if limit is None else min(lines, limit)
 
 
-def _answers(summary: pl.DataFrame) -> str:
-    lines = []
-    for (model,), rows in summary.group_by("model", maintain_order=True):
-        by_name = {row["measure"]: row for row in rows.iter_rows(named=True)}
-        right, given = by_name["answer_correct"], by_name["answered"]
-        if right["n"]:
-            share = f"{right['mean']:.0%} right, {given['mean']:.0%} gave one"
-            lines.append(f"Final answers of {model or '(no model)'}: {share} (n = {right['n']})")
-    return "\n".join(lines)
+def _counts(report: RunReport, progress: Progress) -> tuple[str, str]:
+    return f"{report.read} records read = {report.scored} scored + {report.failed} failed", _spent(report, progress)
 
 
 def _spent(report: RunReport, progress: Progress) -> str:
@@ -207,12 +202,27 @@ def _spent(report: RunReport, progress: Progress) -> str:
     return f"{spent['replies']:,} calls paid for ({tokens}, {price}), {progress.cached:,} from the store"
 
 
-def _as_json(report: RunReport, summary: pl.DataFrame, out: Path) -> dict[str, Any]:
-    return {
+def _notes(report: RunReport) -> list[str]:
+    return [f"Note: {clean(note)}" for note in report.notes]
+
+
+def _first_failure(report: RunReport, path: Path) -> str:
+    with path.open("rb") as file:
+        line = file.readline()
+    if not line:  # all units of these records weigh 0: nothing failed, and there is nothing to divide by
+        return f"{report.failed} have no score: no weight."
+    return f"{report.failed} failed; {path} says why. The first: {clean(orjson.loads(line)['message'])}"
+
+
+def _as_json(report: RunReport, summary: pl.DataFrame, settings: Settings, out: Path) -> str:
+    told: dict[str, Any] = {
         "finished": report.finished,
+        "judge": settings.labels.judge,
+        "rubric": settings.labels.rubric,
         "counts": {"read": report.read, "scored": report.scored, "failed": report.failed},
-        "spent": report.spent,
+        "spent": report.spent or None,
         "notes": report.notes,
         "summary": summary.to_dicts(),
         "out": str(out),
     }
+    return orjson.dumps(told).decode()

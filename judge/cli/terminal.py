@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import polars as pl
 from rich.console import Console
@@ -16,16 +18,32 @@ from rich.text import Text
 
 from judge.run import Progress as Counts
 
-__all__ = ["clean", "report_progress", "summary_table"]
+__all__ = ["LEGEND", "Screen", "answer_lines", "clean", "report_progress", "summary_table"]
 
+LEGEND = """\
+grounding    how much of the reference the trace raised
+correctness  how much of what it raised is right, where it raised anything
+score        grounding × correctness of each record; trace: mean of the axes"""
+_Row: TypeAlias = dict[str, Any]
+_Rows: TypeAlias = dict[str, _Row]
+_FORGING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _REFRESH_S = 0.2
 _PLAIN_LINE_S = 5.0
 
 
+class Screen(Console):
+    """A console whose reader may go away (`| head`): no reason to stop scoring."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        # Else the interpreter's own last flush would fail, and say so.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
 def clean(text: object) -> str:
-    """Text from outside without control and direction characters, which can forge what a terminal shows."""
+    """Text from outside without control, direction and line characters, which can forge what a terminal shows."""
     return "".join(
-        char if unicodedata.category(char) not in ("Cc", "Cf") else "\N{REPLACEMENT CHARACTER}" for char in str(text)
+        char if unicodedata.category(char) not in _FORGING else "\N{REPLACEMENT CHARACTER}" for char in str(text)
     )
 
 
@@ -44,11 +62,12 @@ def _bar(counts: Counts, total: int | None, console: Console) -> Iterator[Iterat
         SpinnerColumn(),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("records, {task.fields[told]},"),
         TimeRemainingColumn(),
+        TextColumn("left"),
     )
     with Progress(*columns, console=console, transient=True, refresh_per_second=1 / _REFRESH_S) as progress:
-        task = progress.add_task("records", total=total, told="")
+        task = progress.add_task("records", total=total, told=_told(counts, 0.0))
         begun = time.monotonic()
 
         def update() -> Iterator[None]:
@@ -74,41 +93,65 @@ def _lines(counts: Counts, total: int | None, console: Console) -> Iterator[Iter
 
 def _told(counts: Counts, seconds: float) -> str:
     rate = (counts.calls - counts.cached) / seconds if seconds else 0.0
-    parts = [f"{counts.failed} failed", f"{counts.cached} cached", f"{rate:.0f} calls/s", f"{counts.tokens:,} tokens"]
-    return ", ".join(parts + ([f"{counts.kept} from before"] if counts.kept else []))
+    parts = {
+        f"{counts.failed} failed": True,
+        f"{counts.kept} from before": counts.kept,
+        f"{rate:.0f} calls/s": True,
+        f"{counts.cached} cached": counts.cached,
+        f"{counts.tokens:,} tokens": counts.tokens,
+    }
+    return ", ".join(part for part, shown in parts.items() if shown)
 
 
 def summary_table(summary: pl.DataFrame, axes: Sequence[str]) -> Table:
-    """Means with their intervals: a row per model and axis, the best trace score first."""
+    """Means with their intervals: a block per model with a line per axis, the best trace score first."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("model", "axis"):
-        table.add_column(name)
-    for name in ("grounding", "correctness", "score", "n", "failed"):
-        table.add_column(name, justify="right", no_wrap=True)
-    asked = [axis for axis in axes if _was_asked(summary, axis)]
-    for model in _models(summary):
-        rows = {row["measure"]: row for row in summary.filter(pl.col("model").eq_missing(model)).iter_rows(named=True)}
-        for axis in (*asked, "trace"):
-            _add_axis(table, model if axis == (*asked, "trace")[0] else "", axis, rows)
-        table.add_section()
+    table.add_column("model", overflow="fold")
+    for name in ("axis", "grounding", "correctness", "score", "n", "failed"):
+        table.add_column(name, justify="left" if name == "axis" else "right", no_wrap=True)
+    shown = [*(axis for axis in axes if _was_asked(summary, axis)), "trace"]
+    for model, rows in _by_model(summary):
+        # One row of many lines, so that a long name folds beside the numbers. Text, as a str would be read as markup.
+        lines = [_axis_line(axis, rows) for axis in shown]
+        table.add_row(Text(_name(model), style="bold"), *map(_stacked, zip(*lines, strict=True)))
     return table
 
 
-def _models(summary: pl.DataFrame) -> list[str | None]:
-    scores = summary.filter(measure="trace_score").sort("mean", descending=True, nulls_last=True, maintain_order=True)
-    return scores["model"].to_list()
-
-
-def _add_axis(table: Table, model: str | None, axis: str, rows: dict[str, dict[str, object]]) -> None:
+def _axis_line(axis: str, rows: _Rows) -> tuple[str, ...]:
     score = rows[f"{axis}_score"]
-    name = Text("(no model)" if model is None else clean(model), style="bold")
-    cells = [_mean(rows[f"{axis}_{part}"]) for part in ("grounding", "correctness", "score")]
-    style = "bold" if axis == "trace" else ""
-    failed = str(score["n_failed"]) if axis == "trace" else ""
-    table.add_row(name, axis, *cells, str(score["n"]), failed, style=style)
+    means = [_mean(rows[f"{axis}_{part}"]) for part in ("grounding", "correctness", "score")]
+    return (clean(axis), *means, str(score["n"]), str(score["n_failed"]) if axis == "trace" else "")
 
 
-def _mean(row: dict[str, object]) -> str:
+def _stacked(cells: tuple[str, ...]) -> Text:
+    """Cells of one column below each other; the last is the trace's."""
+    return Text("\n").join([*map(Text, cells[:-1]), Text(cells[-1], style="bold")])
+
+
+def answer_lines(summary: pl.DataFrame) -> list[str]:
+    """How many final answers of each model were right, where its records have a reference answer."""
+    return [_answers(model, rows) for model, rows in _by_model(summary) if rows["answer_correct"]["n"]]
+
+
+def _answers(model: str | None, rows: _Rows) -> str:
+    right, given = rows["answer_correct"], rows["answered"]
+    share = f"{right['mean']:.0%} right, {given['mean']:.0%} gave one"
+    return f"Final answers of {_name(model)}: {share} (n = {right['n']})"
+
+
+def _by_model(summary: pl.DataFrame) -> Iterator[tuple[str | None, _Rows]]:
+    """The rows of each model by measure, the best trace score first."""
+    scores = summary.filter(measure="trace_score").sort("mean", descending=True, nulls_last=True, maintain_order=True)
+    for model in scores["model"]:
+        rows = summary.filter(pl.col("model").eq_missing(model)).iter_rows(named=True)
+        yield model, {row["measure"]: row for row in rows}
+
+
+def _name(model: str | None) -> str:
+    return "(no model)" if model is None else clean(model)
+
+
+def _mean(row: _Row) -> str:
     if row["mean"] is None:
         return "–"
     interval = f" {_bound(row['low'])}–{_bound(row['high'])}" if row["low"] is not None else ""

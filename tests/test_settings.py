@@ -1,0 +1,106 @@
+import math
+import pickle
+import re
+from dataclasses import replace
+
+import pytest
+
+from judge.errors import ConfigError
+from judge.rubric import load_rubric
+from judge.settings import DEFAULT_PARAMS, Settings, package_version
+
+PKR = load_rubric("pkr")
+MODEL = "hosted_vllm/m"
+
+
+def settings(**given):
+    return Settings(**{"judge": MODEL, "rubric": PKR, "api_base": "http://127.0.0.1:8000/v1", **given})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("granularity", "word", "granularity is 'word'; it must be one of trace, axis, unit."),
+        ("evidence", "maybe", "evidence is 'maybe'; it must be one of required, flag, none."),
+        ("samples", 0, "samples is 0; it must be at least 1."),
+        ("concurrency", 0, "concurrency is 0; it must be between 1 and 10,000."),
+        ("concurrency", 10_001, "concurrency is 10001; it must be between 1 and 10,000."),
+        ("max_retries", -1, "max_retries is -1; it must be 0 or more."),
+        ("timeout_s", 0, "timeout is 0; it must be a number of seconds above 0."),
+        ("timeout_s", math.inf, "timeout is inf"),
+        ("timeout_s", math.nan, "timeout is nan"),
+        ("min_coverage", 1.5, "min_coverage is 1.5; it must be between 0 and 1."),
+        ("min_coverage", math.nan, "min_coverage is nan"),
+        ("params", {"messages": []}, "the parameter 'messages' is set by judge."),
+        ("params", {"response_format": {}}, "the parameter 'response_format' is set by judge."),
+    ],
+)
+def test_what_cannot_work_is_refused(name, value, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        settings(**{name: value})
+
+
+def test_the_edges_of_ranges_are_inside():
+    settings(samples=1, concurrency=1, max_retries=0, timeout_s=1e-9, min_coverage=0.0)
+    settings(concurrency=10_000, min_coverage=1.0)
+
+
+def test_parameters_are_laid_over_the_defaults():
+    model = settings(params={"temperature": 0.7, "top_p": 0.9}).model
+    assert model.params == {**DEFAULT_PARAMS, "temperature": 0.7, "top_p": 0.9}
+    assert DEFAULT_PARAMS["temperature"] == 0
+
+
+# What makes a judge another judge: everything that can move a verdict, and nothing else.
+@pytest.mark.parametrize(
+    ("change", "another"),
+    [
+        ({"judge": "hosted_vllm/other"}, True),
+        ({"api_base": "http://127.0.0.1:8001/v1"}, True),
+        ({"params": {"temperature": 0.5}}, True),
+        ({"granularity": "unit"}, True),
+        ({"evidence": "flag"}, True),
+        ({"evidence": "none"}, True),
+        ({"api_base": "http://127.0.0.1:8000/v1/"}, False),
+        ({"params": {"temperature": 0}}, False),
+        ({"concurrency": 1}, False),
+        ({"timeout_s": 1.0}, False),
+        ({"max_retries": 0}, False),
+        ({"cache": "x"}, False),
+    ],
+)
+def test_the_judge_id(change, another):
+    assert (settings(**change).labels.judge != settings().labels.judge) is another
+    assert (settings(**change).identity != settings().identity) is another
+
+
+@pytest.mark.parametrize("change", [{"samples": 2}, {"min_coverage": 0.5}])
+def test_the_same_judge_asked_otherwise_is_another_run(change):
+    assert settings(**change).labels.judge == settings().labels.judge
+    assert settings(**change).identity != settings().identity
+
+
+def test_the_baseline_is_the_same_wherever_servers_are():
+    assert settings(judge="lexical").identity == settings(judge="lexical", api_base=None).identity
+    assert settings(judge="lexical").identity["version"] == package_version()
+    assert "version" not in settings().identity
+
+
+def test_labels_name_judge_and_rubric():
+    labels = settings().labels
+    assert re.fullmatch(r"hosted_vllm/m#[0-9a-f]{8}", labels.judge)
+    assert labels.rubric == "pkr@1.0"
+    assert labels.axes == ("perception", "knowledge", "rationale")
+    assert (labels.prompt_fp, labels.rubric_fp) == (settings().prompt.fingerprint, PKR.fingerprint)
+
+
+def test_only_the_baseline_is_free():
+    assert settings(judge="lexical").free
+    assert not settings().free
+
+
+def test_a_fresh_copy_pickles():
+    used = settings(params={"top_p": 0.9})
+    assert used.labels and used.prompt  # computed and kept, templates too
+    copy = pickle.loads(pickle.dumps(replace(used)))
+    assert copy.identity == used.identity
