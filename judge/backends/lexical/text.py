@@ -144,8 +144,8 @@ def read_sentences(text: str) -> list[Sentence]:
 def read_abbreviations(text: str) -> dict[str, tuple[str, ...]]:
     """Return the abbreviations a text defines, as term -> terms of the long form.
 
-    >>> read_abbreviations("Magnetic resonance imaging (MRI) was normal.")
-    {'mri': ('magnet', 'reson', 'imag')}
+    >>> read_abbreviations("Giant cell arteritis (GCA) is urgent.")
+    {'gca': ('giant', 'cell', 'arter')}
     """
     found = {}
     for match in _ABBREVIATION.finditer(text):
