@@ -70,13 +70,21 @@ def open_block(number: int, directory: RunDirectory, journal: Journal | None) ->
         return Block(number=number, old=None, scored=frozenset())
     scored = old.scores.filter(pl.col("failure").is_null())
     if old.failures.height:
-        failed = old.verdicts.filter(pl.col("failure").is_not_null() & ~pl.col("line").is_in(scored["line"].implode()))
         if journal is not None:
-            journal.retire(failed["call_id"].drop_nulls())
+            journal.retire(_failed_calls(old.calls.filter(~pl.col("line").is_in(scored["line"].implode()))))
         old = _only(old, scored["line"])
         # Before anything is paid anew, or a second resume would retire the new replies too.
         directory.write_part(number, old)
     return Block(number=number, old=old, scored=frozenset(scored.select("line", "record_key").iter_rows()))
+
+
+def _failed_calls(calls: pl.DataFrame) -> pl.Series:
+    """The calls of every conversation that ended without verdicts, its first ask included.
+
+    Were only the last one asked anew, the replies before it would call for the same complaint again.
+    """
+    conversation = pl.col("call_id").str.ends_with("-0").cum_sum()
+    return calls.filter(pl.col("failure").last().over(conversation).is_not_null())["call_id"]
 
 
 def _only(tables: Tables, lines: Iterable[int]) -> Tables:

@@ -17,6 +17,7 @@ from judge.settings import BASELINE, Settings
 
 if TYPE_CHECKING:
     from judge.calls.cached import Cached
+    from judge.calls.store import Store
 
 __all__ = ["Connection", "connect", "refuse_unusable"]
 
@@ -53,12 +54,15 @@ def refuse_unusable(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def connect(settings: Settings, *, journal: Journal | None = None) -> AsyncIterator[Connection]:
+async def connect(
+    settings: Settings, *, journal: Journal | None = None, stop: asyncio.Event | None = None
+) -> AsyncIterator[Connection]:
     """Open what a judge needs, in the running loop, and close it at the end.
 
     Args:
         settings: Which judge.
         journal: Of a run directory; None in the library, where nothing is resumed.
+        stop: When set, nothing is sent any more; what is needed then raises a FatalError with the code `stopped`.
 
     Raises:
         ConfigError: As `refuse_unusable`.
@@ -71,22 +75,30 @@ async def connect(settings: Settings, *, journal: Journal | None = None) -> Asyn
 
             yield Connection(asker=_asker(settings, Lexical(), keep=_keep_nothing))
         else:
-            yield await _connect_server(settings, journal, stack)
+            yield await _connect_server(settings, journal, stop, stack)
 
 
-async def _connect_server(settings: Settings, journal: Journal | None, stack: AsyncExitStack) -> Connection:
+async def _connect_server(
+    settings: Settings, journal: Journal | None, stop: asyncio.Event | None, stack: AsyncExitStack
+) -> Connection:
     from judge.backends.openai_compatible import OpenAICompatible, find_server, open_session
     from judge.calls.cached import Cached
     from judge.calls.store import Store
 
     server = find_server(settings.judge, settings.api_base)
     store = Store(settings.cache) if settings.cache is not None else None
-    if store is not None:
-        stack.callback(store.close)
     backend = OpenAICompatible(server, await stack.enter_async_context(open_session(server)))
-    cached = Cached(_guarded(settings, backend), journal=journal, store=store)
+    if store is not None:
+        stack.callback(_close_store, store, backend.notes)
+    cached = Cached(_guarded(settings, backend, stop), journal=journal, store=store)
     stack.push_async_exit(_ending(cached, settings.timeout_s))
     return Connection(asker=_asker(settings, cached, keep=cached.keep), notes=backend.notes)
+
+
+def _close_store(store: Store, notes: list[str]) -> None:
+    store.close()
+    if store.damaged:
+        notes.append(f"{store.damaged} replies of the shared store were damaged and are asked for anew.")
 
 
 def _ending(cached: Cached, timeout_s: float) -> Callable[..., Awaitable[None]]:
@@ -97,14 +109,14 @@ def _ending(cached: Cached, timeout_s: float) -> Callable[..., Awaitable[None]]:
     return end
 
 
-def _guarded(settings: Settings, backend: Backend) -> Backend:
+def _guarded(settings: Settings, backend: Backend, stop: asyncio.Event | None) -> Backend:
     from judge.calls.careful import Careful
     from judge.calls.deadline import Deadline
     from judge.calls.limited import Limited
     from judge.calls.retrying import Retrying
 
-    bounded = Limited(Deadline(backend, timeout_s=settings.timeout_s), concurrency=settings.concurrency)
-    return Careful(Retrying(bounded, max_retries=settings.max_retries))
+    bounded = Limited(Deadline(backend, timeout_s=settings.timeout_s), concurrency=settings.concurrency, stop=stop)
+    return Careful(Retrying(bounded, max_retries=settings.max_retries, stop=stop))
 
 
 def _asker(settings: Settings, backend: Backend, *, keep: Keep) -> Asker:

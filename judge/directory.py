@@ -72,6 +72,7 @@ class RunDirectory:
                 # The kernel lets go of it when the process dies, however it dies.
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as exc:
+                lock.seek(0)
                 owner = lock.read().decode("utf-8", "replace") or "another process"
                 raise ConfigError(
                     f"{self.path} is in use by {owner}.", hint="Wait for it, or use another --out."
@@ -90,12 +91,13 @@ class RunDirectory:
 
     def clear(self) -> None:
         """Remove what an earlier run left here, and nothing else."""
-        for name in ("run.json", "failures.jsonl", *(f"{table}.parquet" for table in _TABLES)):
-            (self.path / name).unlink(missing_ok=True)
-        for path in self.path.glob("journal.sqlite*"):
+        for path in sorted(self.path.glob("journal.sqlite*"), reverse=True):  # a log without its database goes first
             path.unlink()
-        shutil.rmtree(self._parts)
+        self._discard(self._parts)
         self._parts.mkdir()
+        # run.json last: killed before, the next start still knows whose files these are.
+        for name in ("failures.jsonl", *(f"{table}.parquet" for table in _TABLES), "run.json"):
+            (self.path / name).unlink(missing_ok=True)
 
     def read_run(self) -> dict[str, JsonValue]:
         """What `run.json` says; empty where there is none."""
@@ -114,11 +116,19 @@ class RunDirectory:
         write_atomically(self.path / "run.json", lambda file: file.write(body))
 
     def read_part(self, number: int) -> Tables | None:
-        """The rows of a finished block, or None."""
+        """The rows of a finished block, or None.
+
+        Raises:
+            ConfigError: They cannot be read; nothing that we do leaves them so.
+        """
         folder = self._part(number)
         if not folder.exists():
             return None
-        return Tables(**{name: pl.read_parquet(folder / f"{name}.parquet") for name in _TABLES})
+        try:
+            return Tables(**{name: pl.read_parquet(folder / f"{name}.parquet") for name in _TABLES})
+        except (OSError, pl.exceptions.PolarsError) as exc:
+            hint = "Remove this folder: its replies come back from the journal."
+            raise ConfigError(f"{folder} is damaged: {exc}.", hint=hint) from exc
 
     def write_part(self, number: int, tables: Tables) -> None:
         """Replace the rows of a block; all four tables appear at once."""
@@ -128,7 +138,7 @@ class RunDirectory:
             frame: pl.DataFrame = getattr(tables, name)
             write_atomically(fresh / f"{name}.parquet", frame.write_parquet)
         if folder.exists():  # killed between the two, the block is asked for again from the journal
-            folder.rename(self._parts / f".{uuid.uuid4().hex}")
+            self._discard(folder)
         fresh.rename(folder)
         _sync(self._parts)
 
@@ -136,7 +146,7 @@ class RunDirectory:
         """Remove blocks that the input does not have any more."""
         for folder in self._part_folders():
             if int(folder.name) > last:
-                shutil.rmtree(folder)
+                self._discard(folder)
 
     def publish(self) -> None:
         """Join the parts into the tables, in input order; memory stays flat."""
@@ -168,6 +178,12 @@ class RunDirectory:
     def _part_folders(self) -> list[Path]:
         return sorted(folder for folder in self._parts.iterdir() if folder.name.isdigit())
 
+    def _discard(self, folder: Path) -> None:
+        """Remove a folder so that nobody ever sees half of it."""
+        hidden = folder.with_name(f".{uuid.uuid4().hex}")
+        folder.rename(hidden)
+        shutil.rmtree(hidden)
+
     def _sweep(self) -> None:
         """Remove what a killed process left half written; only names that we make."""
         for path in [*self.path.glob(".*"), *self._parts.glob(".*")]:
@@ -187,6 +203,9 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except pl.exceptions.ComputeError as exc:  # how Polars says that the disk is full
+        temporary.unlink(missing_ok=True)
+        raise OSError(f"{path} cannot be written: {exc}") from exc
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

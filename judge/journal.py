@@ -7,15 +7,16 @@ the process is killed; a JSONL file that is appended to does.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 
 from judge.backend import Reply
 from judge.errors import CacheError
@@ -27,6 +28,8 @@ CREATE TABLE IF NOT EXISTS replies (call_id TEXT NOT NULL, reply BLOB NOT NULL, 
 CREATE INDEX IF NOT EXISTS by_call ON replies (call_id, retired);
 """
 _VERSION = 1
+_DIGEST_BYTES = 16
+_REPLY = TypeAdapter(Reply)
 
 
 class Spent(dict[str, int | float | None]):
@@ -57,11 +60,18 @@ class Journal:
         # NORMAL: a commit survives the death of the process; only a power cut may roll the last ones back.
         self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA user_version={_VERSION};")
         self._db.executescript(_SCHEMA)
+        self._earlier = self._db.execute("SELECT coalesce(max(rowid), 0) FROM replies").fetchone()[0]
+        self._spent = Spent(replies=0, attempts=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0)
+        # All of it is read now: what is damaged is found before anything more is paid.
+        for call_id, sealed in self._db.execute("SELECT call_id, reply FROM replies"):
+            _add(self._spent, load_reply(call_id, sealed))
 
     def commit(self, call_id: str, reply: Reply) -> None:
         """Make a paid reply safe. When this returns, a `kill -9` does not lose it."""
         with self._errors():
-            self._db.execute("INSERT INTO replies (call_id, reply) VALUES (?, ?)", (call_id, dump_reply(reply)))
+            row = (call_id, dump_reply(call_id, reply))
+            self._db.execute("INSERT INTO replies (call_id, reply) VALUES (?, ?)", row)
+        _add(self._spent, reply)
 
     def find(self, call_id: str) -> Reply | None:
         """The reply to this call, if it was paid for and not retired; as it was, so that a replay equals the run."""
@@ -69,24 +79,22 @@ class Journal:
             found = self._db.execute(
                 "SELECT reply FROM replies WHERE call_id = ? AND retired = 0 ORDER BY rowid DESC LIMIT 1", (call_id,)
             ).fetchone()
-        return None if found is None else load_reply(found[0])
+            return None if found is None else load_reply(call_id, found[0])
 
     def retire(self, call_ids: Iterable[str]) -> None:
-        """Stop replaying these calls and all other asks of the same requests; their cost still counts."""
-        prefixes = [(call_id.rpartition("-")[0] + "-",) for call_id in call_ids]
+        """Stop replaying what earlier sessions paid for these calls; its cost still counts.
+
+        A reply of this session stays: two equal records may have failed, and one is asked for both.
+        """
+        rows = [(call_id, self._earlier) for call_id in call_ids]
         with self._errors():
             self._db.execute("BEGIN")
-            # A range, not LIKE: it uses the index.
-            self._db.executemany("UPDATE replies SET retired = 1 WHERE call_id >= ?1 AND call_id < ?1 || 'g'", prefixes)
+            self._db.executemany("UPDATE replies SET retired = 1 WHERE call_id = ? AND rowid <= ?", rows)
             self._db.execute("COMMIT")
 
     def spent(self) -> Spent:
         """Totals over all committed replies, the retired ones included; an unknown price makes the cost None."""
-        totals = Spent(replies=0, attempts=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0)
-        with self._errors():
-            for (blob,) in self._db.execute("SELECT reply FROM replies"):
-                _add(totals, load_reply(blob))
-        return totals
+        return Spent(self._spent)
 
     def close(self) -> None:
         """Close the file; the journal is of no use afterwards."""
@@ -98,24 +106,37 @@ class Journal:
             yield
         except (sqlite3.Error, OSError) as exc:
             raise CacheError(f"{self._path}: {exc}.", hint="Replies committed before are safe.") from exc
+        except _DamagedError as exc:
+            raise CacheError(f"{self._path} is damaged: {exc.message}", hint="--overwrite starts afresh.") from exc
 
 
-def dump_reply(reply: Reply) -> bytes:
-    """Bytes of a reply, for `load_reply`."""
-    return orjson.dumps(asdict(reply))
+class _DamagedError(CacheError):
+    """A stored reply is not what was written."""
 
 
-def load_reply(blob: bytes) -> Reply:
-    """A stored reply: it was paid for before, so it is marked cached and costs 0 now.
+def dump_reply(name: str, reply: Reply) -> bytes:
+    """Bytes of a reply, for `load_reply` under the same name."""
+    body = orjson.dumps(asdict(reply))
+    return _digest(name, body) + body
+
+
+def load_reply(name: str, sealed: object) -> Reply:
+    """A stored reply, as it was.
 
     Raises:
-        CacheError: The bytes are not a stored reply.
+        CacheError: These are not the bytes that were stored under this name.
     """
+    # Without a seal, a flipped byte inside the text would be another, readable reply.
+    if not isinstance(sealed, bytes) or sealed[:_DIGEST_BYTES] != _digest(name, sealed[_DIGEST_BYTES:]):
+        raise _DamagedError("a stored reply was changed after it was written.")
     try:
-        fields: dict[str, Any] = orjson.loads(blob)
-        return Reply(**fields)
-    except (ValueError, TypeError) as exc:
-        raise CacheError(f"a stored reply cannot be read: {exc}.") from exc
+        return _REPLY.validate_json(sealed[_DIGEST_BYTES:], strict=True)
+    except ValueError as exc:
+        raise _DamagedError("a stored reply cannot be read.") from exc
+
+
+def _digest(name: str, body: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\0" + body).digest()[:_DIGEST_BYTES]
 
 
 def served(reply: Reply) -> Reply:

@@ -12,20 +12,19 @@ import platform
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import polars as pl
-from pydantic import JsonValue
 
 from judge.asking import Asker, Outcome, each, failed_record
 from judge.block import BLOCK_RECORDS, Block, open_block
 from judge.connect import connect, refuse_unusable
 from judge.directory import RunDirectory
-from judge.errors import ConfigError, InputError, RecordError
+from judge.errors import CacheError, ConfigError, FatalError, InputError, RecordError
 from judge.journal import Journal
 from judge.record import parse_record, read_lines
 from judge.settings import Settings, package_version
@@ -114,16 +113,17 @@ async def score_file(
         limit: Records to read at most.
         overwrite: Start afresh whatever is there.
         progress: Counts as the run goes on.
-        stop: When set, no more records are begun; those in work have one attempt's time to end.
+        stop: When set, nothing more is sent; what is under way is waited for, which takes one attempt's time at most.
 
     Raises:
         ConfigError: Judge, directory or settings cannot be used; nothing was paid.
         InputError: The input is not UTF-8 JSONL at all.
-        FatalError: The provider refuses every request, or is down. What was paid is safe; the same call resumes.
+        FatalError: The provider refuses every request, or is down; or what is paid for cannot be kept any more.
+        CacheError: The disk is full or broken. What was paid is safe, here and above; the same call resumes.
     """
     refuse_unusable(settings)
     directory = RunDirectory(out, settings.labels.axes)
-    with ExitStack() as stack:
+    with _disk_errors(out), ExitStack() as stack:
         stack.enter_context(directory.locked())
         if overwrite:
             directory.clear()
@@ -133,6 +133,14 @@ async def score_file(
             stack.callback(journal.close)
         session = _Session(directory, settings, journal, name, progress or Progress(), stop or asyncio.Event())
         return await session.run(source, limit)
+
+
+@contextmanager
+def _disk_errors(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise CacheError(f"{out}: {exc.strerror or exc}.", hint="What was paid for is safe.") from exc
 
 
 def _refuse_other_judge(directory: RunDirectory, settings: Settings) -> None:
@@ -178,7 +186,7 @@ class _Session:
         self._describe("running", {}, [])
         notes: list[str] = []
         try:
-            async with connect(self._settings, journal=self._journal) as connection:
+            async with connect(self._settings, journal=self._journal, stop=self._stop) as connection:
                 notes = connection.notes
                 await self._work_through(self._items(source, limit), connection.asker)
         finally:  # after an error too: what is done is kept
@@ -189,21 +197,7 @@ class _Session:
         async def work(item: _Item) -> None:
             await self._work(item, asker)
 
-        working = asyncio.ensure_future(each(items, work, concurrency=self._settings.concurrency, stop=self._stop))
-        cutting = asyncio.ensure_future(self._cut_short(working))
-        try:
-            await working
-        except asyncio.CancelledError:
-            if not cutting.done():  # not our own cut: somebody ends us
-                working.cancel()
-                raise
-        finally:
-            cutting.cancel()
-
-    async def _cut_short(self, working: asyncio.Future[None]) -> None:
-        await self._stop.wait()
-        await asyncio.sleep(self._settings.timeout_s)
-        working.cancel()
+        await each(items, work, concurrency=self._settings.concurrency, stop=self._stop)
 
     def _items(self, source: BinaryIO, limit: int | None) -> Iterator[_Item]:
         for position, (number, line) in enumerate(read_lines(source)):
@@ -222,7 +216,12 @@ class _Session:
 
     async def _work(self, item: _Item, asker: Asker) -> None:
         block, number, line = item
-        outcome = await _judge(block, number, line, asker)
+        try:
+            outcome = await _judge(block, number, line, asker)
+        except FatalError as exc:
+            if exc.code == "stopped":  # it needs another request, which a resume will send
+                return
+            raise
         if outcome is None:
             block.kept.add(number)
             self._progress.keep()
@@ -248,9 +247,9 @@ class _Session:
         if whole:
             self._directory.drop_parts_after(-(-self._progress.read // BLOCK_RECORDS))
         self._directory.publish()
-        return self._report(whole, all_done and self._nothing_left, notes)
+        return self._report(notes, whole=whole, finished=all_done and self._nothing_left)
 
-    def _report(self, whole: bool, finished: bool, notes: list[str]) -> RunReport:
+    def _report(self, notes: list[str], *, whole: bool, finished: bool) -> RunReport:
         counts = self._directory.count()
         if whole and counts["read"] != self._progress.read:
             raise AssertionError(f"{self._progress.read} records were read, but the tables hold {counts['read']}")

@@ -6,11 +6,12 @@ POST {api_base}/chat/completions
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from email.utils import parsedate_to_datetime
+from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 import orjson
@@ -26,6 +27,7 @@ _MAX_REPLY_BYTES = 16 * 1024 * 1024
 _OPENAI = "https://api.openai.com/v1"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _NO_SCHEMAS = ("response_format", "json_schema", "structured", "guided", "grammar")
+_TOO_LONG = ("context length", "context_length", "context size", "max_model_len", "prompt is too long")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +55,30 @@ def find_server(name: str, api_base: str | None) -> Server:
     base = api_base or os.environ.get(f"{prefix}_API_BASE") or (_OPENAI if provider == "openai" else None)
     if base is None:
         raise ConfigError(f"{name} needs the address of its server.", hint="Add --api-base http://127.0.0.1:8000/v1")
-    parts = urlsplit(base)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"--api-base {base!r} is not an address like http://127.0.0.1:8000/v1.")
-    if parts.username or parts.password:
+    if "@" in _address(base).netloc:
         raise ConfigError(f"--api-base holds a name or password; put the key into {prefix}_API_KEY.")
-    key = os.environ.get(f"{prefix}_API_KEY")
+    key = _key(f"{prefix}_API_KEY")
     if base == _OPENAI and not key:
         raise ConfigError(f"{name} needs a key.", hint="Set OPENAI_API_KEY, or give --api-base for another server.")
     return Server(model=model, api_base=base.rstrip("/"), api_key=key)
+
+
+def _address(base: str) -> SplitResult:
+    try:
+        parts = urlsplit(base)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port above 65535, half an IPv6 address
+        usable = False
+    if not usable:
+        raise ConfigError(f"--api-base {base!r} is not an address like http://127.0.0.1:8000/v1.")
+    return parts
+
+
+def _key(variable: str) -> str | None:
+    key = os.environ.get(variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(f"{variable} holds a character that no HTTP header can carry.", hint="Set it anew.")
+    return key or None
 
 
 class _Message(BaseModel):
@@ -113,17 +130,21 @@ class OpenAICompatible:
         self.notes: list[str] = []
 
     async def complete(self, request: Request) -> Reply:
-        """Answer one request; a server that knows no schemas is asked again without one, once.
+        """Answer one request; what a server does not know of its form is left out from then on.
 
         Raises:
             TransientError, RejectedError, FatalError: By status; see `_refusal`.
         """
-        status, headers, body = await self._post(self._body(request))
-        if status == 400 and self._adapt(body):
-            status, headers, body = await self._post(self._body(request))
+        attempts, sent, form = 0, None, self._body(request)
+        while form != sent:
+            attempts, sent = attempts + 1, form
+            status, headers, body = await self._post(form)
+            if status == 400:
+                self._adapt(body)
+                form = self._body(request)  # another call may have found it out while this one was under way
         if status != 200:
             raise _refusal(status, headers, body, self._server)
-        return _read(body)
+        return _read(body, self._server, attempts=attempts)
 
     def _body(self, request: Request) -> dict[str, JsonValue]:
         params = request.params
@@ -146,19 +167,18 @@ class OpenAICompatible:
             }
         return body
 
-    def _adapt(self, body: bytes) -> bool:
-        """Whether a refused request is worth sending in another form, which is then kept for this server."""
+    def _adapt(self, body: bytes) -> None:
+        """Choose another form of request where a refusal is about the form; it is kept for this server."""
         text = body.decode("utf-8", "replace").lower()
+        if _is_too_long(text):  # vLLM names both token limits in this one
+            return
         if self._token_limit == "max_tokens" and "max_completion_tokens" in text:
             self._token_limit = "max_completion_tokens"
-            return True
-        if self._schemas and any(word in text for word in _NO_SCHEMAS):
+        elif self._schemas and any(word in text for word in _NO_SCHEMAS):
             self._schemas = False
             self.notes.append(
                 f"{self._server.api_base} refused response_format json_schema; asked for JSON in the text instead."
             )
-            return True
-        return False
 
     async def _post(self, body: dict[str, JsonValue]) -> tuple[int, dict[str, str], bytes]:
         headers = {"Content-Type": "application/json"}
@@ -197,11 +217,11 @@ async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
     return bytes(received)
 
 
-def _read(body: bytes) -> Reply:
+def _read(body: bytes, server: Server, *, attempts: int) -> Reply:
     try:
         completion = _Completion.model_validate_json(body)
     except ValidationError as exc:
-        found = body[:80].decode("utf-8", "replace")
+        found = _shown(body.decode("utf-8", "replace"), server)[:80]
         raise TransientError(f"the server's reply is not a chat completion: {found!r}.", code="bad_response") from exc
     choice, usage = completion.choices[0], completion.usage or _Usage()
     return Reply(
@@ -211,12 +231,13 @@ def _read(body: bytes) -> Reply:
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         cached_tokens=usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None,
+        attempts=attempts,
     )
 
 
 def _refusal(status: int, headers: dict[str, str], body: bytes, server: Server) -> BackendError:
     """The error of a status: 429, 408, 409 and 5xx are worth another try, a bad key or model ends the run."""
-    text = _error_text(body)
+    text = _shown(_error_text(body), server)
     message = f"{server.api_base} answered {status}: {text}"
     if status in (401, 403):
         return FatalError(message, code="auth", hint="Is the right API key in the environment?")
@@ -227,8 +248,9 @@ def _refusal(status: int, headers: dict[str, str], body: bytes, server: Server) 
     if status in (408, 409, 425, 429) or status >= 500:
         wait_s = _retry_after_s(headers)
         code = "rate_limit" if status == 429 else f"http_{status}"
+        message += f" (wait {wait_s:.6g} s)" if wait_s else ""
         return TransientError(message, code=code, retry_after_s=wait_s, throttled=status == 429)
-    if "context length" in text or "max_model_len" in text:
+    if _is_too_long(text.lower()):
         return RejectedError(message, code="context_limit", hint="The record is too long for this judge.")
     return RejectedError(message, code=f"http_{status}")
 
@@ -239,7 +261,18 @@ def _error_text(body: bytes) -> str:
         text = error if isinstance(error, str) else f"{error.get('code') or ''} {error['message']}".strip()
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         text = body.decode("utf-8", "replace")
-    return " ".join(text.split())[:300]
+    return text
+
+
+def _is_too_long(text: str) -> bool:
+    return any(words in text for words in _TOO_LONG)
+
+
+def _shown(text: str, server: Server) -> str:
+    """A server's words on one line, fit for a terminal, without the key that some of them repeat."""
+    if server.api_key:
+        text = text.replace(server.api_key, "***")
+    return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))[:300]
 
 
 def _retry_after_s(headers: dict[str, str]) -> float | None:
@@ -251,7 +284,7 @@ def _retry_after_s(headers: dict[str, str]) -> float | None:
         return seconds if value is not None else None
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
 
@@ -261,4 +294,4 @@ def _number(text: str | None) -> float | None:
         number = float(text) if text is not None else None
     except ValueError:
         return None
-    return number if number is not None and 0 <= number < 1e9 else None
+    return number if number is not None and 0 <= number < math.inf else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from judge.backend import Backend, Reply
 from judge.errors import BackendError, FatalError, TransientError
@@ -12,6 +13,8 @@ __all__ = ["Careful"]
 
 _FAILED_AT_START = 3
 _FAILED_IN_A_ROW = 20
+_REFUSE_S = 5.0
+"""Longer than any run takes to end; short enough for a service or a trainer whose provider comes back."""
 
 
 class Careful:
@@ -19,7 +22,8 @@ class Careful:
 
     Until one call is answered they go out one by one: a wrong key, an unknown model or a server that is not there is
     met once and not as often as there are places. When the provider is down (3 calls in a row failed at the start, 20
-    later, each after all its retries), calls that have not begun are refused; those under way go on.
+    later, each after all its retries), calls that have not begun are refused; those under way go on. After five seconds
+    it begins anew, carefully.
 
     Args:
         backend: What is called; its retries are one call.
@@ -31,8 +35,10 @@ class Careful:
         self._answered = False
         self._failed_in_a_row = 0
         self._fatal: FatalError | None = None
+        self._refused_until = 0.0
 
     async def complete(self, request: Request) -> Reply:
+        self._forget()
         if not self._answered:
             async with self._first:
                 if not self._answered:
@@ -45,7 +51,7 @@ class Careful:
         try:
             reply = await self._backend.complete(request)
         except FatalError as exc:
-            self._fatal = exc
+            self._refuse(exc)
             raise
         except TransientError as exc:
             self._count(exc)
@@ -60,4 +66,11 @@ class Careful:
         self._failed_in_a_row += 1
         if self._failed_in_a_row >= (_FAILED_IN_A_ROW if self._answered else _FAILED_AT_START):
             message = f"the provider is down: {self._failed_in_a_row} calls in a row failed. The last one: {error}"
-            self._fatal = FatalError(message, code="provider_down")
+            self._refuse(FatalError(message, code="provider_down"))
+
+    def _refuse(self, error: FatalError) -> None:
+        self._fatal, self._refused_until = error, time.monotonic() + _REFUSE_S
+
+    def _forget(self) -> None:
+        if self._fatal is not None and time.monotonic() > self._refused_until:
+            self._fatal, self._answered, self._failed_in_a_row = None, False, 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from contextlib import suppress
 from dataclasses import replace
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
@@ -15,8 +17,9 @@ __all__ = ["Retrying"]
 
 _BACKOFF = wait_random_exponential(multiplier=0.25, max=30)
 _JITTER_S = 0.5
-_LONGEST_THROTTLE_S = 600.0
-"""Being asked to slow down says nothing about the request, so it is not counted as a retry; but not for ever."""
+_LONGEST_TOLD_S = 600.0
+"""Being asked to slow down says nothing about the request, so it is not counted as a retry; but not for ever.
+Whoever asks for a longer wait than this is not waited for at all: the run says so now and can be resumed then."""
 
 
 class Retrying:
@@ -25,10 +28,12 @@ class Retrying:
     Args:
         backend: What is retried.
         max_retries: Further attempts after the first, 0 or more. Answers "too many requests" do not count.
+        stop: When set, nobody waits any more for the next try, which then finds out that there is none.
     """
 
-    def __init__(self, backend: Backend, *, max_retries: int) -> None:
+    def __init__(self, backend: Backend, *, max_retries: int, stop: asyncio.Event | None = None) -> None:
         self._backend = backend
+        self._stop = stop or asyncio.Event()
         self._max_retries = max_retries
 
     async def complete(self, request: Request) -> Reply:
@@ -47,14 +52,23 @@ class Retrying:
             return await self._backend.complete(request)
 
         policy = AsyncRetrying(
-            retry=retry_if_exception_type(TransientError), stop=attempts.used_up, wait=attempts.wait_s, reraise=True
+            retry=retry_if_exception_type(TransientError),
+            stop=attempts.used_up,
+            wait=attempts.wait_s,
+            sleep=self._sleep,
+            reraise=True,
         )
         try:
-            reply = await policy(attempt)
+            reply: Reply = await policy(attempt)
         except BackendError as exc:
             exc.attempts = attempts.sent + (not isinstance(exc, TransientError))
             raise
-        return replace(reply, attempts=attempts.sent + 1)
+        return replace(reply, attempts=attempts.sent + reply.attempts)
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
 
 
 class _Attempts:
@@ -63,14 +77,14 @@ class _Attempts:
     def __init__(self, max_retries: int) -> None:
         self._max_retries = max_retries
         self._counted = 0
-        self._throttled_s = 0.0
+        self._told_s = 0.0
         self.sent = 0
 
     def used_up(self, state: RetryCallState) -> bool:
         error = _error(state)
         self.sent += 1
         self._counted += not error.throttled
-        return self._counted > self._max_retries or self._throttled_s > _LONGEST_THROTTLE_S
+        return self._counted > self._max_retries or self._told_s > _LONGEST_TOLD_S
 
     def wait_s(self, state: RetryCallState) -> float:
         error = _error(state)
@@ -78,7 +92,7 @@ class _Attempts:
         if error.retry_after_s is not None:
             # On top, not instead: callers that were told the same time must not come back at the same time.
             backoff_s = error.retry_after_s + random.uniform(0, min(_JITTER_S, backoff_s + 0.05))
-        self._throttled_s += backoff_s if error.throttled else 0.0
+        self._told_s += backoff_s if error.throttled or error.retry_after_s is not None else 0.0
         return backoff_s
 
 

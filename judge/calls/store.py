@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -18,8 +17,6 @@ from judge.errors import CacheError
 from judge.journal import dump_reply, load_reply
 
 __all__ = ["Store", "default_store_path"]
-
-_DIGEST_BYTES = 16
 
 
 class _PlainDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
@@ -44,18 +41,27 @@ class _PlainDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no type
         return super().store(value, read, key=key)
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes:
-        if mode not in (MODE_RAW, MODE_BINARY) or not self._is_ours(filename):
+        plain = isinstance(value, bytes) if mode == MODE_RAW else mode == MODE_BINARY and self._is_ours(filename)
+        if not plain:
             raise CacheError("the store holds a value that we did not write.")
-        found = super().fetch(mode, filename, value, read)
-        if not isinstance(found, bytes):
-            raise CacheError("the store holds a value that we did not write.")
+        try:
+            found: bytes = super().fetch(mode, filename, value, read)
+        except OSError as exc:  # diskcache would take it for a plain miss
+            raise CacheError("the store has lost a file.") from exc
         return found
 
-    def _is_ours(self, filename: str | None) -> bool:
-        if filename is None:
-            return True
+    def remove(self, file_path: str) -> None:
+        """Called for the file of a row that is written over: a planted row may name any file."""
+        if self._is_ours(file_path):
+            super().remove(file_path)
+
+    def _is_ours(self, filename: object) -> bool:
+        """Whether this is a file that diskcache keeps a value in."""
+        if not isinstance(filename, str) or "\0" in filename:
+            return False
         folder = Path(self._directory).resolve()
-        return (folder / filename).resolve().is_relative_to(folder)
+        path = (folder / filename).resolve()
+        return path.suffix == ".val" and path.is_relative_to(folder)
 
 
 class Store:
@@ -82,7 +88,7 @@ class Store:
         with self._errors():
             try:
                 sealed = self._cache.get(key)
-                return None if sealed is None else load_reply(_unseal(key, sealed))
+                return None if sealed is None else load_reply(key, sealed)
             except CacheError:
                 self.damaged += 1
                 return None
@@ -90,7 +96,7 @@ class Store:
     def keep(self, key: str, reply: Reply) -> None:
         """Store a usable reply."""
         with self._errors(), _private_files():
-            self._cache.set(key, _seal(key, dump_reply(reply)), retry=True)
+            self._cache.set(key, dump_reply(key, reply), retry=True)
 
     def close(self) -> None:
         """Close the store's files."""
@@ -120,18 +126,3 @@ def _private_files() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
-
-
-def _seal(key: str, value: bytes) -> bytes:
-    return _digest(key, value) + value
-
-
-def _unseal(key: str, sealed: bytes) -> bytes:
-    value = sealed[_DIGEST_BYTES:]
-    if sealed[:_DIGEST_BYTES] != _digest(key, value):
-        raise CacheError("a stored reply was changed after it was written.")
-    return value
-
-
-def _digest(key: str, value: bytes) -> bytes:
-    return hashlib.sha256(key.encode() + b"\0" + value).digest()[:_DIGEST_BYTES]

@@ -1,0 +1,239 @@
+"""A whole run against a server that misbehaves: nothing lost, nothing paid twice, nobody asked too often."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+import pytest
+from run_kit import (
+    arguments_for,
+    asked_after_commit,
+    make_records,
+    read_failures,
+    run_judge,
+    score,
+    settings_for,
+    to_lines,
+)
+from tenacity import wait_none
+
+from judge.errors import FatalError
+from judge.run import score_file
+from judge.testing import QUICK, REPLY, Server
+
+SECRET = "sk-canary-4711"
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("judge.calls.retrying._BACKOFF", wait_none())
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def judge_lines(tmp_path: Path, out: Path, server: Server | str, count: int, *more: object, **options: object):
+    traces = tmp_path / "traces.jsonl"
+    traces.write_bytes(to_lines(make_records(count)))
+    return run_judge(*arguments_for(traces, out, server, *more), **options)
+
+
+# Faults on the way.
+
+
+def test_two_thousand_records_through_a_fifth_of_faults(out: Path) -> None:
+    records = make_records(2000, units=(1, 2, 3))
+    with Server(faults=0.2, seed=7, retry_after_s=0.1) as server:
+        report = score(records, out, server, timeout_s=2.0)
+        necessary, requests = server.ledger.necessary(), server.ledger.requests
+        faults = Counter(row.fault for row in server.ledger.rows())
+        assert asked_after_commit(server) == 0
+    assert (report.read, report.scored, report.failed) == (2000, 2000, 0)
+    assert requests <= 1.05 * necessary
+    assert sum(faults.values()) - faults[None] > 0.15 * requests  # there were faults to survive
+    assert len(faults) == 12
+    assert report.spent["replies"] == 667 * 2 + 667 * 3 + 666 * 1  # a record of n units has them on n axes
+
+
+@pytest.mark.parametrize("script", ["obedient", "sloppy"])
+def test_spoilt_replies_are_asked_again_and_never_scored(script: str, out: Path, tmp_path: Path) -> None:
+    """`sloppy` and spoilt replies together may need a third re-ask; that is a failure, and no number."""
+    records = make_records(300, units=(1, 2))
+    with Server(script=script, faults=0.2, kinds=(*QUICK, *REPLY), retry_after_s=0.05) as server:
+        report = score(records, out, server)
+        assert asked_after_commit(server) <= (0 if script == "obedient" else server.ledger.requests)
+    scores = pl.read_parquet(out / "scores.parquet")
+    assert report.read == 300
+    assert report.scored >= 270
+    failed = scores.filter(pl.col("failure").is_not_null())
+    assert failed["trace_score"].null_count() == len(failed) == report.failed
+    refused = {row["error"] for row in read_failures(out)}
+    assert refused <= {"refusal", "off_menu", "not_json", "truncated", "empty"}
+
+
+def test_a_storm_of_429_fails_nobody(out: Path) -> None:
+    """64 askers where 15 would do, and no retry allowed: being asked to slow down is none."""
+    with Server(rate_limit=150) as server:
+        report = score(make_records(400), out, server, max_retries=0)
+        assert (report.read, report.scored) == (400, 400)
+        assert server.ledger.repaid == 0
+        assert 500 <= server.ledger.requests <= 4 * 400
+
+
+# A provider that is down.
+
+
+@pytest.mark.parametrize("max_retries", [0, 3])
+def test_always_500_is_max_retries_and_one_request_a_call(max_retries: int, out: Path, hurried: None) -> None:
+    with Server(always=500) as server:
+        with pytest.raises(FatalError, match="the provider is down: 3 calls in a row failed"):
+            score(make_records(200), out, server, max_retries=max_retries, concurrency=64)
+        attempts = Counter(row.key for row in server.ledger.rows())
+    assert list(attempts.values()) == [max_retries + 1] * 3
+
+
+def test_a_provider_that_breaks_down_midway(out: Path, hurried: None, tmp_path: Path) -> None:
+    records = make_records(400)
+
+    async def main(server: Server) -> None:
+        settings = settings_for(server, max_retries=2, concurrency=16)
+        running = asyncio.ensure_future(score_file(io.BytesIO(to_lines(records)), out, settings))
+        while server.ledger.requests < 100:  # noqa: ASYNC110 - the server counts in another thread
+            await asyncio.sleep(0.005)
+        server.always = 500
+        with pytest.raises(FatalError, match=r"the provider is down: 2\d calls in a row failed"):
+            await running
+
+    with Server(latency_ms=10) as server:
+        asyncio.run(main(server))
+        broken = Counter(row.key for row in server.ledger.rows() if row.status == 500)
+        assert set(broken.values()) == {3}  # every call that was begun, those under way at the end too
+        assert 20 <= len(broken) <= 20 + 2 * 16
+        server.always = None
+        asked = server.ledger.delivered
+        before = server.ledger.requests
+        assert score(records, out, server).scored == 400
+        assert server.ledger.requests - before == 400 - asked
+        assert asked_after_commit(server) == 0
+
+
+def test_nobody_at_home_ends_soon_and_says_so(tmp_path: Path, out: Path) -> None:
+    with Server() as server:
+        gone = server.api_base
+    begun = time.monotonic()
+    code, said = judge_lines(tmp_path, out, gone, 200, "--max-retries", 1, "--quiet")
+    assert code == 75, said
+    (line,) = [line for line in said.splitlines() if "cannot reach" in line]
+    assert line.startswith(f"the provider is down: 3 calls in a row failed. The last one: cannot reach {gone}")
+    assert "To resume: judge score" in said
+    assert "Traceback" not in said
+    assert time.monotonic() - begun < 20
+
+
+# What is refused.
+
+
+def test_a_wrong_key_is_met_once(tmp_path: Path, out: Path) -> None:
+    with Server(api_key="another") as server:
+        code, said = judge_lines(tmp_path, out, server, 500, "--concurrency", 64, env={"HOSTED_VLLM_API_KEY": SECRET})
+        assert server.ledger.requests == 1
+    assert code == 2, said
+    assert "answered 401" in said
+    assert "Is the right API key in the environment?" in said
+    assert SECRET not in said
+    assert "Traceback" not in said
+    written = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
+    assert SECRET.encode() not in written
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_other_fatal_refusals_are_met_once(status: int, out: Path) -> None:
+    with Server(always=status) as server:
+        with pytest.raises(FatalError):
+            score(make_records(100), out, server)
+        assert server.ledger.requests == 1
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_refused_request_is_sent_once(status: int, out: Path) -> None:
+    with Server(always=status) as server:
+        report = score(make_records(30), out, server)
+        assert server.ledger.requests == 30
+        assert server.ledger.max_attempts_per_key == 1
+    assert (report.read, report.failed) == (30, 30)
+    assert {row["error"] for row in read_failures(out)} == {f"http_{status}"}
+
+
+def test_a_quota_that_is_used_up_ends_the_run(out: Path) -> None:
+    with Server(always="insufficient_quota") as server:
+        with pytest.raises(FatalError, match="The quota is used up"):
+            score(make_records(100), out, server)
+        assert server.ledger.requests == 1
+
+
+def test_a_record_that_is_too_long_is_a_failure_of_one_request(out: Path) -> None:
+    records = make_records(20)
+    records[0]["context"] = records[7]["context"] = "word " * 90_000
+    with Server(max_model_len=50_000, reject_response_format=True) as server:
+        report = score(records, out, server, max_retries=4)
+        assert Counter(row.key for row in server.ledger.rows() if row.status == 400).most_common(1)[0][1] == 1
+        # The first record says nothing about the schema, the second one does; from then on nobody is refused for it.
+        assert server.ledger.requests <= 20 + 19
+    assert (report.scored, report.failed) == (18, 2)
+    assert [(row["record_id"], row["error"], row["stage"]) for row in read_failures(out)] == [
+        ("r1", "context_limit", "ask"), ("r8", "context_limit", "ask"),
+    ]  # fmt: skip
+
+
+def test_a_server_without_schemas_is_noted(tmp_path: Path, out: Path) -> None:
+    with Server(reject_response_format=True) as server:
+        code, said = judge_lines(tmp_path, out, server, 30)
+        assert server.ledger.requests == 31
+    assert code == 0, said
+    note = f"{server.api_base} refused response_format json_schema; asked for JSON in the text instead."
+    assert f"Note: {note}" in said
+    assert json.loads((out / "run.json").read_bytes())["notes"] == [note]
+
+
+# Deadlines.
+
+
+@pytest.mark.parametrize("kind", ["black_hole", "drip", "drip_headers"])
+def test_every_attempt_ends_at_its_deadline(kind: str, out: Path, hurried: None) -> None:
+    with Server(always=kind) as server:
+        with pytest.raises(FatalError, match=r"The last one: no reply within 0\.5 s"):
+            score(make_records(50), out, server, timeout_s=0.5, max_retries=0)
+        rows = _settled(server)
+    took = [row.t_done - row.t_received for row in rows]
+    assert len(took) == 3
+    assert max(took) <= 0.5 + 0.5
+    assert min(took) >= 0.4
+
+
+def test_slow_attempts_among_many_end_at_their_deadline_too(out: Path, hurried: None) -> None:
+    kinds = ("black_hole", "drip", "drip_headers")
+    with Server(faults=0.4, kinds=kinds, latency_ms=5) as server:
+        report = score(make_records(120), out, server, timeout_s=0.5)
+        took = [row.t_done - row.t_received for row in _settled(server) if row.fault]
+        assert asked_after_commit(server) == 0
+    assert (report.read, report.scored) == (120, 120)
+    assert len(took) > 40
+    assert max(took) <= 0.5 + 0.5
+
+
+def _settled(server: Server):
+    """The rows, once the server has noticed that its clients are gone."""
+    for _ in range(50):
+        rows = server.ledger.rows()
+        if all(row.t_done is not None for row in rows):
+            return rows
+        time.sleep(0.02)
+    raise AssertionError("attempts are still under way")
