@@ -16,6 +16,8 @@ The flow, top to bottom; a file imports only files above it:
     evidence.py     quote × trace           -> Span          exact, normalised, near, or none
     verdict.py      Reply                   -> Verdicts      parse, match to what was asked, verify
     score.py        Verdicts                -> Scores        arithmetic only
+    working.py      items                   -> work on each  N workers over one iterator
+    outcome.py      Verdicts and failures   -> Outcome       all that is known of a record
     asking.py       Records                 -> Outcomes      ask, check, ask again
     plain.py        an answer               -> its plain text, to be compared
     answer.py       trace × reference       -> answer, right or not

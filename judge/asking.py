@@ -5,8 +5,7 @@ The one place where an error of a backend or of a reply turns into a failure.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ from judge.backend import Backend, Reply
 from judge.content import has_content
 from judge.errors import (
     BackendError,
+    CacheError,
     FatalError,
     InputError,
     JudgeError,
@@ -24,73 +24,20 @@ from judge.errors import (
     TruncatedReplyError,
 )
 from judge.evidence import TraceText
+from judge.outcome import Call, Failure, Outcome, failed_record
 from judge.probe import Granularity, build_probes
 from judge.prompt import JudgeModel, Prompt, Request, unit_name
 from judge.record import Record
-from judge.score import TraceScore, score_trace
+from judge.score import score_trace
 from judge.verdict import EvidenceRule, Verdict, contentless_verdict, failed_verdict, off_menu, parse_reply, verify
+from judge.working import together
 
-__all__ = ["Asker", "Call", "Failure", "Outcome", "each", "failed_record"]
+__all__ = ["Asker", "Keep"]
 
 MAX_REASKS = 2
 
 Keep = Callable[[Request, Reply], None]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Something that has no verdict, and why.
-
-    Attributes:
-        stage: Where it failed: `read` (the line), `record` (its content), `ask` (no reply), `reply` (unusable).
-        error: A short stable word, such as `timeout` or `off_menu`.
-        axis, unit_ids: The units concerned; empty when it is the whole record.
-        raw: The input line, where it could not be read.
-    """
-
-    line: int
-    record_id: str | None
-    stage: str
-    error: str
-    message: str
-    axis: str | None = None
-    unit_ids: tuple[str, ...] = ()
-    raw: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One request and what came of it; `reply` is None when none came."""
-
-    call_id: str
-    reply: Reply | None
-    attempts: int
-    failure: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """All that is known of one record after judging.
-
-    Attributes:
-        record: None when the line could not be read.
-        scores: None when nothing could be asked.
-        failure: Why there is no trace score, as a short word; None when there is one.
-    """
-
-    line: int
-    record: Record | None
-    scores: TraceScore | None = None
-    verdicts: tuple[Verdict, ...] = ()
-    calls: tuple[Call, ...] = ()
-    failures: tuple[Failure, ...] = ()
-
-    @property
-    def failure(self) -> str | None:
-        if self.scores is not None and self.scores.score is not None:
-            return None
-        return self.failures[0].error if self.failures else "no_weight"
 
 
 class Asker:
@@ -135,7 +82,8 @@ class Asker:
         """Judge one record.
 
         Raises:
-            FatalError: No request can succeed; every other trouble is in the outcome.
+            FatalError: No request can succeed.
+        CacheError: What is paid for cannot be kept. Every other trouble is in the outcome.
         """
         try:
             _refuse_image(record, sent=not self._texts_only)
@@ -146,17 +94,21 @@ class Asker:
         if not has_content(record.trace):
             return self._outcome(record, [_Answer(verdicts=_nothing_raised(request)) for request in requests])
         trace = TraceText(record.trace)
-        return self._outcome(record, await _all([self._converse(request, trace) for request in requests]))
+        return self._outcome(record, await together([self._converse(request, trace) for request in requests]))
 
     def _outcome(self, record: Record, answers: Sequence[_Answer]) -> Outcome:
         verdicts = tuple(verdict for answer in answers for verdict in answer.verdicts)
+        scores = score_trace(verdicts, min_coverage=self._min_coverage)
+        failures = [failure for answer in answers for failure in answer.failures]
+        if scores.score is None and not failures:
+            failures.append(_weightless(record, self._prompt.rubric.name))
         return Outcome(
             line=record.line,
             record=record,
-            scores=score_trace(verdicts, min_coverage=self._min_coverage),
+            scores=scores,
             verdicts=verdicts,
             calls=tuple(call for answer in answers for call in answer.calls),
-            failures=tuple(failure for answer in answers for failure in answer.failures),
+            failures=tuple(failures),
         )
 
     async def _converse(self, request: Request, trace: TraceText) -> _Answer:
@@ -166,7 +118,7 @@ class Asker:
             call_id = request.call_id
             try:
                 reply = await self._backend.complete(request)
-            except FatalError:
+            except (FatalError, CacheError):  # to go on would pay for what fails again, or cannot be kept
                 raise
             except BackendError as exc:
                 calls.append(Call(call_id=call_id, reply=None, attempts=exc.attempts, failure=exc.code))
@@ -212,63 +164,6 @@ class _Answer:
     failures: Sequence[Failure] = ()
 
 
-async def each(
-    items: Iterable[T],
-    work: Callable[[T], Awaitable[None]],
-    *,
-    concurrency: int,
-    stop: asyncio.Event | None = None,
-) -> None:
-    """Do `work` on every item: N workers over one iterator, as one task an item costs a gigabyte a million.
-
-    Args:
-        items: Read on demand, one at a time.
-        work: May raise; the first error ends the others and is raised.
-        concurrency: Number of workers, at least 1.
-        stop: When set, no further item is begun; those in work are finished.
-    """
-    waiting = iter(items)
-
-    async def worker() -> None:
-        while stop is None or not stop.is_set():  # asked before an item is read: none is read and then dropped
-            try:
-                item = next(waiting)
-            except StopIteration:
-                return
-            await work(item)
-            await asyncio.sleep(0)  # a backend that computes in place must not starve signals and progress
-
-    await _all([worker() for _ in range(concurrency)])
-
-
-def failed_record(exc: InputError, *, record: Record | None, line: int, raw: bytes | None = None) -> Outcome:
-    """The outcome of a record that could not be read or asked."""
-    named = exc.record_id if isinstance(exc, RecordError) else None
-    failure = Failure(
-        line=line,
-        record_id=record.id if record else named,
-        stage="record" if record else "read",
-        error=exc.code,
-        message=str(exc),
-        raw=None if raw is None else raw.decode("utf-8", "backslashreplace"),
-    )
-    return Outcome(line=line, record=record, failures=(failure,))
-
-
-async def _all(work: Sequence[Awaitable[T]]) -> list[T]:
-    """Results in order; the first error cancels the rest, so that nothing goes on being paid for."""
-    if len(work) == 1:
-        return [await work[0]]
-    tasks = [asyncio.ensure_future(job) for job in work]
-    try:
-        return list(await asyncio.gather(*tasks))
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
-
-
 def _refuse_image(record: Record, *, sent: bool) -> None:
     """A judge that is silently blind would mark as missing what only the image shows."""
     if record.image is not None and sent:
@@ -280,6 +175,11 @@ def _refuse_image(record: Record, *, sent: bool) -> None:
             code="image_not_sent",
             hint="Describe it in `context` and remove it, or use --judge lexical, which reads texts only.",
         )
+
+
+def _weightless(record: Record, rubric: str) -> Failure:
+    message = f"all units weigh 0 under the rubric {rubric!r}, so there is nothing to divide by."
+    return Failure(line=record.line, record_id=record.id, stage="record", error="no_weight", message=message)
 
 
 def _nothing_raised(request: Request) -> list[Verdict]:

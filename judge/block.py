@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from judge.asking import Outcome
 from judge.directory import RunDirectory
 from judge.journal import Journal
+from judge.outcome import Outcome
 from judge.record import Record
 from judge.table import Labels, Tables, build_tables
 
@@ -68,7 +68,8 @@ def open_block(number: int, directory: RunDirectory, journal: Journal | None) ->
     old = directory.read_part(number)
     if old is None:
         return Block(number=number, old=None, scored=frozenset())
-    scored = old.scores.filter(pl.col("failure").is_null())
+    # A record may have a score although some of its units failed (--min-coverage, --samples): those are failures too.
+    scored = old.scores.filter(pl.col("failure").is_null() & (pl.col("units_judged") == pl.col("units_asked")))
     if old.failures.height:
         if journal is not None:
             journal.retire(_failed_calls(old.calls.filter(~pl.col("line").is_in(scored["line"].implode()))))

@@ -14,15 +14,17 @@ from typing import Self, TypeAlias
 from pydantic import JsonValue
 
 from judge import loop
-from judge.asking import Asker, Outcome, each, failed_record
+from judge.asking import Asker
 from judge.connect import Connection, connect, refuse_unusable
 from judge.errors import InputError, JudgeError, RecordError
+from judge.outcome import Outcome, failed_record
 from judge.probe import Granularity
 from judge.record import Record, build_record
 from judge.rubric import Rubric, load_rubric
 from judge.settings import Settings
 from judge.table import Run, build_tables
 from judge.verdict import EvidenceRule
+from judge.working import each
 
 __all__ = ["Judge"]
 
@@ -221,10 +223,17 @@ class _Link:
 
 async def _judge(given: _Given, number: int, asker: Asker) -> Outcome:
     try:
-        record = given if isinstance(given, Record) else build_record(given, number=number)
+        record = _checked(given, number)
     except RecordError as exc:
         return failed_record(exc, record=None, line=number)
     return await asker.judge(record)
+
+
+def _checked(given: _Given, number: int) -> Record:
+    """A record that was made by hand has neither a place nor a key, and its units may repeat."""
+    if isinstance(given, Record):
+        return given if given.key else build_record(given.model_dump(exclude_defaults=True), number=number)
+    return build_record(given, number=number)
 
 
 def _listed(records: Iterable[_Given]) -> list[_Given]:

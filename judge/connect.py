@@ -13,15 +13,13 @@ from judge.backend import Backend, Reply
 from judge.errors import ConfigError
 from judge.journal import Journal
 from judge.prompt import Request
-from judge.settings import BASELINE, Settings
+from judge.settings import BASELINE, SERVERS, Settings
 
 if TYPE_CHECKING:
     from judge.calls.cached import Cached
     from judge.calls.store import Store
 
 __all__ = ["Connection", "connect", "refuse_unusable"]
-
-_PROVIDERS = ("hosted_vllm", "openai")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +43,8 @@ def refuse_unusable(settings: Settings) -> None:
     if settings.judge == BASELINE:
         return
     provider, _, model = settings.judge.partition("/")
-    if provider not in _PROVIDERS or not model:
-        names = ", ".join([BASELINE, *(f"{name}/MODEL" for name in _PROVIDERS)])
+    if provider not in SERVERS or not model:
+        names = ", ".join([BASELINE, *(f"{name}/MODEL" for name in SERVERS)])
         raise ConfigError(f"no judge is called {settings.judge!r}; there are: {names}.", hint="See: judge doctor")
     from judge.backends.openai_compatible import find_server
 

@@ -46,6 +46,7 @@ class RunDirectory:
 
     def __init__(self, path: Path, axes: tuple[str, ...]) -> None:
         self.path = path
+        _refuse_undecodable(path)
         self._schemas = table_schemas(axes)
         try:
             self._parts.mkdir(parents=True, exist_ok=True)
@@ -157,12 +158,22 @@ class RunDirectory:
         write_atomically(self.path / "failures.jsonl", lambda file: self._write_failures(folders, file))
 
     def count(self) -> dict[str, int]:
-        """Records in the published tables: `read`, `scored` and `failed`."""
+        """What the published tables hold: records `read`, `scored` and `failed`; `units_asked` and `units_judged`."""
         scores = pl.scan_parquet(self.path / "scores.parquet")
-        readable, scored = scores.select(pl.len(), pl.col("failure").is_null().sum().alias("scored")).collect().row(0)
+        readable, scored, asked, judged = (
+            scores.select(pl.len(), pl.col("failure").null_count(), pl.col("units_asked", "units_judged").sum())
+            .collect()
+            .row(0)
+        )
         with (self.path / "failures.jsonl").open("rb") as failures:
-            unreadable = sum(orjson.loads(line)["stage"] == "read" for line in failures)
-        return {"read": readable + unreadable, "scored": scored, "failed": readable + unreadable - scored}
+            read = readable + sum(orjson.loads(line)["stage"] == "read" for line in failures)
+        counts = {"read": read, "scored": scored, "failed": read - scored}
+        return counts | {"units_asked": asked, "units_judged": judged}
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether an earlier session finished a record here."""
+        return bool(self._part_folders())
 
     def _joined(self, folders: list[Path], name: str) -> pl.LazyFrame:
         if not folders:
@@ -192,6 +203,13 @@ class RunDirectory:
 
     def _part(self, number: int) -> Path:
         return self._parts / f"{number:06d}"
+
+
+def _refuse_undecodable(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as exc:
+        raise ConfigError("--out has a name that is not UTF-8, which tables cannot be written to.") from exc
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:

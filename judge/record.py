@@ -160,24 +160,29 @@ def read_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | RecordError]]:
         `(line number, bytes)` without the line end, or an error in place of a line that is too long to hold.
 
     Raises:
-        InputError: The stream is UTF-16 or UTF-32.
+        InputError: The stream is UTF-16 or UTF-32, or one JSON array.
     """
     number = 0
     while chunk := stream.readline(MAX_LINE_BYTES):
         number += 1
         cut = len(chunk) == MAX_LINE_BYTES and not chunk.endswith(b"\n")
         if number == 1:
-            chunk = _without_bom(chunk)
+            chunk = _jsonl_start(chunk)
         if cut:
             yield number, _too_long(stream, number)
         elif line := chunk.strip(b" \t\r\n"):
             yield number, line
 
 
-def _without_bom(first: bytes) -> bytes:
+def _jsonl_start(first: bytes) -> bytes:
+    """The first line without a byte-order mark; wrong files are told here, once, and not a line at a time."""
     if first[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in first[:4]:
         raise InputError("the input is UTF-16 or UTF-32, not UTF-8.", hint="Convert it: iconv -f UTF-16 -t UTF-8")
-    return first.removeprefix(_UTF8_BOM)
+    first = first.removeprefix(_UTF8_BOM)
+    if first.lstrip().startswith(b"["):
+        hint = "One record a line: jq -c '.[]' FILE > FILE.jsonl"
+        raise InputError("the input is a JSON array, not JSONL.", hint=hint)
+    return first
 
 
 def _too_long(stream: BinaryIO, number: int) -> RecordError:
@@ -244,7 +249,9 @@ def _digest(value: Mapping[str, object]) -> str:
 
 def _question_digest(fields: Mapping[str, object]) -> str:
     # Unknown fields are meta: what a trace cost or where it came from does not make it another question.
-    question = {key: fields[key] for key in Record.model_fields if key in fields and key not in _NOT_THE_QUESTION}
+    # And null says what a missing field says: exporters differ in which they write.
+    names = [name for name in Record.model_fields if name not in _NOT_THE_QUESTION]
+    question = {name: fields[name] for name in names if fields.get(name) is not None}
     return _digest(question)[:16]
 
 

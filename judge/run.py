@@ -15,23 +15,26 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import polars as pl
 
-from judge.asking import Asker, Outcome, each, failed_record
+from judge.asking import Asker
 from judge.block import BLOCK_RECORDS, Block, open_block
 from judge.connect import connect, refuse_unusable
 from judge.directory import RunDirectory
 from judge.errors import CacheError, ConfigError, FatalError, InputError, RecordError
 from judge.journal import Journal
+from judge.outcome import Outcome, failed_record
 from judge.record import parse_record, read_lines
 from judge.settings import Settings, package_version
+from judge.working import END, each, reader
 
 __all__ = ["Progress", "RunReport", "score_file"]
 
-_Item = tuple[Block, int, bytes | RecordError]
+_Line = tuple[int, tuple[int, bytes | RecordError]]  # position from 0; line number, and the line
 
 
 @dataclass(slots=True)
@@ -80,6 +83,7 @@ class RunReport:
     Attributes:
         finished: Everything that was to be read is scored or has failed; else the run can be resumed.
         read, scored, failed: Records in the tables; read = scored + failed.
+        units_asked, units_judged: Over all of them; the difference has no verdict.
         spent: Totals of all replies paid for, in all sessions; empty for a judge that is free.
         notes: What the backend had to do differently.
     """
@@ -88,6 +92,8 @@ class RunReport:
     read: int
     scored: int
     failed: int
+    units_asked: int
+    units_judged: int
     spent: dict[str, int | float | None]
     notes: tuple[str, ...]
 
@@ -123,16 +129,18 @@ async def score_file(
     """
     refuse_unusable(settings)
     directory = RunDirectory(out, settings.labels.axes)
+    progress, stop = progress or Progress(), stop or asyncio.Event()
     with _disk_errors(out), ExitStack() as stack:
         stack.enter_context(directory.locked())
+        lines = _Lines(source, limit, progress)
+        await lines.begin(stop, name)  # before anything is touched: a wrong input must not cost an earlier run
         if overwrite:
             directory.clear()
-        _refuse_other_judge(directory, settings)
         journal = None if settings.free else Journal(directory.journal_path)
         if journal is not None:
             stack.callback(journal.close)
-        session = _Session(directory, settings, journal, name, progress or Progress(), stop or asyncio.Event())
-        return await session.run(source, limit)
+        _refuse_other_judge(directory, settings, journal)
+        return await _Session(directory, settings, journal, lines, name, stop).run()
 
 
 @contextmanager
@@ -143,16 +151,62 @@ def _disk_errors(out: Path) -> Iterator[None]:
         raise CacheError(f"{out}: {exc.strerror or exc}.", hint="What was paid for is safe.") from exc
 
 
-def _refuse_other_judge(directory: RunDirectory, settings: Settings) -> None:
+def _refuse_other_judge(directory: RunDirectory, settings: Settings, journal: Journal | None) -> None:
     then, now = directory.read_run().get("identity"), settings.identity
     if not isinstance(then, dict) or then == now:
         return
+    if not directory.has_parts and (journal is None or not journal.spent()["replies"]):
+        return  # nothing came of it, as with a mistyped address: there is nothing to mix with
     changed = [key for key in {**then, **now} if then.get(key) != now.get(key)]
     differences = "; ".join(f"{key} was {then.get(key)!r} and is {now.get(key)!r}" for key in changed)
     raise ConfigError(
         f"{directory.path} holds a run of another judge or rubric: {differences}.",
         hint="Use another --out, or --overwrite to start afresh.",
     )
+
+
+class _Lines:
+    """The lines of the input, with their positions from 0, up to a limit.
+
+    Attributes:
+        progress: Counts what is read.
+        read_to_end: The input has no more lines.
+        nothing_left: Nor is there anything else to read, the limit being reached.
+    """
+
+    def __init__(self, source: BinaryIO, limit: int | None, progress: Progress) -> None:
+        self.progress = progress
+        self.waits = not source.seekable()
+        self.read_to_end = False
+        self.nothing_left = False
+        self._lines = self._read(source, limit)
+        self._first: list[_Line] = []
+
+    async def begin(self, stop: asyncio.Event, name: str) -> None:
+        """Read the first line.
+
+        Raises:
+            InputError: There is none, or the input is no JSONL.
+        """
+        first = await reader(self._lines, stop, waits=self.waits)()
+        if stop.is_set():
+            raise asyncio.CancelledError
+        if first is END:
+            raise InputError(f"{'standard input' if name == '-' else name} holds no records.")
+        self._first.append(cast("_Line", first))
+
+    def __iter__(self) -> Iterator[_Line]:
+        return chain(self._first, self._lines)
+
+    def _read(self, source: BinaryIO, limit: int | None) -> Iterator[_Line]:
+        for line in enumerate(read_lines(source)):
+            if line[0] == limit:
+                break
+            self.progress.read += 1
+            yield line
+        else:
+            self.read_to_end = True
+        self.nothing_left = True
 
 
 class _Session:
@@ -163,59 +217,55 @@ class _Session:
         directory: RunDirectory,
         settings: Settings,
         journal: Journal | None,
+        lines: _Lines,
         name: str,
-        progress: Progress,
         stop: asyncio.Event,
     ) -> None:
         self._directory = directory
         self._settings = settings
         self._journal = journal
+        self._lines = lines
         self._name = name
-        self._progress = progress
+        self._progress = lines.progress
         self._stop = stop
         self._earlier = directory.read_run()
         self._begun = time.monotonic()
         self._blocks: dict[int, Block] = {}
-        self._read_to_end = False
-        self._nothing_left = False
         # One thread: parts are written beside the asking, one after the other.
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge-parts")
         self._writing: list[Future[None]] = []
 
-    async def run(self, source: BinaryIO, limit: int | None) -> RunReport:
+    async def run(self) -> RunReport:
         self._describe("running", {}, [])
         notes: list[str] = []
         try:
             async with connect(self._settings, journal=self._journal, stop=self._stop) as connection:
                 notes = connection.notes
-                await self._work_through(self._items(source, limit), connection.asker)
+                await self._work_through(connection.asker)
         finally:  # after an error too: what is done is kept
             report = self._finish(notes)
         return report
 
-    async def _work_through(self, items: Iterator[_Item], asker: Asker) -> None:
-        async def work(item: _Item) -> None:
-            await self._work(item, asker)
+    async def _work_through(self, asker: Asker) -> None:
+        async def work(line: _Line) -> None:
+            await self._work(line, asker)
 
-        await each(items, work, concurrency=self._settings.concurrency, stop=self._stop)
-
-    def _items(self, source: BinaryIO, limit: int | None) -> Iterator[_Item]:
-        for position, (number, line) in enumerate(read_lines(source)):
-            if position == limit:
-                break
-            self._progress.read += 1
-            yield self._block(1 + position // BLOCK_RECORDS), number, line
-        else:
-            self._read_to_end = True
-        self._nothing_left = True
+        await each(
+            self._lines,
+            work,
+            concurrency=self._settings.concurrency,
+            stop=self._stop,
+            reading_waits=self._lines.waits,
+        )
 
     def _block(self, number: int) -> Block:
         if number not in self._blocks:
             self._blocks[number] = open_block(number, self._directory, self._journal)
         return self._blocks[number]
 
-    async def _work(self, item: _Item, asker: Asker) -> None:
-        block, number, line = item
+    async def _work(self, numbered: _Line, asker: Asker) -> None:
+        position, (number, line) = numbered
+        block = self._block(1 + position // BLOCK_RECORDS)
         try:
             outcome = await _judge(block, number, line, asker)
         except FatalError as exc:
@@ -238,7 +288,7 @@ class _Session:
 
     def _finish(self, notes: list[str]) -> RunReport:
         all_done = self._progress.done == self._progress.read
-        whole = self._read_to_end and all_done
+        whole = self._lines.read_to_end and all_done
         for block in self._blocks.values():
             self._write(block, whole=whole)
         self._writer.shutdown(wait=True)
@@ -247,7 +297,7 @@ class _Session:
         if whole:
             self._directory.drop_parts_after(-(-self._progress.read // BLOCK_RECORDS))
         self._directory.publish()
-        return self._report(notes, whole=whole, finished=all_done and self._nothing_left)
+        return self._report(notes, whole=whole, finished=all_done and self._lines.nothing_left)
 
     def _report(self, notes: list[str], *, whole: bool, finished: bool) -> RunReport:
         counts = self._directory.count()
@@ -273,11 +323,18 @@ class _Session:
                 "input": self._name,
                 "judge": labels.judge,
                 "rubric": labels.rubric,
-                "fingerprints": {"prompt": labels.prompt_fp, "rubric": labels.rubric_fp},
+                "fingerprints": {
+                    "judge": labels.judge.rpartition("#")[2],
+                    "prompt": labels.prompt_fp,
+                    "rubric": labels.rubric_fp,
+                },
                 "identity": settings.identity,
-                "settings": {name: getattr(settings, name) for name in ("concurrency", "timeout_s", "max_retries")},
-                "counts": dict(counts),
+                "settings": {name: getattr(settings, name) for name in ("concurrency", "timeout_s", "max_retries")}
+                | {"cache": None if settings.cache is None else str(settings.cache)},
+                "counts": {name: counts[name] for name in ("read", "scored", "failed") if counts},
+                "units": {name: counts[f"units_{name}"] for name in ("asked", "judged") if counts},
                 "spent": dict(spent or {}),
+                "cache_hits": self._progress.cached,
                 "session": asdict(self._progress),
                 "notes": list(notes),
                 "versions": {

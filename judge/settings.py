@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,9 +22,11 @@ from judge.rubric import Rubric
 from judge.table import Labels
 from judge.verdict import EvidenceRule
 
-__all__ = ["BASELINE", "DEFAULT_PARAMS", "Settings", "package_version"]
+__all__ = ["BASELINE", "DEFAULT_PARAMS", "SERVERS", "Settings", "package_version"]
 
 BASELINE = "lexical"
+SERVERS: Mapping[str, str | None] = {"hosted_vllm": None, "openai": "https://api.openai.com/v1"}
+"""Providers that are asked straight over HTTP, with the address of those that have one."""
 DEFAULT_PARAMS: Mapping[str, JsonValue] = {"temperature": 0, "max_tokens": 4096}
 _GRANULARITIES = get_args(Granularity)
 _EVIDENCE_RULES = get_args(EvidenceRule)
@@ -44,7 +47,8 @@ class Settings:
     Attributes:
         judge: `lexical`, `hosted_vllm/MODEL` or `openai/MODEL`.
         rubric: What is scored.
-        api_base: Address of the server, up to and with `/v1`.
+        api_base: Address of the server, up to and with `/v1`. Where none is given, that of `HOSTED_VLLM_API_BASE` or
+            `OPENAI_API_BASE`, or OpenAI's own for `openai/MODEL`. None for a judge that asks no server.
         params: Sampling and other request parameters, over `DEFAULT_PARAMS`.
         granularity: Which units share a call.
         evidence: What happens to a presence whose quote is not in the trace.
@@ -75,9 +79,13 @@ class Settings:
         Raises:
             ConfigError: A value is outside its range.
         """
+        # Resolved once: the address is part of the identity, wherever it was given.
+        object.__setattr__(self, "api_base", _address(self.judge, self.api_base))
         for name, value, holds, allowed in self._ranges():
             if not holds:
                 raise ConfigError(f"{name} is {value!r}; it must be {allowed}.")
+        if not _is_text([self.judge, self.api_base, self.params]):
+            raise ConfigError("the judge's name, address or parameters hold text that is not UTF-8.")
         for name in _OURS.intersection(self.params):
             raise ConfigError(f"the parameter {name!r} is set by judge.", hint=f"There are others: {_COMMON}.")
 
@@ -108,22 +116,17 @@ class Settings:
         """The rubric's templates, compiled."""
         return Prompt(self.rubric, evidence=self.evidence != "none")
 
-    @property
-    def address(self) -> str | None:
-        """The server's address in one spelling; None for a judge that asks no server."""
-        return None if self.free or self.api_base is None else self.api_base.rstrip("/")
-
     @cached_property
     def model(self) -> JudgeModel:
         """Who is asked."""
-        return JudgeModel(name=self.judge, api_base=self.address, params={**DEFAULT_PARAMS, **self.params})
+        return JudgeModel(name=self.judge, api_base=self.api_base, params={**DEFAULT_PARAMS, **self.params})
 
     @cached_property
     def identity(self) -> dict[str, JsonValue]:
         """Everything that makes two runs comparable; a run directory holds one of these."""
         return {
             "judge": self.judge,
-            "api_base": self.address,
+            "api_base": self.api_base,
             "params": dict(self.model.params),
             "prompt": self.prompt.fingerprint,
             "rubric": self.rubric.fingerprint,
@@ -147,3 +150,20 @@ class Settings:
             rubric_fp=self.rubric.fingerprint,
             axes=tuple(self.rubric.axes),
         )
+
+
+def _address(judge: str, given: str | None) -> str | None:
+    """The server's address, in one spelling."""
+    provider = judge.partition("/")[0]
+    if provider not in SERVERS:
+        return None
+    found = given or os.environ.get(f"{provider.upper()}_API_BASE") or SERVERS[provider]
+    return found.rstrip("/") if found else None
+
+
+def _is_text(value: object) -> bool:
+    try:
+        orjson.dumps(value)
+    except TypeError:  # a surrogate, from a command line that was not UTF-8
+        return False
+    return True

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from judge.answer import answer_correct, extract_answer, reference_answer
-from judge.asking import Call, Failure, Outcome
 from judge.errors import ConfigError
+from judge.outcome import Call, Failure, Outcome
 from judge.record import Record
 from judge.score import AxisScore
 from judge.verdict import Verdict
@@ -88,7 +88,7 @@ class Run(Tables):
     """What scoring gave: the tables, and a way to put the scores beside your own columns."""
 
     def merge(self, frame: pl.DataFrame, *, left_on: str = "id") -> pl.DataFrame:
-        """Your frame with the score columns beside it, rows in your order.
+        """Your frame with the score columns beside it, rows in your order; a name that is taken gets `_judged`.
 
         Args:
             frame: One row per trace. Where it has a column `model`, and the run knows models, rows meet on both.
@@ -97,6 +97,8 @@ class Run(Tables):
         Raises:
             ConfigError: Rows cannot be matched one to one.
         """
+        if frame.schema.get(left_on) != pl.String:
+            raise ConfigError(f"the frame needs a text column {left_on!r} with the record ids.", hint="Give left_on.")
         by_model = "model" in frame.columns and self.scores["model"].is_not_null().any()
         keys = ["record_id", "model"] if by_model else ["record_id"]
         if self.scores.select(keys).is_duplicated().any():
@@ -107,7 +109,9 @@ class Run(Tables):
         scores = self.scores.drop("line", *({"model"} - set(keys) if "model" in frame.columns else ()))
         mine = [left_on, *keys[1:]]
         # Unless asked, Polars promises no order.
-        return frame.join(scores, left_on=mine, right_on=keys, how="left", nulls_equal=True, maintain_order="left")
+        return frame.join(
+            scores, left_on=mine, right_on=keys, how="left", nulls_equal=True, maintain_order="left", suffix="_judged"
+        )
 
 
 def table_schemas(axes: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from judge.asking import Asker, Outcome, each, failed_record
+from judge.asking import Asker
 from judge.backend import Backend, Reply
 from judge.errors import FatalError, RecordError, RejectedError, TransientError
+from judge.outcome import Outcome, failed_record
 from judge.prompt import JudgeModel, Prompt, Request
 from judge.record import Record, build_record
 from judge.rubric import load_rubric
@@ -459,134 +460,3 @@ def test_a_cancelled_record_cancels_its_calls() -> None:
 
 
 # each
-
-
-class Counted:
-    """An iterator that knows how far it was read."""
-
-    def __init__(self, length: int) -> None:
-        self.read = 0
-        self._length = length
-
-    def __iter__(self) -> Iterator[int]:
-        while self.read < self._length:
-            self.read += 1
-            yield self.read
-
-
-@pytest.mark.parametrize("concurrency", [1, 3, 50])
-def test_each_works_on_every_item_once_and_reads_no_further_than_it_works(concurrency: int) -> None:
-    items, done, ahead = Counted(20), [], []
-    in_work = most = 0
-
-    async def work(item: int) -> None:
-        nonlocal in_work, most
-        in_work += 1
-        most = max(most, in_work)
-        ahead.append(items.read - len(done))
-        await asyncio.sleep(0.0001 * (item % 3))
-        in_work -= 1
-        done.append(item)
-
-    asyncio.run(each(items, work, concurrency=concurrency))
-    assert sorted(done) == list(range(1, 21))
-    assert most == min(concurrency, 20)
-    assert max(ahead) <= concurrency
-
-
-def test_each_raises_the_first_error_and_begins_nothing_more() -> None:
-    items, begun, cancelled = Counted(100), [], []
-
-    async def work(item: int) -> None:
-        begun.append(item)
-        try:
-            await asyncio.sleep(5 if item != 3 else 0.01)
-        except asyncio.CancelledError:
-            cancelled.append(item)
-            raise
-        raise ValueError(f"item {item}")
-
-    with pytest.raises(ValueError, match="item 3"):
-        asyncio.run(each(items, work, concurrency=4))
-    assert begun == [1, 2, 3, 4]
-    assert sorted(cancelled) == [1, 2, 4]
-    assert items.read == 4
-
-
-def test_each_of_nothing() -> None:
-    async def work(_: object) -> None:
-        raise AssertionError
-
-    asyncio.run(each([], work, concurrency=4))
-
-
-def test_stop_ends_what_has_not_begun_and_lets_the_rest_finish() -> None:
-    async def scene() -> tuple[list[int], list[int], int]:
-        items, begun, done, stop = Counted(100), [], [], asyncio.Event()
-
-        async def work(item: int) -> None:
-            begun.append(item)
-            await asyncio.sleep(0.001 * item)
-            if item == 2:
-                stop.set()
-            done.append(item)
-
-        await each(items, work, concurrency=5, stop=stop)
-        return begun, done, items.read
-
-    begun, done, read = asyncio.run(scene())
-    # 1 ends first and makes place for 6; then 2 sets the event.
-    assert begun == [1, 2, 3, 4, 5, 6]
-    assert sorted(done) == begun
-    assert read == 6
-
-
-def test_stop_set_while_a_worker_rests_between_items() -> None:
-    """A signal comes when it likes: also between the end of one item and the beginning of the next."""
-
-    async def scene() -> tuple[list[int], int]:
-        items, begun, stop = Counted(100), [], asyncio.Event()
-
-        async def work(item: int) -> None:
-            begun.append(item)
-            asyncio.get_running_loop().call_soon(stop.set)  # runs as soon as this worker gives way
-
-        await each(items, work, concurrency=1, stop=stop)
-        return begun, items.read
-
-    assert asyncio.run(scene()) == ([1], 1)
-
-
-def test_stop_set_before_the_start() -> None:
-    async def scene() -> int:
-        items, stop = Counted(100), asyncio.Event()
-        stop.set()
-
-        async def work(_: int) -> None:
-            raise AssertionError
-
-        await each(items, work, concurrency=3, stop=stop)
-        return items.read
-
-    assert asyncio.run(scene()) == 0
-
-
-def test_work_that_never_waits_does_not_starve_the_loop() -> None:
-    async def scene() -> int:
-        turns = 0
-
-        async def work(_: int) -> None:
-            pass
-
-        async def other() -> None:
-            nonlocal turns
-            while True:
-                turns += 1
-                await asyncio.sleep(0)
-
-        watching = asyncio.ensure_future(other())
-        await each(range(200), work, concurrency=1)
-        watching.cancel()
-        return turns
-
-    assert asyncio.run(scene()) >= 200

@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_asking import Scripted, as_reply, in_turn, judge, make_asker, make_record, words
 
-from judge.asking import Outcome
 from judge.backend import Reply
+from judge.outcome import Outcome
 
 TRACE = (
     "Die linke Basis ist trüb – 3 cm. The heart is enlarged, and an effusion is likely. Furosemide lowers "

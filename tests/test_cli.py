@@ -197,9 +197,46 @@ def test_quiet_says_why_it_refuses(out):
 
 
 def test_standard_input(out):
-    shown = judge("score", "-", "--out", out, stdin=Path(TRACES).read_bytes())
-    assert shown.exit_code == 0
-    assert "15 records read = 15 scored" in shown.stdout
+    command = [sys.executable, "-m", "judge", "score", "-", "--out", str(out)]
+    shown = subprocess.run(command, input=Path(TRACES).read_bytes(), capture_output=True, timeout=60, check=False)
+    assert shown.returncode == 0
+    assert b"15 records read = 15 scored" in shown.stdout
+
+
+def test_a_signal_ends_the_wait_for_a_silent_standard_input(out):
+    """The writer pauses: the record it gave is scored, and SIGTERM is heard although the next line never comes."""
+    command = [sys.executable, "-m", "judge", "score", "-", "--out", str(out)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(Path(TRACES).read_bytes().splitlines(keepends=True)[0])
+    process.stdin.flush()
+    wait_until((out / "run.json").exists)
+    time.sleep(0.5)
+    process.terminate()
+    stdout, stderr = process.stdout.read(), process.stderr.read()  # ends with the process; its input stays open
+    assert process.wait(30) == 75
+    assert b"1 records read = 1 scored + 0 failed" in stdout
+    assert b"To resume: judge score -" in stderr
+    assert b"Fatal" not in stderr
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        pipe.close()
+
+
+def test_a_closed_standard_input(out):
+    shown = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m judge score - --out {out} <&-"],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert shown.returncode == 2
+    assert b"standard input is closed" in shown.stderr
+
+
+def wait_until(holds):
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_limit(out):
@@ -239,13 +276,13 @@ def test_failed_records_are_exit_code_3_and_say_where_the_reasons_are(tmp_path, 
     assert "2 records read = 1 scored + 1 failed" in judge("score", traces, "--out", out).stdout
 
 
-def test_a_record_of_no_weight_fails_without_a_failed_unit(tmp_path, out):
+def test_a_record_of_no_weight_fails_and_says_why(tmp_path, out):
     rubric = tmp_path / "r.yaml"
     axes = {"perception": {"kind": "checklist", "description": "d", "importance": {"default": 0}}}
     rubric.write_text(json.dumps({"name": "r", "version": "1", "description": "d", "axes": axes}))
     shown = judge("score", lines_file(tmp_path / "t.jsonl", GOOD), "--out", out, "--rubric", rubric)
     assert shown.exit_code == 3
-    assert "no weight" in shown.stderr
+    assert "all units weigh 0" in shown.stderr
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_parts_are_joined_in_input_order(directory: RunDirectory) -> None:
 
 def test_no_parts_are_empty_tables(directory: RunDirectory) -> None:
     assert lines_of(directory) == []
-    assert directory.count() == {"read": 0, "scored": 0, "failed": 0}
+    assert directory.count() == dict.fromkeys(("read", "scored", "failed", "units_asked", "units_judged"), 0)
     assert pl.read_parquet(directory.path / "scores.parquet").schema == table_schemas(AXES)["scores"]
 
 

@@ -246,6 +246,9 @@ def test_a_server_cannot_write_to_the_terminal() -> None:
     assert "one two  [2Jthree  four" in str(outcome)
 
 
+OPENAI = "https://api.openai.com/v1"
+
+
 @pytest.mark.parametrize(
     ("name", "base", "environment", "says"),
     [
@@ -256,8 +259,8 @@ def test_a_server_cannot_write_to_the_terminal() -> None:
         ("hosted_vllm/m", "http://[::1/v1", {}, "is not an address like"),
         ("hosted_vllm/m", "http:///v1", {}, "is not an address like"),
         ("hosted_vllm/m", f"http://me:{SECRET}@127.0.0.1/v1", {}, "holds a name or password"),
-        ("openai/m", None, {}, "needs a key"),
-        ("openai/m", None, {"OPENAI_API_KEY": f"{SECRET}\nx"}, "no HTTP header can carry"),
+        ("openai/m", OPENAI, {}, "needs a key"),
+        ("openai/m", OPENAI, {"OPENAI_API_KEY": f"{SECRET}\nx"}, "no HTTP header can carry"),
     ],
 )
 def test_what_cannot_be_asked_is_found_before(

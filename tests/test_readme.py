@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+JUDGE = Path(sys.executable).with_name("judge")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -27,11 +28,10 @@ def checkout(tmp_path):
 
 
 def run(command, folder, **environment):
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-euc", command],
         cwd=folder,
-        env={**os.environ, "PATH": path, **environment},
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         timeout=120,
@@ -39,12 +39,11 @@ def run(command, folder, **environment):
     )
 
 
-# Not `make test`, which runs this test.
-@pytest.mark.parametrize("command", [block for block in blocks("sh") if block.strip() != "make test"])
-def test_commands_run(command, checkout):
-    done = run(command, checkout, JUDGE_CACHE=str(checkout / "cache"))
+def test_the_commands_run_one_after_the_other(checkout):
+    commands = [block for block in blocks("sh") if block.strip() != "make test"]  # which runs this test
+    done = run("".join(commands), checkout, JUDGE_CACHE=str(checkout / "cache"))
     assert done.returncode == 0, done.stderr
-    assert "records read = 15 scored + 0 failed" in done.stdout
+    assert done.stdout.count("15 records read = 15 scored + 0 failed") == 3
 
 
 def test_the_two_commands_are_there():
@@ -61,7 +60,7 @@ def test_the_python_code_prints_what_it_says(capsys):
 
 def test_the_table_shown_is_what_the_demo_prints(checkout):
     shown = next(block for block in blocks("text") if block.startswith("model"))
-    done = run("judge score examples/traces.jsonl --out runs/readme", checkout)
+    done = run(f"{JUDGE} score examples/traces.jsonl --out runs/readme", checkout)
     for line in shown.splitlines():
         assert line.split() in [printed.split() for printed in done.stdout.splitlines()]
 
@@ -72,7 +71,7 @@ def test_the_rubric_shown_can_be_used(tmp_path):
     unit = {"unit_id": "1", "claim": "Chest pain at rest.", "importance": "critical"}
     record = {"trace": "Chest pain at rest.", "units": {"red_flags": [unit]}}
     (tmp_path / "notes.jsonl").write_text(json.dumps(record), encoding="utf-8")
-    done = run("judge score notes.jsonl --rubric triage.yaml --out run", tmp_path)
+    done = run(f"{JUDGE} score notes.jsonl --rubric triage.yaml --out run", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "red_flags" in done.stdout
 

@@ -30,7 +30,7 @@ from run_kit import (
 )
 
 from judge.connect import connect
-from judge.errors import CacheError, ConfigError, FatalError
+from judge.errors import CacheError, ConfigError, FatalError, InputError
 from judge.journal import Journal
 from judge.prompt import Prompt
 from judge.record import build_record
@@ -333,11 +333,44 @@ def test_unreadable_lines_are_failures_and_no_rows(out: Path, server: Server) ->
     assert [row["line"] for row in read_failures(out)] == [1, 3, 4, 6]
 
 
-def test_an_empty_input_is_an_empty_run(out: Path, server: Server) -> None:
-    report = score([], out, server)
-    assert (report.finished, report.read, report.scored, report.failed) == (True, 0, 0, 0)
-    assert score(make_records(2), out, server).read == 2
-    assert score([], out, server).read == 0
+def test_an_input_that_cannot_be_used_costs_no_earlier_run(out: Path, server: Server) -> None:
+    """A typo before a pipe gives an empty input; neither it nor --overwrite may throw away what is there."""
+    score(make_records(2), out, server)
+    before = {path: path.read_bytes() for path in out.rglob("*.parquet")}
+    for source, says in ((b"", "holds no records"), ("{}".encode("utf-16"), "UTF-16"), (b"[\n{}\n]\n", "JSON array")):
+        for overwrite in (False, True):
+            with pytest.raises(InputError, match=says):
+                asyncio.run(score_file(io.BytesIO(source), out, settings_for(server), overwrite=overwrite))
+    assert {path: path.read_bytes() for path in out.rglob("*.parquet")} == before
+    assert json.loads((out / "run.json").read_bytes())["counts"]["scored"] == 2
+
+
+def test_a_mistyped_address_can_be_corrected(out: Path, server: Server) -> None:
+    """Nothing came of it, so there is nothing that another judge could be mixed with."""
+    source = to_lines(make_records(2))
+    wrong = replace(settings_for(server), api_base=f"{server.api_base}/oops")
+    with pytest.raises(FatalError, match="404"):
+        asyncio.run(score_file(io.BytesIO(source), out, wrong))
+    assert score(make_records(2), out, server).scored == 2
+
+
+def test_a_failed_unit_of_a_scored_record_is_asked_anew(out: Path) -> None:
+    """Below full coverage a record has a score although a unit failed; the resume asks for that unit's call again."""
+    records, broken, claim = make_records(1), [True], "There is a second opinion."
+    next(iter(records[0]["units"].values())).append({"unit_id": "U9", "claim": claim})
+
+    def script(ask: Ask) -> Any:
+        return "I cannot say." if broken and ask.units[0].claim == claim else obedient(ask)
+
+    with Server(script=script) as server:
+        first = score(records, out, server, min_coverage=0.0, granularity="unit")
+        assert (first.scored, first.units_asked - first.units_judged) == (1, 1)
+        broken.clear()
+        second = score(records, out, server, min_coverage=0.0, granularity="unit")
+        asked = server.ledger.requests
+        assert (second.scored, second.units_asked - second.units_judged) == (1, 0)
+        score(records, out, server, min_coverage=0.0, granularity="unit")
+        assert server.ledger.requests == asked
 
 
 def test_a_stop_waits_for_what_is_sent_and_sends_nothing_more(out: Path, tmp_path: Path) -> None:
@@ -418,7 +451,7 @@ def test_a_journal_that_cannot_be_written_stops_the_asking(
         raise CacheError("database or disk is full.")
 
     monkeypatch.setattr("judge.journal.Journal.commit", full)
-    with pytest.raises(FatalError, match="disk is full"):
+    with pytest.raises(CacheError, match="disk is full"):
         score(records, out, server, concurrency=8)
     assert server.ledger.requests <= 8
     monkeypatch.undo()

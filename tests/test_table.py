@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 from test_asking import Scripted, as_reply, in_turn, judge, make_asker, make_record, words
 
-from judge.asking import Call, Outcome, failed_record
 from judge.backend import Reply
 from judge.errors import ConfigError, RecordError
+from judge.outcome import Call, Outcome, failed_record
 from judge.record import Record, build_record
 from judge.score import TraceScore
 from judge.table import AXIS_COLUMNS, Labels, Run, Tables, build_tables, table_schemas
@@ -377,7 +377,7 @@ def test_merge_of_an_empty_run() -> None:
 def test_a_column_of_the_user_is_not_overwritten() -> None:
     merged = run(scored("a", None, 2)).merge(pl.DataFrame({"id": ["a"], "answer": ["mine"], "judge": ["me"]}))
     assert (merged["answer"][0], merged["judge"][0]) == ("mine", "me")
-    assert merged["judge_right"][0] == "j-1"
+    assert merged["judge_judged"][0] == "j-1"
 
 
 def test_tables_of_many_records_judged_at_once_equal_those_judged_in_turn() -> None:

@@ -20,11 +20,11 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from judge.backend import Reply
 from judge.errors import BackendError, ConfigError, FatalError, RejectedError, TransientError
 from judge.prompt import Request
+from judge.settings import SERVERS
 
 __all__ = ["OpenAICompatible", "Server", "find_server"]
 
 _MAX_REPLY_BYTES = 16 * 1024 * 1024
-_OPENAI = "https://api.openai.com/v1"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _NO_SCHEMAS = ("response_format", "json_schema", "structured", "guided", "grammar")
 _TOO_LONG = ("context length", "context_length", "context size", "max_model_len", "prompt is too long")
@@ -52,15 +52,14 @@ def find_server(name: str, api_base: str | None) -> Server:
     """
     provider, _, model = name.partition("/")
     prefix = "OPENAI" if provider == "openai" else "HOSTED_VLLM"
-    base = api_base or os.environ.get(f"{prefix}_API_BASE") or (_OPENAI if provider == "openai" else None)
-    if base is None:
+    if api_base is None:
         raise ConfigError(f"{name} needs the address of its server.", hint="Add --api-base http://127.0.0.1:8000/v1")
-    if "@" in _address(base).netloc:
+    if "@" in _address(api_base).netloc:
         raise ConfigError(f"--api-base holds a name or password; put the key into {prefix}_API_KEY.")
     key = _key(f"{prefix}_API_KEY")
-    if base == _OPENAI and not key:
+    if api_base == SERVERS["openai"] and not key:
         raise ConfigError(f"{name} needs a key.", hint="Set OPENAI_API_KEY, or give --api-base for another server.")
-    return Server(model=model, api_base=base.rstrip("/"), api_key=key)
+    return Server(model=model, api_base=api_base.rstrip("/"), api_key=key)
 
 
 def _address(base: str) -> SplitResult:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from judge.backend import Backend, Reply
 from judge.calls.store import Store
-from judge.errors import CacheError, FatalError
 from judge.journal import Journal, served
 from judge.prompt import Request
 
@@ -33,8 +30,7 @@ class Cached:
         self._flying: dict[str, asyncio.Task[Reply]] = {}
 
     async def complete(self, request: Request) -> Reply:
-        with _fatal_where_broken():
-            found = self._find(request)
+        found = self._find(request)
         if found is not None:
             return served(found)
         flying = self._flying.get(request.call_id)
@@ -45,8 +41,7 @@ class Cached:
     def keep(self, request: Request, reply: Reply) -> None:
         """Let other runs have a reply that could be used."""
         if self._store is not None and not reply.cached:
-            with _fatal_where_broken():
-                self._store.keep(request.key, reply)
+            self._store.keep(request.key, reply)
 
     async def drain(self, *, timeout_s: float) -> None:
         """Wait for the calls whose askers went away, as they are paid for; then end the rest."""
@@ -78,15 +73,5 @@ class Cached:
     async def _call(self, request: Request) -> Reply:
         reply = await self._backend.complete(request)
         if self._journal is not None:
-            with _fatal_where_broken():
-                self._journal.commit(request.call_id, reply)
+            self._journal.commit(request.call_id, reply)
         return reply
-
-
-@contextmanager
-def _fatal_where_broken() -> Iterator[None]:
-    """Going on would pay for replies that cannot be kept: a full disk ends the run, not one record after the other."""
-    try:
-        yield
-    except CacheError as exc:
-        raise FatalError(exc.message, code=exc.code, hint=exc.hint) from exc

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import shlex
 import signal
 import sys
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +29,7 @@ EXIT_OK = 0
 EXIT_USAGE = 2
 EXIT_FAILED_RECORDS = 3
 EXIT_RESUMABLE = 75
+_PORTION = 2**20
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -71,7 +73,7 @@ class Scoring:
                     source,
                     options.out,
                     settings,
-                    name=options.traces,
+                    name=os.fsencode(options.traces).decode("utf-8", "backslashreplace"),
                     limit=options.limit,
                     overwrite=options.overwrite,
                     progress=self._progress,
@@ -83,8 +85,13 @@ class Scoring:
                     await showing
 
     async def _show_progress(self) -> None:
-        if not self._options.quiet:
-            await report_progress(self._progress, _count(self._options.traces, self._options.limit), self._told)
+        if self._options.quiet:
+            return
+        counting = asyncio.ensure_future(_count(self._options.traces, self._options.limit))
+        try:
+            await report_progress(self._progress, counting, self._told)
+        finally:
+            counting.cancel()
 
     def _listen(self, stop: asyncio.Event) -> None:
         """The first signal ends the run in order, a second one at once."""
@@ -108,22 +115,20 @@ class Scoring:
                 "Judge: lexical, a baseline that compares words. Name a real one with "
                 "--judge hosted_vllm/MODEL --api-base URL, or --judge openai/MODEL."
             )
-            if settings.api_base is not None:
+            if self._options.api_base is not None:
                 self._told.print("--api-base is not used: lexical asks no server. Name its model with --judge.")
         if settings.samples > 1 and settings.model.params.get("temperature") == 0:
             self._told.print("--samples repeats the same answer at temperature 0; give --param temperature=0.7")
 
     def _conclude(self, report: RunReport, settings: Settings) -> int:
-        if report.finished and not report.read:
-            raise InputError(f"{_named(self._options.traces)} holds no records.")
         scores = pl.read_parquet(self._options.out / "scores.parquet")
         summary = summarise(scores, settings.labels.axes, seed=self._options.seed)
         if self._options.as_json:
             self._shown.out(_as_json(report, summary, settings, self._options.out))
         else:
             self._print(report, summary, settings)
-        if report.failed:
-            self._told.print(_first_failure(report, self._options.out / "failures.jsonl"))
+        if report.units_judged < report.units_asked or report.failed:
+            self._told.print(_first_failure(self._options.out / "failures.jsonl"))
         if not report.finished:
             return self._stopped()
         return EXIT_FAILED_RECORDS if report.failed else EXIT_OK
@@ -136,7 +141,7 @@ class Scoring:
         for line in (*answer_lines(summary), *_counts(report, self._progress), *_notes(report)):
             show(line)
         names = ["scores.parquet", "verdicts.parquet", "calls.parquet", "run.json"]
-        show(f"Written to {self._options.out}: {', '.join(names + ['failures.jsonl'] * bool(report.failed))}")
+        show(f"Written to {self._options.out}: {', '.join([*names, 'failures.jsonl'])}")
 
     def _give_up(self, error: JudgeError) -> int:
         self._complain(error)
@@ -171,26 +176,39 @@ def _settings(options: Options) -> Settings:
     )
 
 
-def _opened(traces: str) -> BinaryIO:
-    return sys.stdin.buffer if traces == "-" else Path(traces).open("rb")
+def _opened(traces: str) -> AbstractContextManager[BinaryIO]:
+    if traces != "-":
+        return Path(traces).open("rb")
+    if sys.stdin is None:  # its number may be another file's by now
+        raise InputError("standard input is closed.", hint="Give a file, or pipe records into it.")
+    # Not sys.stdin, and never closed: both wait for the lock that a thread holds while it waits for a silent writer.
+    return nullcontext(open(0, "rb", closefd=False))
 
 
-def _named(traces: str) -> str:
-    return "standard input" if traces == "-" else traces
+def _can_be_read_twice(traces: str) -> bool:
+    return traces != "-" and Path(traces).is_file()
 
 
-def _count(traces: str, limit: int | None) -> int | None:
-    """Records in a file, for the time left; None where it cannot be known before."""
-    path = Path(traces)
-    if traces == "-" or not path.is_file():  # a pipe can be read once only
+async def _count(traces: str, limit: int | None) -> int | None:
+    """Lines of a file, blank ones too, for the time left; None where it cannot be known before.
+
+    Read in portions beside the loop: a line may be larger than memory, and a signal or the end of the run ends it.
+    """
+    if not _can_be_read_twice(traces):
         return limit
-    with path.open("rb") as file:
-        lines = sum(line.strip() != b"" for line in file)
+    lines, last = 0, b""
+    with _opened(traces) as file:
+        while (limit is None or lines < limit) and (portion := await asyncio.to_thread(file.read, _PORTION)):
+            lines, last = lines + portion.count(b"\n"), portion
+    lines += last != b"" and not last.endswith(b"\n")
     return lines if limit is None else min(lines, limit)
 
 
-def _counts(report: RunReport, progress: Progress) -> tuple[str, str]:
-    return f"{report.read} records read = {report.scored} scored + {report.failed} failed", _spent(report, progress)
+def _counts(report: RunReport, progress: Progress) -> list[str]:
+    lines = [f"{report.read} records read = {report.scored} scored + {report.failed} failed"]
+    if report.units_judged < report.units_asked:
+        lines.append(f"{report.units_asked - report.units_judged} of {report.units_asked} units have no verdict")
+    return [*lines, _spent(report, progress)]
 
 
 def _spent(report: RunReport, progress: Progress) -> str:
@@ -199,19 +217,17 @@ def _spent(report: RunReport, progress: Progress) -> str:
     spent, cost = report.spent, report.spent["cost_usd"]
     price = "price unknown" if cost is None else f"${cost:.4f}"
     tokens = f"{spent['prompt_tokens']:,} + {spent['completion_tokens']:,} tokens"
-    return f"{spent['replies']:,} calls paid for ({tokens}, {price}), {progress.cached:,} from the store"
+    return f"{spent['replies']:,} calls paid for ({tokens}, {price}), {progress.cached:,} answered without a new one"
 
 
 def _notes(report: RunReport) -> list[str]:
     return [f"Note: {clean(note)}" for note in report.notes]
 
 
-def _first_failure(report: RunReport, path: Path) -> str:
+def _first_failure(path: Path) -> str:
     with path.open("rb") as file:
-        line = file.readline()
-    if not line:  # all units of these records weigh 0: nothing failed, and there is nothing to divide by
-        return f"{report.failed} have no score: no weight."
-    return f"{report.failed} failed; {path} says why. The first: {clean(orjson.loads(line)['message'])}"
+        first = orjson.loads(file.readline())
+    return f"{path} says what failed and why. The first: {clean(first['message'])}"
 
 
 def _as_json(report: RunReport, summary: pl.DataFrame, settings: Settings, out: Path) -> str:
@@ -220,6 +236,7 @@ def _as_json(report: RunReport, summary: pl.DataFrame, settings: Settings, out: 
         "judge": settings.labels.judge,
         "rubric": settings.labels.rubric,
         "counts": {"read": report.read, "scored": report.scored, "failed": report.failed},
+        "units": {"asked": report.units_asked, "judged": report.units_judged},
         "spent": report.spent or None,
         "notes": report.notes,
         "summary": summary.to_dicts(),
