@@ -32,6 +32,11 @@ def main(run: Path) -> None:
         quote = f"“{row['evidence']}”" if row["evidence"] else ""
         table.add_row(row["axis"], row["claim"], RAISED[row["presence"]], RIGHT[row["correctness"]], quote)
     console.print(table)
+    if worst["judge"].startswith("lexical"):
+        console.print(
+            "\nlexical compares words and cannot follow an argument, so some of these verdicts are wrong: that nothing\n"
+            "passes the pylorus is what the trace says. A real judge reads: --judge hosted_vllm/MODEL --api-base URL"
+        )
 
 
 if __name__ == "__main__":
