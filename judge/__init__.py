@@ -5,6 +5,8 @@ The flow, top to bottom; a file imports only files above it:
     errors.py       every error that we raise, in one tree
     resource.py     a built-in's name       -> its file
     strict_json.py  bytes                   -> one JSON value
+    working.py      items                   -> work on each  N workers over one iterator
+    lines.py        a JSONL stream          -> its lines, numbered
     record.py       a JSONL line            -> Record
     rubric.py       a YAML file             -> Rubric
     probe.py        Record × Rubric         -> Probes        what is asked, and at what granularity
@@ -16,7 +18,6 @@ The flow, top to bottom; a file imports only files above it:
     evidence.py     quote × trace           -> Span          exact, normalised, near, or none
     verdict.py      Reply                   -> Verdicts      parse, match to what was asked, verify
     score.py        Verdicts                -> Scores        arithmetic only
-    working.py      items                   -> work on each  N workers over one iterator
     outcome.py      Verdicts and failures   -> Outcome       all that is known of a record
     asking.py       Records                 -> Outcomes      ask, check, ask again
     plain.py        an answer               -> its plain text, to be compared

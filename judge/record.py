@@ -1,11 +1,9 @@
-r"""A JSONL line -> Record.
+"""A JSONL line -> Record.
 
-    {"id": "r1", "question": "Which lobe is consolidated?", "options": {"A": "Right lower", "B": "Left upper"},
-     "model": "m", "reference": {"answer": "A", "reasoning": "<think>…</think><answer>A</answer>"},
-     "units": {"perception": [{"unit_id": "P1", "claim": "The consolidation is in the right lower lobe."}]},
-     "trace": "<think>The right base is opaque …</think><answer>A</answer>"}
-
-Lines are bytes split on `\n` and nothing else: `str.splitlines` also cuts at U+2028, inside a text.
+{"id": "r1", "question": "Which lobe is consolidated?", "options": {"A": "Right lower", "B": "Left upper"},
+"model": "m", "reference": {"answer": "A", "reasoning": "<think>…</think><answer>A</answer>"},
+"units": {"perception": [{"unit_id": "P1", "claim": "The consolidation is in the right lower lobe."}]},
+"trace": "<think>The right base is opaque …</think><answer>A</answer>"}
 """
 
 from __future__ import annotations
@@ -13,8 +11,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import reprlib
-from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO
+from collections.abc import Mapping
+from typing import Any
 
 import orjson
 from pydantic import (
@@ -29,13 +27,11 @@ from pydantic import (
     model_validator,
 )
 
-from judge.errors import InputError, RecordError
+from judge.errors import RecordError
 from judge.strict_json import StrictJsonError, parse_json
 
-__all__ = ["Record", "Reference", "Unit", "build_record", "parse_record", "read_lines"]
+__all__ = ["Record", "Reference", "Unit", "build_record", "parse_record"]
 
-MAX_LINE_BYTES = 64 * 1024 * 1024
-_UTF8_BOM = b"\xef\xbb\xbf"
 _NOT_THE_CANDIDATE = {"system", "developer", "user"}
 _NOT_THE_QUESTION = {"id", "trace", "model", "meta"}
 # The user wrote JSON: pydantic's own words are of Python's types and of our classes.
@@ -148,49 +144,6 @@ class Record(_Input):
 
 
 _KNOWN_FIELDS = {*Record.model_fields, *Unit.model_fields}
-
-
-def read_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | RecordError]]:
-    """The non-blank lines of a JSONL stream, with their numbers.
-
-    Args:
-        stream: Opened for bytes; read once, a line at a time.
-
-    Yields:
-        `(line number, bytes)` without the line end, or an error in place of a line that is too long to hold.
-
-    Raises:
-        InputError: The stream is UTF-16 or UTF-32, or one JSON array.
-    """
-    number = 0
-    while chunk := stream.readline(MAX_LINE_BYTES):
-        number += 1
-        cut = len(chunk) == MAX_LINE_BYTES and not chunk.endswith(b"\n")
-        if number == 1:
-            chunk = _jsonl_start(chunk)
-        if cut:
-            yield number, _too_long(stream, number)
-        elif line := chunk.strip(b" \t\r\n"):
-            yield number, line
-
-
-def _jsonl_start(first: bytes) -> bytes:
-    """The first line without a byte-order mark; wrong files are told here, once, and not a line at a time."""
-    if first[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in first[:4]:
-        raise InputError("the input is UTF-16 or UTF-32, not UTF-8.", hint="Convert it: iconv -f UTF-16 -t UTF-8")
-    first = first.removeprefix(_UTF8_BOM)
-    if first.lstrip().startswith(b"["):
-        hint = "One record a line: jq -c '.[]' FILE > FILE.jsonl"
-        raise InputError("the input is a JSON array, not JSONL.", hint=hint)
-    return first
-
-
-def _too_long(stream: BinaryIO, number: int) -> RecordError:
-    while chunk := stream.readline(MAX_LINE_BYTES):
-        if chunk.endswith(b"\n"):
-            break
-    limit = MAX_LINE_BYTES // 2**20
-    return RecordError(f"is longer than {limit} MiB.", line=number, code="record_too_large")
 
 
 def parse_record(line: bytes, *, number: int = 0) -> Record:

@@ -15,9 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import polars as pl
 
@@ -27,14 +26,13 @@ from judge.connect import connect, refuse_unusable
 from judge.directory import RunDirectory
 from judge.errors import CacheError, ConfigError, FatalError, InputError, RecordError
 from judge.journal import Journal
+from judge.lines import Line, Lines
 from judge.outcome import Outcome, failed_record
-from judge.record import parse_record, read_lines
+from judge.record import parse_record
 from judge.settings import Settings, package_version
-from judge.working import END, each, reader
+from judge.working import each
 
 __all__ = ["Progress", "RunReport", "score_file"]
-
-_Line = tuple[int, tuple[int, bytes | RecordError]]  # position from 0; line number, and the line
 
 
 @dataclass(slots=True)
@@ -132,7 +130,7 @@ async def score_file(
     progress, stop = progress or Progress(), stop or asyncio.Event()
     with _disk_errors(out), ExitStack() as stack:
         stack.enter_context(directory.locked())
-        lines = _Lines(source, limit, progress)
+        lines = Lines(source, limit)
         await lines.begin(stop, name)  # before anything is touched: a wrong input must not cost an earlier run
         if overwrite:
             directory.clear()
@@ -140,7 +138,7 @@ async def score_file(
         if journal is not None:
             stack.callback(journal.close)
         _refuse_other_judge(directory, settings, journal)
-        return await _Session(directory, settings, journal, lines, name, stop).run()
+        return await _Session(directory, settings, journal, lines, name, progress, stop).run()
 
 
 @contextmanager
@@ -165,50 +163,6 @@ def _refuse_other_judge(directory: RunDirectory, settings: Settings, journal: Jo
     )
 
 
-class _Lines:
-    """The lines of the input, with their positions from 0, up to a limit.
-
-    Attributes:
-        progress: Counts what is read.
-        read_to_end: The input has no more lines.
-        nothing_left: Nor is there anything else to read, the limit being reached.
-    """
-
-    def __init__(self, source: BinaryIO, limit: int | None, progress: Progress) -> None:
-        self.progress = progress
-        self.waits = not source.seekable()
-        self.read_to_end = False
-        self.nothing_left = False
-        self._lines = self._read(source, limit)
-        self._first: list[_Line] = []
-
-    async def begin(self, stop: asyncio.Event, name: str) -> None:
-        """Read the first line.
-
-        Raises:
-            InputError: There is none, or the input is no JSONL.
-        """
-        first = await reader(self._lines, stop, waits=self.waits)()
-        if stop.is_set():
-            raise asyncio.CancelledError
-        if first is END:
-            raise InputError(f"{'standard input' if name == '-' else name} holds no records.")
-        self._first.append(cast("_Line", first))
-
-    def __iter__(self) -> Iterator[_Line]:
-        return chain(self._first, self._lines)
-
-    def _read(self, source: BinaryIO, limit: int | None) -> Iterator[_Line]:
-        for line in enumerate(read_lines(source)):
-            if line[0] == limit:
-                break
-            self.progress.read += 1
-            yield line
-        else:
-            self.read_to_end = True
-        self.nothing_left = True
-
-
 class _Session:
     """One process at work on a run."""
 
@@ -217,8 +171,9 @@ class _Session:
         directory: RunDirectory,
         settings: Settings,
         journal: Journal | None,
-        lines: _Lines,
+        lines: Lines,
         name: str,
+        progress: Progress,
         stop: asyncio.Event,
     ) -> None:
         self._directory = directory
@@ -226,7 +181,7 @@ class _Session:
         self._journal = journal
         self._lines = lines
         self._name = name
-        self._progress = lines.progress
+        self._progress = progress
         self._stop = stop
         self._earlier = directory.read_run()
         self._begun = time.monotonic()
@@ -247,7 +202,7 @@ class _Session:
         return report
 
     async def _work_through(self, asker: Asker) -> None:
-        async def work(line: _Line) -> None:
+        async def work(line: Line) -> None:
             await self._work(line, asker)
 
         await each(
@@ -263,8 +218,9 @@ class _Session:
             self._blocks[number] = open_block(number, self._directory, self._journal)
         return self._blocks[number]
 
-    async def _work(self, numbered: _Line, asker: Asker) -> None:
+    async def _work(self, numbered: Line, asker: Asker) -> None:
         position, (number, line) = numbered
+        self._progress.read += 1
         block = self._block(1 + position // BLOCK_RECORDS)
         try:
             outcome = await _judge(block, number, line, asker)
@@ -287,7 +243,7 @@ class _Session:
         self._writing.append(self._writer.submit(block.write, self._directory, self._settings.labels, whole=whole))
 
     def _finish(self, notes: list[str]) -> RunReport:
-        all_done = self._progress.done == self._progress.read
+        all_done = self._progress.done == self._lines.read
         whole = self._lines.read_to_end and all_done
         for block in self._blocks.values():
             self._write(block, whole=whole)
@@ -295,14 +251,14 @@ class _Session:
         for write in self._writing:
             write.result()
         if whole:
-            self._directory.drop_parts_after(-(-self._progress.read // BLOCK_RECORDS))
+            self._directory.drop_parts_after(-(-self._lines.read // BLOCK_RECORDS))
         self._directory.publish()
         return self._report(notes, whole=whole, finished=all_done and self._lines.nothing_left)
 
     def _report(self, notes: list[str], *, whole: bool, finished: bool) -> RunReport:
         counts = self._directory.count()
-        if whole and counts["read"] != self._progress.read:
-            raise AssertionError(f"{self._progress.read} records were read, but the tables hold {counts['read']}")
+        if whole and counts["read"] != self._lines.read:
+            raise AssertionError(f"{self._lines.read} records were read, but the tables hold {counts['read']}")
         spent = dict(self._journal.spent()) if self._journal else {}
         self._describe("finished" if finished else "stopped", counts, notes, spent)
         return RunReport(finished=finished, spent=spent, notes=tuple(notes), **counts)

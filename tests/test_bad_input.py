@@ -19,7 +19,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judge import record as record_module
 from judge.errors import InputError, RecordError
 from judge.record import Record, parse_record
 from judge.rubric import Axis, Rubric, load_rubric
@@ -418,7 +417,7 @@ def test_a_field_may_appear_late(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [999, 1_000, 1_001, 5_000])
 def test_a_line_over_the_limit(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """IN-11 with a small limit. The limit counts the line end, so a line of 1,000 bytes and its end is over it."""
-    monkeypatch.setattr(record_module, "MAX_LINE_BYTES", 1_000)
+    monkeypatch.setattr("judge.lines.MAX_LINE_BYTES", 1_000)
     line = _line(trace="")
     long = _line(trace="x" * (size - len(line)))
     assert len(long) == size

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 TRACES = str(ROOT / "examples" / "traces.jsonl")
 UNITS = {"perception": [{"unit_id": "P1", "claim": "The fracture is in the left wrist."}]}
 GOOD = {"id": "r1", "model": "m", "trace": "I see a fracture in the left wrist.", "units": UNITS}
-JSON_KEYS = ["finished", "judge", "rubric", "counts", "spent", "notes", "summary", "out"]
+JSON_KEYS = ["finished", "judge", "rubric", "counts", "units", "spent", "notes", "summary", "out"]
 SUMMARY_KEYS = ["model", "judge", "measure", "mean", "low", "high", "interval", "n", "n_failed"]
 
 
@@ -662,7 +662,8 @@ def test_no_terminal_no_control_sequences(out):
 
 def test_a_run_without_records_that_was_stopped_is_no_empty_input(out, monkeypatch):
     async def nothing(*args, **settings):
-        return RunReport(finished=False, read=0, scored=0, failed=0, spent={}, notes=())
+        counts = dict.fromkeys(("read", "scored", "failed", "units_asked", "units_judged"), 0)
+        return RunReport(finished=False, spent={}, notes=(), **counts)
 
     judge("score", TRACES, "--out", out)
     monkeypatch.setattr("judge.cli.scoring.score_file", nothing)
@@ -674,4 +675,6 @@ def test_notes_are_shown(out):
         words = ("--judge", "hosted_vllm/m", "--api-base", server.api_base)
         shown = judge("score", TRACES, "--out", out, *words)
     assert f"Note: {server.api_base} refused response_format json_schema" in shown.stdout
-    assert re.search(r"\d+ calls paid for \([\d,]+ \+ [\d,]+ tokens, price unknown\), 0 from the store", shown.stdout)
+    assert re.search(
+        r"\d+ calls paid for \([\d,]+ \+ [\d,]+ tokens, price unknown\), 0 answered without a new one", shown.stdout
+    )

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judge import record as record_module
 from judge.errors import InputError, RecordError
-from judge.record import Record, build_record, parse_record, read_lines
+from judge.lines import read_lines
+from judge.record import Record, build_record, parse_record
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "traces.jsonl"
 QUICK = settings(max_examples=200, deadline=None)
@@ -72,7 +72,7 @@ def test_a_file_in_another_encoding_is_refused_whole(encoding: str) -> None:
 @pytest.mark.parametrize("ending", [b"", b"\n"])
 def test_a_line_too_long_is_one_failure(monkeypatch: pytest.MonkeyPatch, bom: bytes, ending: bytes) -> None:
     """35 bytes and a limit of 10: four pieces, one line; those after it keep their numbers."""
-    monkeypatch.setattr(record_module, "MAX_LINE_BYTES", 10)
+    monkeypatch.setattr("judge.lines.MAX_LINE_BYTES", 10)
     first, second = lines(bom + b"x" * 35 + b"\n" + b"y" * 35 + ending)
     assert [(number, line.code, line.line) for number, line in (first, second)] == [
         (1, "record_too_large", 1),
@@ -82,7 +82,7 @@ def test_a_line_too_long_is_one_failure(monkeypatch: pytest.MonkeyPatch, bom: by
 
 
 def test_a_line_is_never_held_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record_module, "MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("judge.lines.MAX_LINE_BYTES", 1000)
     asked = []
 
     class Watched(io.BytesIO):

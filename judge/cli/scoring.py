@@ -127,8 +127,8 @@ class Scoring:
             self._shown.out(_as_json(report, summary, settings, self._options.out))
         else:
             self._print(report, summary, settings)
-        if report.units_judged < report.units_asked or report.failed:
-            self._told.print(_first_failure(self._options.out / "failures.jsonl"))
+        if failed := _failed(report):
+            self._told.print(f"{failed}; {_first_failure(self._options.out / 'failures.jsonl')}")
         if not report.finished:
             return self._stopped()
         return EXIT_FAILED_RECORDS if report.failed else EXIT_OK
@@ -141,7 +141,7 @@ class Scoring:
         for line in (*answer_lines(summary), *_counts(report, self._progress), *_notes(report)):
             show(line)
         names = ["scores.parquet", "verdicts.parquet", "calls.parquet", "run.json"]
-        show(f"Written to {self._options.out}: {', '.join([*names, 'failures.jsonl'])}")
+        show(f"Written to {self._options.out}: {', '.join(names + ['failures.jsonl'] * bool(_failed(report)))}")
 
     def _give_up(self, error: JudgeError) -> int:
         self._complain(error)
@@ -204,11 +204,16 @@ async def _count(traces: str, limit: int | None) -> int | None:
     return lines if limit is None else min(lines, limit)
 
 
-def _counts(report: RunReport, progress: Progress) -> list[str]:
-    lines = [f"{report.read} records read = {report.scored} scored + {report.failed} failed"]
-    if report.units_judged < report.units_asked:
-        lines.append(f"{report.units_asked - report.units_judged} of {report.units_asked} units have no verdict")
-    return [*lines, _spent(report, progress)]
+def _counts(report: RunReport, progress: Progress) -> tuple[str, str]:
+    return f"{report.read} records read = {report.scored} scored + {report.failed} failed", _spent(report, progress)
+
+
+def _failed(report: RunReport) -> str:
+    """What failed, in numbers; a record may have a score although some of its units failed."""
+    if report.failed:
+        return f"{report.failed} failed"
+    missing = report.units_asked - report.units_judged
+    return f"{missing} of {report.units_asked} units have no verdict" if missing else ""
 
 
 def _spent(report: RunReport, progress: Progress) -> str:
@@ -227,7 +232,7 @@ def _notes(report: RunReport) -> list[str]:
 def _first_failure(path: Path) -> str:
     with path.open("rb") as file:
         first = orjson.loads(file.readline())
-    return f"{path} says what failed and why. The first: {clean(first['message'])}"
+    return f"{path} says why. The first: {clean(first['message'])}"
 
 
 def _as_json(report: RunReport, summary: pl.DataFrame, settings: Settings, out: Path) -> str:
