@@ -19,6 +19,7 @@ The flow, top to bottom; a file imports only files above it:
     verdict.py      Reply                   -> Verdicts      parse, match to what was asked, verify
     score.py        Verdicts                -> Scores        arithmetic only
     outcome.py      Verdicts and failures   -> Outcome       all that is known of a record
+    progress.py     Outcomes                -> counts        where a run stands, and how it ended
     asking.py       Records                 -> Outcomes      ask, check, ask again
     plain.py        an answer               -> its plain text, to be compared
     answer.py       trace × reference       -> answer, right or not

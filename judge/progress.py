@@ -1,0 +1,70 @@
+"""Outcomes -> counts: where a run stands, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from judge.outcome import Outcome
+
+__all__ = ["Progress", "RunReport"]
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run stands; changes while it goes on.
+
+    Attributes:
+        read: Records begun in this session.
+        scored, failed: Of those, the ones with and without a trace score; `kept` were scored in an earlier session.
+        calls: Calls answered or given up in this session; `cached` of them were stored.
+        tokens: Prompt and completion tokens of this session's paid calls.
+    """
+
+    read: int = 0
+    scored: int = 0
+    failed: int = 0
+    kept: int = 0
+    calls: int = 0
+    cached: int = 0
+    tokens: int = 0
+
+    @property
+    def done(self) -> int:
+        """Records that are finished, one way or the other."""
+        return self.scored + self.failed
+
+    def keep(self) -> None:
+        """Count a record of an earlier session."""
+        self.kept += 1
+        self.scored += 1
+
+    def add(self, outcome: Outcome) -> None:
+        """Count a record of this session."""
+        self.scored += outcome.failure is None
+        self.failed += outcome.failure is not None
+        self.calls += len(outcome.calls)
+        for reply in (call.reply for call in outcome.calls if call.reply is not None):
+            self.cached += reply.cached
+            self.tokens += 0 if reply.cached else (reply.prompt_tokens or 0) + (reply.completion_tokens or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """How a session ended.
+
+    Attributes:
+        finished: Everything that was to be read is scored or has failed; else the run can be resumed.
+        read, scored, failed: Records in the tables; read = scored + failed.
+        units_asked, units_judged: Over all of them; the difference has no verdict.
+        spent: Totals of all replies paid for, in all sessions; empty for a judge that is free.
+        notes: What the backend had to do differently.
+    """
+
+    finished: bool
+    read: int
+    scored: int
+    failed: int
+    units_asked: int
+    units_judged: int
+    spent: dict[str, int | float | None]
+    notes: tuple[str, ...]
