@@ -53,7 +53,11 @@ def refuse_unusable(settings: Settings) -> None:
 
 @asynccontextmanager
 async def connect(
-    settings: Settings, *, journal: Journal | None = None, stop: asyncio.Event | None = None
+    settings: Settings,
+    *,
+    journal: Journal | None = None,
+    stop: asyncio.Event | None = None,
+    throttled: Callable[[int], None] | None = None,
 ) -> AsyncIterator[Connection]:
     """Open what a judge needs, in the running loop, and close it at the end.
 
@@ -61,6 +65,7 @@ async def connect(
         settings: Which judge.
         journal: Of a run directory; None in the library, where nothing is resumed.
         stop: When set, nothing is sent any more; what is needed then raises a FatalError with the code `stopped`.
+        throttled: Told +1 when a call begins to wait because of "too many requests", and -1 when it goes on.
 
     Raises:
         ConfigError: As `refuse_unusable`.
@@ -73,11 +78,15 @@ async def connect(
 
             yield Connection(asker=_asker(settings, Lexical(), keep=_keep_nothing))
         else:
-            yield await _connect_server(settings, journal, stop, stack)
+            yield await _connect_server(settings, journal, stop, throttled, stack)
 
 
 async def _connect_server(
-    settings: Settings, journal: Journal | None, stop: asyncio.Event | None, stack: AsyncExitStack
+    settings: Settings,
+    journal: Journal | None,
+    stop: asyncio.Event | None,
+    throttled: Callable[[int], None] | None,
+    stack: AsyncExitStack,
 ) -> Connection:
     from judge.backends.openai_compatible import OpenAICompatible, find_server, open_session
     from judge.calls.cached import Cached
@@ -88,7 +97,7 @@ async def _connect_server(
     backend = OpenAICompatible(server, await stack.enter_async_context(open_session(server)))
     if store is not None:
         stack.callback(_close_store, store, backend.notes)
-    cached = Cached(_guarded(settings, backend, stop), journal=journal, store=store)
+    cached = Cached(_guarded(settings, backend, stop, throttled), journal=journal, store=store)
     stack.push_async_exit(_ending(cached, settings.timeout_s))
     return Connection(asker=_asker(settings, cached, keep=cached.keep), notes=backend.notes)
 
@@ -107,14 +116,16 @@ def _ending(cached: Cached, timeout_s: float) -> Callable[..., Awaitable[None]]:
     return end
 
 
-def _guarded(settings: Settings, backend: Backend, stop: asyncio.Event | None) -> Backend:
+def _guarded(
+    settings: Settings, backend: Backend, stop: asyncio.Event | None, throttled: Callable[[int], None] | None
+) -> Backend:
     from judge.calls.careful import Careful
     from judge.calls.deadline import Deadline
     from judge.calls.limited import Limited
     from judge.calls.retrying import Retrying
 
     bounded = Limited(Deadline(backend, timeout_s=settings.timeout_s), concurrency=settings.concurrency, stop=stop)
-    return Careful(Retrying(bounded, max_retries=settings.max_retries, stop=stop))
+    return Careful(Retrying(bounded, max_retries=settings.max_retries, stop=stop, throttled=throttled))
 
 
 def _asker(settings: Settings, backend: Backend, *, keep: Keep) -> Asker:

@@ -29,7 +29,7 @@ __all__ = ["FREE_CHARACTERS", "MAX_WINDOWS", "Found", "Span", "TraceText"]
 Found = Literal["exact", "normalised", "near"]
 
 FREE_CHARACTERS: Final = 12
-"""A trimmed quote shorter than this stands only between word boundaries, and is never matched near."""
+"""A trimmed quote shorter than this stands between word boundaries, has a content word, and is never matched near."""
 
 MAX_WINDOWS: Final = 500
 """Places of the trace that a near quote is tried at; only a repetitive trace has more."""
@@ -53,6 +53,19 @@ _WORD: Final = re.compile(
     r"|(?<![^\W_])-(?=[\d.])|(?<=[^\W_])-(?![\s\w'-])"
 )
 _SAYS_SOMETHING: Final = re.compile(r"[^\W_]")
+# They stand in every English text, so that quoting them shows nothing. Of contractions, both parts.
+_FUNCTIONS: Final = """
+    a about all also am an and any are as at be been being both but by can cannot could did do does doing each either
+    else ever every for from had has have having he her here hers him his how however i if in into is it its just may me
+    might more most much must my neither never no nor not of off on onto or other our ours out over own shall she should
+    since so some such than that the their theirs them then there therefore these they this those though through thus to
+    too under until up upon us very via was we were what when where whether which while who whom whose why will with
+    within without would yet you your yours
+    aren couldn d didn doesn don hadn hasn haven isn ll m re s shouldn t ve wasn weren won wouldn
+"""
+_FUNCTION_WORDS: Final = frozenset(_FUNCTIONS.split())
+# Of these, what is an option or an abbreviation in capitals: a leukaemia, a stenosis, an odds ratio, an ultrasound.
+_CAPITALS: Final = frozenset(re.findall(r"\w+", "ALL AM AN AS AT BE D DO HE IF IT M ME OR RE S SO T US WHO"))
 # Looked for in the two characters before a boundary, a bar, and the two after it.
 _NUMBER_CUT: Final = r"\d[.,]?\|\d|\d\|[.,]\d"
 _CUTS_NUMBER: Final = re.compile(_NUMBER_CUT)
@@ -99,6 +112,10 @@ class TraceText:
         A quote may end inside a word, but it neither begins inside one nor cuts a number: `symptomatic` out
         of `asymptomatic` and `5 mg` out of `15 mg` are substrings and say something else.
 
+        A short quote (below `FREE_CHARACTERS`) needs a number or a word that is no English function word: `the`
+        stands everywhere and is evidence of nothing; `12 mg`, `MI` and the option `B` are. It may be of function
+        words only where the trace says nothing else: `A` of a trace that is `A`.
+
         Args:
             quote: what the judge sent as evidence, any length.
 
@@ -114,7 +131,7 @@ class TraceText:
         free = len(quote) >= FREE_CHARACTERS and len(quote.strip(_EDGES)) >= FREE_CHARACTERS
         for start in _occurrences(self.text, quote, free=free):
             end = start + len(quote)
-            if self._stands_whole(start, end, free=free):
+            if self._stands(start, end, free=free):
                 return Span(start=start, end=end, found="exact")
         return None
 
@@ -123,7 +140,7 @@ class TraceText:
         free = len(trimmed) >= FREE_CHARACTERS
         for first in _occurrences(self._fold.text, trimmed, free=free):
             start, end = self._unfold(first, first + len(trimmed))
-            if not self._splits_character(first, first + len(trimmed)) and self._stands_whole(start, end, free=free):
+            if not self._splits_character(first, first + len(trimmed)) and self._stands(start, end, free=free):
                 return Span(start=start, end=end, found="normalised")
         return self._find_near(trimmed) if free else None
 
@@ -148,14 +165,22 @@ class TraceText:
         return sorted({first for first in islice(chain.from_iterable(starts), MAX_WINDOWS) if 0 <= first <= last})
 
     def _starts(self, quoted: Sequence[str], low: int, high: int) -> Iterator[int]:
-        block = _spaced(quoted[low:high])
+        block, words, counted = _spaced(quoted[low:high]), 0, 0
         at = self._spaced.find(block)
         while at >= 0:
-            yield self._spaced.count(" ", 0, at) - low
+            words, counted = words + self._spaced.count(" ", counted, at), at
+            yield words - low
             at = self._spaced.find(block, at + 1)
 
-    def _stands_whole(self, start: int, end: int, *, free: bool) -> bool:
+    def _stands(self, start: int, end: int, *, free: bool) -> bool:
+        """Whether it is no part of another word or number and, where it is short, says something by itself."""
+        if not free and not _has_content(self.text[start:end]) and not self._is_all(start, end):
+            return False
         return not _cut(self.text, start, _CUTS) and not _cut(self.text, end, _CUTS_NUMBER if free else _CUTS)
+
+    def _is_all(self, start: int, end: int) -> bool:
+        """Whether the trace has no letter or digit before or after it."""
+        return not _SAYS_SOMETHING.search(self.text, 0, start) and not _SAYS_SOMETHING.search(self.text, end)
 
     def _splits_character(self, first: int, last: int) -> bool:
         """One character may fold into several (`각`, `½`): half of it is not what the trace says."""
@@ -192,12 +217,20 @@ def _spaced(words: Sequence[str]) -> str:
 
 
 def _occurrences(text: str, piece: str, *, free: bool) -> Iterator[int]:
-    """Long pieces that overlap themselves stand at very many places; short ones are cheap to try."""
-    left = MAX_WINDOWS if free else len(text)
+    """Long pieces that overlap themselves stand at very many places; short ones are cheap to try.
+
+    One of function words, in capitals too, can only be the whole of a trace: then it is its first place.
+    """
+    left = MAX_WINDOWS if free else len(text) if _has_content(piece.upper()) else 1
     at = text.find(piece)
     while at >= 0 and left > 0:
         yield at
         at, left = text.find(piece, at + 1), left - 1
+
+
+def _has_content(passage: str) -> bool:
+    words = filter(_SAYS_SOMETHING.match, _WORD.findall(passage))
+    return any(word in _CAPITALS or word.casefold() not in _FUNCTION_WORDS for word in words)
 
 
 def _cut(text: str, at: int, cuts: re.Pattern[str]) -> bool:

@@ -18,6 +18,7 @@ class Progress:
         scored, failed: Of those, the ones with and without a trace score; `kept` were scored in an earlier session.
         calls: Calls answered or given up in this session; `cached` of them were stored.
         tokens: Prompt and completion tokens of this session's paid calls.
+        throttled: Calls that wait now, because the server said that we ask too fast.
     """
 
     read: int = 0
@@ -27,6 +28,7 @@ class Progress:
     calls: int = 0
     cached: int = 0
     tokens: int = 0
+    throttled: int = 0
 
     @property
     def done(self) -> int:
@@ -37,6 +39,10 @@ class Progress:
         """Count a record of an earlier session."""
         self.kept += 1
         self.scored += 1
+
+    def throttle(self, change: int) -> None:
+        """Count a call that begins to wait (+1), or goes on (-1)."""
+        self.throttled += change
 
     def add(self, outcome: Outcome) -> None:
         """Count a record of this session."""

@@ -134,7 +134,9 @@ class _Session:
         self._describe("running", {}, [])
         notes: list[str] = []
         try:
-            async with connect(self._settings, journal=self._journal, stop=self._stop) as connection:
+            async with connect(
+                self._settings, journal=self._journal, stop=self._stop, throttled=self._progress.throttle
+            ) as connection:
                 notes = connection.notes
                 await self._work_through(connection.asker)
         finally:  # after an error too: what is done is kept

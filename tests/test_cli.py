@@ -131,7 +131,7 @@ def test_the_table_has_models_axes_numbers_intervals_counts_and_files(out):
     assert shown.exit_code == 0
     assert all(model in shown.stdout for model in ("atlas-7b", "birch-13b", "cedar-70b"))
     rows = re.findall(
-        r"(perception|knowledge|rationale|trace)((?: +\d\.\d\d [01]?\.\d\d–[01]?\.\d\d){3}) +5\b", shown.stdout
+        r"(perception|knowledge|rationale|trace)((?: +\d\.\d\d [01]?\.\d\d–[01]?\.\d\d){3}) +(?:\d/)?5\b", shown.stdout
     )
     assert [axis for axis, _ in rows] == ["perception", "knowledge", "rationale", "trace"] * 3
     assert "15 records read = 15 scored + 0 failed" in shown.stdout
@@ -153,7 +153,7 @@ def test_the_table_says_what_the_tables_say(out):
 
 def test_the_best_model_comes_first(out):
     shown = judge("score", TRACES, "--out", out).stdout
-    means = [float(row) for row in re.findall(r"^ +trace .* (\d\.\d\d) \S+ +5 +0$", shown, re.MULTILINE)]
+    means = [float(row) for row in re.findall(r"^ +trace .* (\d\.\d\d) \S+ +(?:\d/)?5 +0$", shown, re.MULTILINE)]
     assert len(means) == 3
     assert means == sorted(means, reverse=True)
 

@@ -1,7 +1,9 @@
 """The lexical judge: what it sees, what it must not claim to see, and the agreement that its benchmark states."""
 
+import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 from types import ModuleType
@@ -9,11 +11,18 @@ from types import ModuleType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from run_kit import RUBRIC, make_record
 
+from judge.backend import Reply
+from judge.backends import lexical
+from judge.backends.lexical import Lexical
 from judge.backends.lexical.judging import Opinion, judge_claim, read_trace
 from judge.backends.lexical.overlap import measure_overlap
 from judge.backends.lexical.parameters import Parameters
 from judge.backends.lexical.text import MAX_SENTENCE, read_abbreviations, read_words
+from judge.probe import build_probes
+from judge.prompt import JudgeModel, Prompt
+from judge.record import build_record
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -209,6 +218,40 @@ def test_threads_agree() -> None:
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(read_words, words * 4))
     assert together == [read_words(text) for text in words * 4]
+
+
+# The backend
+
+
+def test_a_long_trace_does_not_hold_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signals, progress and other calls are served while a trace of a megabyte is read, and it is read once."""
+    read = []
+    monkeypatch.setattr(lexical, "_read_trace", lru_cache(lambda text: read.append(1) or read_trace(text)))
+    record = {**make_record(1, units=3), "trace": "The liver is enlarged in the late phase. " * 25_000}
+    prompt = Prompt(RUBRIC)
+    requests = prompt.build_requests(
+        build_probes(build_record(record, number=1), RUBRIC, "axis"), JudgeModel(name="lexical")
+    )
+    late = []
+
+    async def tick() -> None:
+        while True:
+            begun = perf_counter()
+            await asyncio.sleep(0.005)
+            late.append(perf_counter() - begun)
+
+    async def main() -> tuple[list[Reply], float]:
+        ticking, backend, begun = asyncio.ensure_future(tick()), Lexical(), perf_counter()
+        replies = await asyncio.gather(*map(backend.complete, requests))
+        ticking.cancel()
+        return replies, perf_counter() - begun
+
+    replies, took = asyncio.run(main())
+    assert [reply.text for reply in replies] == [asyncio.run(Lexical().complete(request)).text for request in requests]
+    assert len(requests) == 3
+    assert len(read) == 1
+    assert len(late) > 5
+    assert max(late) < took / 2
 
 
 # The benchmark

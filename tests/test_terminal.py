@@ -2,10 +2,15 @@ import asyncio
 import io
 import os
 import re
+import resource
+import time
+from dataclasses import dataclass
 
 import polars as pl
 import pytest
 
+from judge.cli import terminal
+from judge.cli.scoring import _count
 from judge.cli.terminal import LEGEND, Screen, answer_lines, clean, report_progress, summary_table
 from judge.run import Progress
 
@@ -110,18 +115,33 @@ def test_answers():
 
 
 def test_the_legend_explains_every_column_of_means():
-    assert re.findall(r"^(\w+)  ", LEGEND, re.MULTILINE) == ["grounding", "correctness", "score"]
+    assert re.findall(r"^(\w+)  ", LEGEND, re.MULTILINE) == ["grounding", "correctness", "score", "n"]
     assert max(map(len, LEGEND.splitlines())) <= 80
 
 
-def progress_shown(counts, total, *, terminal, monkeypatch):
+@pytest.mark.parametrize("records", [9, 99_999])
+def test_a_correctness_of_fewer_records_says_so(records):
+    """One record of nine raised anything: its 1.00 is not the mean of nine."""
+    told = summary(("a-model-with-a-long-name-" * 3, 1.0, records)).with_columns(
+        n=pl.when(measure="perception_correctness").then(records - 8).otherwise("n")
+    )
+    table = printed(summary_table(told, AXES))
+    assert re.search(rf"perception .* {records - 8}/{records} *$", table, re.MULTILINE)
+    assert re.search(rf"trace .* {records} +0$", table, re.MULTILINE)
+    assert max(map(len, table.splitlines())) <= 80
+
+
+def progress_shown(counts, total, *, terminal, monkeypatch, width=100):
     monkeypatch.setattr("judge.cli.terminal._REFRESH_S", 0.02)
     monkeypatch.setattr("judge.cli.terminal._PLAIN_LINE_S", 0.02)
     shown = io.StringIO()
-    console = Screen(file=shown, width=100, force_terminal=terminal, highlight=False)
+    console = Screen(file=shown, width=width, force_terminal=terminal, highlight=False)
 
     async def main():
-        task = asyncio.ensure_future(report_progress(counts, total, console))
+        counted = asyncio.get_running_loop().create_future()
+        if total != "not yet":
+            counted.set_result(total)
+        task = asyncio.ensure_future(report_progress(counts, counted, console))
         await asyncio.sleep(0.2)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -130,27 +150,74 @@ def progress_shown(counts, total, *, terminal, monkeypatch):
     return shown.getvalue()
 
 
+def plain_lines(shown):
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).replace("\r", "\n").splitlines()
+
+
 COUNTS = Progress(read=9, scored=5, failed=2, kept=3, calls=20, cached=4, tokens=12_345)
 
 
 def test_progress_without_a_terminal_is_plain_lines(monkeypatch):
-    shown = progress_shown(COUNTS, 40, terminal=False, monkeypatch=monkeypatch)
+    shown = progress_shown(COUNTS, 4_000, terminal=False, monkeypatch=monkeypatch)
     assert len(shown.splitlines()) >= 2
-    assert all(
-        re.fullmatch(r"7 of 40 records, 2 failed, 3 from before, \d+ calls/s, 4 cached, 12,345 tokens", line)
-        for line in shown.splitlines()
-    )
+    line = r"7 of 4000 records, 2 failed, \d+ calls/s, 0:0\d:\d\d left, 3 from before, 4 cached, 12,345 tokens"
+    assert all(re.fullmatch(line, said) for said in shown.splitlines())
 
 
-def test_progress_says_nothing_of_what_is_none(monkeypatch):
-    shown = progress_shown(Progress(), None, terminal=False, monkeypatch=monkeypatch)
+@pytest.mark.parametrize("total", [None, "not yet"])
+def test_progress_says_nothing_of_what_is_none_or_unknown(total, monkeypatch):
+    shown = progress_shown(Progress(), total, terminal=False, monkeypatch=monkeypatch)
     assert shown.splitlines()[0] == "0 records, 0 failed, 0 calls/s"
+
+
+@pytest.mark.parametrize(
+    ("counts", "total", "left"),
+    [
+        # 7 - 3 records in ten seconds, as those of an earlier session took no time; 40 - 7 left: 33 · 10 / 4 = 82.5 s.
+        (COUNTS, 40, "0:01:22"),
+        (Progress(scored=4, failed=1), 1_000_000, "23 days, 3:33:10"),  # 999,995 · 2 s
+        (COUNTS, 7, None),
+        (COUNTS, 5, None),  # the file was cut meanwhile
+        (COUNTS, None, None),
+        (Progress(scored=3, kept=3), 40, None),
+    ],
+)
+def test_the_time_left_is_that_of_this_sessions_work(counts, total, left):
+    told = terminal._told(counts, total, 10.0)
+    assert (f", {left} left," in f"{told},") == (left is not None)
+    assert ("left" in told) == (left is not None)
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_progress_says_that_we_are_throttled(is_terminal, monkeypatch):
+    @dataclass
+    class Throttled(Progress):
+        throttled: int = 3
+
+    shown = progress_shown(Throttled(), 5, terminal=is_terminal, monkeypatch=monkeypatch, width=80)
+    assert "3 waiting: the server says 429" in " ".join(" ".join(plain_lines(shown)).split())
 
 
 def test_progress_on_a_terminal_is_a_bar(monkeypatch):
     shown = progress_shown(COUNTS, 40, terminal=True, monkeypatch=monkeypatch)
     assert "7/40" in shown and "records, 2 failed" in shown
-    assert shown.count("\n") <= 2  # it is drawn over itself
+    assert shown.count("\x1b[2K") > shown.count("\n")  # it is drawn over itself
+
+
+def test_a_narrow_bar_shows_all(monkeypatch):
+    counts = Progress(scored=123_456, failed=1_234, kept=3, calls=500, cached=4, tokens=12_345)
+    shown = progress_shown(counts, 99_999_999, terminal=True, monkeypatch=monkeypatch, width=80)
+    lines = plain_lines(shown)
+    assert max(map(len, lines)) <= 80
+    for part in (
+        "124690/99999999 records, 1234 failed,",
+        "calls/s",
+        "left",
+        "3 from before",
+        "4 cached",
+        "12,345 tokens",
+    ):
+        assert part in " ".join(" ".join(lines).split())
 
 
 def test_a_reader_that_went_away_is_no_error():
@@ -161,3 +228,51 @@ def test_a_reader_that_went_away_is_no_error():
         screen.print("one")
         screen.print("two")
         assert screen.quiet
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "lines"),
+    [
+        (b"", None, 0),
+        (b"{}", None, 1),
+        (b"{}\n{}\n", None, 2),
+        (b"{}\n{}", None, 2),  # the last line has no end
+        (b"{}\n{}\n{}", 2, 2),
+        (b"{}", 2, 1),
+        (b"x" * 2**20 + b"\n" + b"x" * 2**21, None, 2),
+    ],
+)
+def test_lines_are_counted(tmp_path, text, limit, lines):
+    (tmp_path / "t").write_bytes(text)
+    assert asyncio.run(_count(str(tmp_path / "t"), limit)) == lines
+
+
+@pytest.mark.parametrize("limit", [None, 7])
+def test_what_can_be_read_once_only_is_not_counted(tmp_path, limit):
+    os.mkfifo(tmp_path / "pipe")
+    for traces in ("-", str(tmp_path / "pipe")):
+        assert asyncio.run(_count(traces, limit)) == limit
+
+
+def test_one_huge_line_is_not_held_and_not_waited_for(tmp_path):
+    with (tmp_path / "t").open("wb") as file:
+        file.truncate(300 * 2**20)  # zeros, which take no room on the disk
+    late = []
+
+    async def tick():
+        while True:
+            begun = time.perf_counter()
+            await asyncio.sleep(0.001)
+            late.append(time.perf_counter() - begun)
+
+    async def main():
+        ticking = asyncio.ensure_future(tick())
+        lines = await _count(str(tmp_path / "t"), None)
+        ticking.cancel()
+        return lines
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert asyncio.run(main()) == 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024  # KiB
+    assert len(late) > 5
+    assert max(late) < 0.5

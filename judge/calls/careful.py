@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from copy import copy
 
 from judge.backend import Backend, Reply
 from judge.errors import BackendError, FatalError, TransientError
@@ -47,7 +48,7 @@ class Careful:
 
     async def _call(self, request: Request) -> Reply:
         if self._fatal is not None:
-            raise self._fatal
+            raise copy(self._fatal)  # one object would gather the traceback of every refused call
         try:
             reply = await self._backend.complete(request)
         except FatalError as exc:

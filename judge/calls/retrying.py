@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -29,12 +30,21 @@ class Retrying:
         backend: What is retried.
         max_retries: Further attempts after the first, 0 or more. Answers "too many requests" do not count.
         stop: When set, nobody waits any more for the next try, which then finds out that there is none.
+        throttled: Told +1 when a call begins to wait because of "too many requests", and -1 when it goes on.
     """
 
-    def __init__(self, backend: Backend, *, max_retries: int, stop: asyncio.Event | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        max_retries: int,
+        stop: asyncio.Event | None = None,
+        throttled: Callable[[int], None] | None = None,
+    ) -> None:
         self._backend = backend
         self._stop = stop or asyncio.Event()
         self._max_retries = max_retries
+        self._throttled = throttled or _tell_nobody
 
     async def complete(self, request: Request) -> Reply:
         try:
@@ -51,11 +61,18 @@ class Retrying:
                 raise error
             return await self._backend.complete(request)
 
+        async def sleep(seconds: float) -> None:
+            self._throttled(+attempts.throttled)
+            try:
+                await self._sleep(seconds)
+            finally:
+                self._throttled(-attempts.throttled)
+
         policy = AsyncRetrying(
             retry=retry_if_exception_type(TransientError),
             stop=attempts.used_up,
             wait=attempts.wait_s,
-            sleep=self._sleep,
+            sleep=sleep,
             reraise=True,
         )
         try:
@@ -79,10 +96,12 @@ class _Attempts:
         self._counted = 0
         self._told_s = 0.0
         self.sent = 0
+        self.throttled = False
 
     def used_up(self, state: RetryCallState) -> bool:
         error = _error(state)
         self.sent += 1
+        self.throttled = error.throttled
         self._counted += not error.throttled
         return self._counted > self._max_retries or self._told_s > _LONGEST_TOLD_S
 
@@ -94,6 +113,10 @@ class _Attempts:
             backoff_s = error.retry_after_s + random.uniform(0, min(_JITTER_S, backoff_s + 0.05))
         self._told_s += backoff_s if error.throttled or error.retry_after_s is not None else 0.0
         return backoff_s
+
+
+def _tell_nobody(change: int) -> None:
+    """Where nobody shows progress."""
 
 
 def _error(state: RetryCallState) -> TransientError:

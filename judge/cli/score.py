@@ -96,7 +96,13 @@ class _Parameter(click.ParamType["tuple[str, JsonValue]"]):
 )
 @_option("--concurrency", type=int, default=64, show_default=True, help="Calls in flight.")
 @_option("--timeout", type=float, default=120.0, show_default=True, help="Seconds that one attempt may take.")
-@_option("--max-retries", type=int, default=4, show_default=True, help="Further attempts after a transport error.")
+@_option(
+    "--max-retries",
+    type=int,
+    default=4,
+    show_default=True,
+    help="Further attempts after a transport error; being told to slow down (429) does not count.",
+)
 @_option("--cache", metavar="DIR|none", help="Shared store of replies.  [default: the user's cache folder]")
 @_option(
     "--seed",

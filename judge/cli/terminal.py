@@ -6,14 +6,15 @@ import asyncio
 import os
 import time
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 import polars as pl
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Column, Table
 from rich.text import Text
 
 from judge.run import Progress as Counts
@@ -23,11 +24,14 @@ __all__ = ["LEGEND", "Screen", "answer_lines", "clean", "report_progress", "summ
 LEGEND = """\
 grounding    how much of the reference the trace raised
 correctness  how much of what it raised is right, where it raised anything
-score        grounding × correctness of each record; trace: mean of the axes"""
+score        grounding × correctness of each record; trace: mean of the axes
+n            records with a score; 3/5 where only 3 of 5 have a correctness"""
 _Row: TypeAlias = dict[str, Any]
 _Rows: TypeAlias = dict[str, _Row]
+_Show: TypeAlias = Callable[[int, int | None, str], None]  # records done, of how many, what is told beside
 _FORGING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _REFRESH_S = 0.2
+_BAR_WIDTH = 12
 _PLAIN_LINE_S = 5.0
 
 
@@ -47,60 +51,62 @@ def clean(text: object) -> str:
     )
 
 
-async def report_progress(counts: Counts, total: int | None, console: Console) -> None:
-    """Show the counts until cancelled: a bar on a terminal, else a plain line every five seconds."""
-    show = _bar if console.is_terminal else _lines
-    with show(counts, total, console) as update:
+async def report_progress(counts: Counts, total: asyncio.Future[int | None], console: Console) -> None:
+    """Show the counts until cancelled: a bar on a terminal, else a plain line every five seconds.
+
+    Args:
+        counts: Change while they are shown.
+        total: Records to be done; while it is not known, nothing is said of the time left.
+        console: On standard error.
+    """
+    begun = time.monotonic()
+    with (_bar if console.is_terminal else _lines)(console) as show:
         while True:
             await asyncio.sleep(_REFRESH_S if console.is_terminal else _PLAIN_LINE_S)
-            next(update)
+            known = total.result() if total.done() else None
+            show(counts.done, known, _told(counts, known, time.monotonic() - begun))
 
 
 @contextmanager
-def _bar(counts: Counts, total: int | None, console: Console) -> Iterator[Iterator[None]]:
-    columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("records, {task.fields[told]},"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-    )
-    with Progress(*columns, console=console, transient=True, refresh_per_second=1 / _REFRESH_S) as progress:
-        task = progress.add_task("records", total=total, told=_told(counts, 0.0))
-        begun = time.monotonic()
-
-        def update() -> Iterator[None]:
-            while True:
-                progress.update(task, completed=counts.done, told=_told(counts, time.monotonic() - begun))
-                yield
-
-        yield update()
+def _bar(console: Console) -> Iterator[_Show]:
+    told = TextColumn("records, {task.fields[told]}", table_column=Column(ratio=1))  # folds in the room left
+    columns = (SpinnerColumn(), BarColumn(_BAR_WIDTH), MofNCompleteColumn(), told)
+    often = 1 / _REFRESH_S
+    with Progress(*columns, console=console, transient=True, expand=True, refresh_per_second=often) as progress:
+        task = progress.add_task("records", total=None, told="")
+        yield lambda done, total, told: progress.update(task, completed=done, total=total, told=told)
 
 
 @contextmanager
-def _lines(counts: Counts, total: int | None, console: Console) -> Iterator[Iterator[None]]:
-    begun = time.monotonic()
+def _lines(console: Console) -> Iterator[_Show]:
+    def show(done: int, total: int | None, told: str) -> None:
+        of = f" of {total}" if total is not None else ""
+        console.print(f"{done}{of} records, {told}", highlight=False)
 
-    def update() -> Iterator[None]:
-        while True:
-            of = f" of {total}" if total is not None else ""
-            console.print(f"{counts.done}{of} records, {_told(counts, time.monotonic() - begun)}", highlight=False)
-            yield
-
-    yield update()
+    yield show
 
 
-def _told(counts: Counts, seconds: float) -> str:
+def _told(counts: Counts, total: int | None, seconds: float) -> str:
     rate = (counts.calls - counts.cached) / seconds if seconds else 0.0
+    left = _time_left(counts, total, seconds)
     parts = {
         f"{counts.failed} failed": True,
-        f"{counts.kept} from before": counts.kept,
         f"{rate:.0f} calls/s": True,
+        f"{left} left": left,
+        f"{counts.throttled} waiting: the server says 429": counts.throttled,
+        f"{counts.kept} from before": counts.kept,
         f"{counts.cached} cached": counts.cached,
         f"{counts.tokens:,} tokens": counts.tokens,
     }
     return ", ".join(part for part, shown in parts.items() if shown)
+
+
+def _time_left(counts: Counts, total: int | None, seconds: float) -> timedelta | None:
+    """Records left / records a second of this session; those of an earlier one took no time."""
+    worked = counts.done - counts.kept
+    if total is None or not worked:
+        return None
+    return timedelta(seconds=round(max(total - counts.done, 0) * seconds / worked))
 
 
 def summary_table(summary: pl.DataFrame, axes: Sequence[str]) -> Table:
@@ -120,7 +126,13 @@ def summary_table(summary: pl.DataFrame, axes: Sequence[str]) -> Table:
 def _axis_line(axis: str, rows: _Rows) -> tuple[str, ...]:
     score = rows[f"{axis}_score"]
     means = [_mean(rows[f"{axis}_{part}"]) for part in ("grounding", "correctness", "score")]
-    return (clean(axis), *means, str(score["n"]), str(score["n_failed"]) if axis == "trace" else "")
+    return (clean(axis), *means, _number(rows, axis), str(score["n_failed"]) if axis == "trace" else "")
+
+
+def _number(rows: _Rows, axis: str) -> str:
+    """Correctness is a mean of fewer records than the score where some raised nothing."""
+    scored, raised = rows[f"{axis}_score"]["n"], rows[f"{axis}_correctness"]["n"]
+    return str(scored) if raised == scored else f"{raised}/{scored}"
 
 
 def _stacked(cells: tuple[str, ...]) -> Text:
