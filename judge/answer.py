@@ -29,21 +29,31 @@ _UNTOLD: Final[Options] = dict.fromkeys("ABCDEFGHIJ", "")
 _MENTION_CHARACTERS: Final = 4
 
 _TAG: Final = re.compile("<answer>", re.IGNORECASE)
+_CLAUSE_END: Final = r"(?=\s*(?:[.,;:!*_`\"')–—-]|$|(?:because|since|as)\b))"
 _TAG_END: Final = re.compile("</answer>", re.IGNORECASE)
 _THINK_END: Final = "</think>"
 
+# A second label in what follows the first: `A: true, B: false` is no option A.
+_SECOND_LABEL: Final = re.compile(r"(?<!\w)[A-J](?:[):]\s|\.\s+[A-Z])")
 
-_DECORATION: Final = r"[\s()\[\]{}*_`\"'“”‘’.,:;!$/\\]"
+_DECORATION: Final = r"[\s()\[\]{}*_`\"'“‘’”.,:;!$/\\]"
 _JOINT: Final = r"(?i:and/or|or|and|oder|und|ou|et|y|o|или|и|或|和)"
-_CUE: Final = (
+_CLAIM: Final = (
     r"(?i:(?:answer|correct (?:option|choice)|(?:best|right|final|my) (?:option|choice)|réponse|respuesta"
-    r"|resposta|risposta|antwort|ответ|答案|答え|정답)(?: (?:choice|option|letter))?[*_`\"']{0,3}"
-    r"(?:\s{0,3}[:：=]|\s{0,3}\n|\s+(?:is|was|would be|should be|must be|es|est|é|ist)\b|是|为|為|は|은|는))"
+    r"|resposta|risposta|antwort|ответ|答案|答え|답|정답))"
+)
+_CUE: Final = (
+    rf"{_CLAIM}(?i:(?: (?:choice|option|letter))?[*_`\"']{{0,3}}"
+    r"(?:\s{0,3}[:：=–—-]|\s{0,3}\n|\s+(?:is|was|would be|should be|must be|es|est|é|ist)\b|是|为|為|は|은|는))"
     r"(?i:[\s*_`\"'“‘:：$]{0,9}\b(?:therefore|thus|clearly|likely|most likely|probably|indeed"
     r"|option|choice|letter)\b){0,2}"
     r"[\s*_`\"'“‘:：$]{0,9}"
 )
-_CHOSEN: Final = r"(?i:\b(?:choos(?:e|ing)|select(?:ing)?|pick(?:ing)?|go(?:ing)? with) (?:(?:option|answer|choice) )?)"
+_CHOSEN: Final = (
+    r"(?:(?i:\b(?:choos(?:e|ing)|select(?:ing)?|pick(?:ing)?|go(?:ing)? with) (?:(?:option|answer|choice) )?)"
+    r"|(?<!不)(?<!不能)[选選][择擇]?)"
+)
+_TOLD: Final = re.compile(f"{_CUE}|{_CHOSEN}")
 _PRAISE: Final = (
     r"[*_]{0,2}(?i: (?:is|would be) (?:the )?(?:most likely |single |best |correct |right ){0,3}"
     r"(?:answer|choice|option|correct)\b)"
@@ -95,7 +105,7 @@ def answer_correct(answer: str | None, reference_answer: str | None, options: Op
     """
     if reference_answer is None or not plain_answer(reference_answer):
         return None
-    return answer is not None and _identity(answer, options) == _identity(reference_answer, options)
+    return answer is not None and _agree(answer, reference_answer, options)
 
 
 def reference_answer(answer: str | None, reasoning: str | None, options: Options | None) -> str | None:
@@ -126,6 +136,21 @@ def _identity(answer: str, options: Options | None) -> str:
     return plain_answer((_resolve(answer, options) if options else None) or answer)
 
 
+def _agree(one: str, other: str, options: Options | None) -> bool:
+    """Without options `C. Pneumonia` is C and, where the other names no letter, pneumonia."""
+    same = _identity(one, options) == _identity(other, options)
+    if same or options:
+        return same
+    (letter, told), (other_letter, other_told) = _letter_and_text(one), _letter_and_text(other)
+    return letter == other_letter if letter and other_letter else told == other_told
+
+
+def _letter_and_text(answer: str) -> tuple[str | None, str]:
+    statement = unwrap(answer).strip()
+    letter = _decide((_letters, _labelled), statement, _UNTOLD)
+    return letter, plain_answer(_split(statement, _UNTOLD)[2] if letter else statement)
+
+
 def _resolve(statement: str, options: Options) -> str | None:
     """The one answer of a text that is meant to be nothing but an answer."""
     statement = unwrap(statement).strip()
@@ -138,11 +163,9 @@ def _resolve(statement: str, options: Options) -> str | None:
 
 
 def _tagged(text: str, options: Options) -> set[str | None]:
-    """The last closed tag. A trace of a thousand opened tags costs no more than one."""
-    last_end = max((match.start() for match in _TAG_END.finditer(text)), default=0)
-    start = max((match.end() for match in _TAG.finditer(text, 0, last_end)), default=None)
-    end = None if start is None else _TAG_END.search(text, start)
-    return _stated(text[start : end.start()], options) if end else set()
+    """The last tag, to its end or the text's: generation that stops at `</answer>` leaves it open."""
+    *before, last = _TAG.split(text)
+    return _stated(_TAG_END.split(last, maxsplit=1)[0], options) if before else set()
 
 
 def _boxed(text: str, options: Options) -> set[str | None]:
@@ -151,33 +174,49 @@ def _boxed(text: str, options: Options) -> set[str | None]:
 
 
 def _cued(text: str, options: Options) -> set[str | None]:
-    """`The answer is (C)`, `final answer: C or D`, `I choose C`, `C is correct`."""
+    """`The answer is (C)`, `final answer: C or D`, `I choose C`, `C is correct`, `the answer is pneumonia`."""
     key, label = _key(tuple(options)), _label(tuple(options))
     bare = rf"(?<!\w){_key(tuple(options), any_case=True)}(?!\w)"
     joined = rf"{label}(?:\s*(?:{_JOINT}|/)\s*{label})*"
     statement = rf"(?:{_CUE}|{_CHOSEN})({joined})|(?<![\w'’-])({key}){_PRAISE}"
     stated = re.findall(statement, _conclusion(text))
-    return {_spelt(found, options) for pair in stated for found in re.findall(bare, "/".join(filter(None, pair)))}
+    letters = {_spelt(found, options) for pair in stated for found in re.findall(bare, "/".join(filter(None, pair)))}
+    return letters | _cued_texts(text, options)
+
+
+def _cued_texts(text: str, options: Options) -> set[str | None]:
+    """A short text ("no", "2") must be all that its clause says."""
+    keys = _texts(options)
+    if not keys:
+        return set()
+    told = "|".join(re.escape(told) + (_CLAUSE_END if len(told) < _MENTION_CHARACTERS else "") for told in keys)
+    one = rf"(?:(?:the|an?|that|it is) )*[*_`\"'(]*(?:{told})(?![\w-]|\s*\?)"
+    joined = re.compile(rf"{one}(?:\s*(?:{_JOINT}|/)\s*{one})*")
+    text, width = _conclusion(text), 2 * max(map(len, options.values())) + 80
+    lines = (text[cue.end() : cue.end() + width].partition("\n")[0] for cue in _TOLD.finditer(text))
+    stated = (joined.match(plain_answer(line)) for line in lines)
+    return {keys[found] for match in stated if match for found in re.findall(rf"(?<!\w)(?:{told})(?!\w)", match[0])}
 
 
 def _closing(text: str, options: Options) -> set[str | None]:
     """`C.` or `C. Pneumonia` alone on the last line. Several such lines list the options."""
-    lines = [line.strip() for line in reversed(_conclusion(text).splitlines()) if line.strip()]
+    lines = filter(None, (line.strip("# \t") for line in reversed(_conclusion(text).splitlines())))
     answers = (_same(line, options) or _letters(line, options) or _labelled(line, options) for line in lines)
     return {answer for line in takewhile(bool, answers) for answer in line}
 
 
 def _named(text: str, options: Options) -> set[str | None]:
-    """`Option C`, unless the sentence goes on to rule it out."""
-    key = _key(tuple(options))
-    named = re.findall(rf"(?i:\b(?:option|choice)) ({key})(?![\w'’]){_BLAME}", _conclusion(text))
-    return {_spelt(found, options) for found in named}
+    """`Option C` and `Answer C`, unless the sentence goes on to rule it out."""
+    key, label = _key(tuple(options)), _label(tuple(options))
+    naming = rf"(?:(?i:\b(?:option|choice)) ({key})(?![\w'’])|{_CLAIM}[ *_]{{0,5}}[(\[]?({label})[)\]]?){_BLAME}"
+    named = re.findall(naming, _conclusion(text))
+    return {_spelt((one or other).strip("()[]"), options) for one, other in named}
 
 
 def _mentioned(text: str, options: Options) -> set[str | None]:
     """The options whose text stands in the conclusion; a text within a longer one's is not counted again."""
-    keys = {plain_answer(told): key for key, told in options.items()}
-    texts = sorted((told for told in keys if len(told) >= _MENTION_CHARACTERS), key=len, reverse=True)
+    keys = _texts(options)
+    texts = [told for told in keys if len(told) >= _MENTION_CHARACTERS]
     if not texts:
         return set()
     phrase = rf"(?<!\w){_UNNEGATED}(?:{'|'.join(map(re.escape, texts))})(?!\w)"
@@ -207,17 +246,20 @@ def _letters(statement: str, options: Options) -> set[str | None]:
 
 def _labelled(statement: str, options: Options) -> set[str | None]:
     """`C. Pneumonia`: the text must not name another option, and `E. coli` is a name, not option E."""
-    key = _key(tuple(options), any_case=True)
-    label = rf"{_DECORATION}*(?:(?i:option) )?({key})([*_]*[).:\]]|\s+[-–—]|(?=\s))[\s*_]*(.+)"
-    parts = re.match(label, statement, re.DOTALL)
-    if not parts or not any(options.values()):
-        return set()
-    spelt, mark, rest = _spelt(parts[1], options), parts[2].strip("*_"), parts[3]
+    spelt, mark, rest = _split(statement, options)
     told = _same(rest, options) or _mentioned(rest, options)
     if told and mark:
         return told | {spelt}
-    named = mark in (")", "]", ":") or (mark == "." and not rest[0].islower())
-    return {spelt} if named or told == {spelt} else set()
+    named = mark in (")", "]", ":") or (mark == "." and rest[0].isspace() and not rest.lstrip()[:1].islower())
+    return {spelt} if spelt and (told == {spelt} or (named and not _SECOND_LABEL.search(rest))) else set()
+
+
+def _split(statement: str, options: Options) -> tuple[str | None, str, str]:
+    """`C. Pneumonia` -> C, the mark, Pneumonia; no key where it starts with none."""
+    key = _key(tuple(options), any_case=any(options.values()))
+    label = rf"{_DECORATION}*(?:(?i:option) )?({key})([*_]*[).:\]]|\s+[-–—]|(?=\s))[*_]*(.+)"
+    parts = re.match(label, statement, re.DOTALL)
+    return (_spelt(parts[1], options), parts[2].strip("*_"), parts[3]) if parts else (None, "", statement)
 
 
 def _whole(statement: str, options: Options) -> set[str | None]:
@@ -233,6 +275,14 @@ def _stated(statement: str, options: Options) -> set[str | None]:
 # --- patterns ----------------------------------------------------------------------------------------------
 
 
+def _texts(options: Options) -> dict[str, str]:
+    """Plain text -> key, the longest first; a text that is another option's key states only that one."""
+    names = {plain_answer(key): key for key in options}
+    keys = {plain_answer(told): key for key, told in options.items()}
+    longest = sorted(filter(None, keys), key=len, reverse=True)
+    return {told: keys[told] for told in longest if names.get(told, keys[told]) == keys[told]}
+
+
 @cache
 def _key(keys: tuple[str, ...], *, any_case: bool = False) -> str:
     either = "|".join(map(re.escape, sorted(keys, key=len, reverse=True)))
@@ -244,7 +294,7 @@ def _label(keys: tuple[str, ...]) -> str:
     """A key in running text. `A patient`, `I think`, `2 mg`, `B-cell`, `E. coli`, `1.5` and `B?` are none."""
     why = r"(?:because|since|as|due|given|and|or|for)\b"
     number_or_word = rf"(?!(?<=[AI\d])\s+(?!{why})[^\W\d_A-Z])(?!(?<=\d)\s*%)"
-    end = rf"(?![\w'’]|-\w|[.,]\d|\.\s?[^\W\d_A-Z]|\s*\?){number_or_word}"
+    end = rf"(?![^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]|['’]|-\w|[.,]\d|\.\s?[^\W\d_A-Z]|\s*\?){number_or_word}"
     start = r"(?<![A-Za-z0-9_'’-])"
     alone = rf"{start}(?i:{'|'.join(map(re.escape, keys))})(?=[.*_`\"']*\s*(?:\n|$))"
     return rf"(?:[(\[]?{start}{_key(keys)}{end}[)\]]?|{alone})"

@@ -13,7 +13,7 @@ __all__ = ["box_content", "plain_answer", "unwrap"]
 
 _BOX: Final = re.compile(r"\\boxed\s*\{")
 _BRACE: Final = re.compile(r"(?<!\\)[{}]")
-_WRAPPER: Final = re.compile(r"\\(?:text(?:bf|it|rm)?|math(?:rm|bf|it|sf)|rm|bf)\s*\{([^{}]*)\}")
+_WRAPPER: Final = re.compile(r"\\(?:text(?:bf|it|rm)?|math(?:rm|bf|it|sf)|rm|bf)\s*\{|" + _BRACE.pattern)
 _ESCAPE: Final = re.compile(r"\\(?=[%$#&_{}])|\\[,;: !]")
 _NUMBER: Final = re.compile(r"(?<![\w.,])(?:(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?|\.(\d+))(?![.,]?\d)")
 _UNIT_GAP: Final = re.compile(r"(?<=\d) (?=[^\W\d]{1,4}\b|%)")
@@ -22,7 +22,7 @@ _AROUND: Final = " \t\n()[]{}*_`\"'.,:;!?$\u3002\u3001"
 
 
 def box_content(text: str) -> str | None:
-    r"""What stands in the last `\\boxed{}` that is closed; None where there is none."""
+    r"""What stands in the last `\boxed{}`; None where there is none and where it is not closed."""
     start = max((match.end() for match in _BOX.finditer(text)), default=None)
     depth = 1
     for brace in _BRACE.finditer(text, start) if start is not None else ():
@@ -33,12 +33,25 @@ def box_content(text: str) -> str | None:
 
 
 def unwrap(text: str) -> str:
-    r"""Without `\boxed{}`, `\text{}` and their like, from the inside out."""
+    r"""Without `\boxed{}`, `\text{}` and their like, however deep they are nested."""
     if "\\" not in text:
         return text
-    text = box_content(text) or text
-    text, found = _WRAPPER.subn(r"\1", text)
-    return unwrap(text) if found else _ESCAPE.sub("", text)
+    return _ESCAPE.sub("", _without_wrappers(box_content(text) or text))
+
+
+def _without_wrappers(text: str) -> str:
+    """One walk over the braces: each closing one takes its opening one along where that is a wrapper's."""
+    pieces: list[str] = []
+    opened: list[int] = []
+    end = 0
+    for brace in _WRAPPER.finditer(text):
+        pieces += (text[end : brace.start()], brace[0])
+        end = brace.end()
+        if brace[0] != "}":
+            opened.append(len(pieces) - 1)
+        elif opened and pieces[start := opened.pop()] != "{":
+            pieces[start] = pieces[-1] = ""
+    return "".join((*pieces, text[end:]))
 
 
 def plain_answer(text: str) -> str:

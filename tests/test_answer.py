@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judge.answer import answer_correct, extract_answer, reference_answer
+from judge.plain import unwrap
 
 OPTIONS = {"A": "Asthma", "B": "COPD", "C": "Pneumonia", "D": "E. coli infection", "E": "Hepatitis B"}
 YES_NO = {"A": "Yes", "B": "No"}
@@ -51,10 +52,7 @@ NESTED = {"A": "Pneumonia", "B": "Bacterial pneumonia"}
 )
 def test_a_tag_becomes_an_option(inside: str, answer: str | None) -> None:
     assert extract_answer(f"<answer>{inside}</answer>", OPTIONS) == answer
-    assert (
-        extract_answer(f"The answer is B. <answer>B</answer> No: <ANSWER>{inside}</ANSWER> B.", OPTIONS)
-        == answer
-    )
+    assert extract_answer(f"The answer is B. <answer>B</answer> No: <ANSWER>{inside}</ANSWER> B.", OPTIONS) == answer
 
 
 @pytest.mark.parametrize(
@@ -72,7 +70,41 @@ def test_a_tag_becomes_an_option(inside: str, answer: str | None) -> None:
         # an empty tag states nothing
         ("<answer></answer> The answer is C", OPTIONS, "C"),
         (r"<answer> </answer> \boxed{C}", OPTIONS, "C"),
-        ("<answer>C", OPTIONS, None),
+        # an open last tag runs to the end
+        ("<answer>C", OPTIONS, "C"),
+        ("<think>a</think><answer>C", OPTIONS, "C"),
+        ("<answer>B</answer> wait <answer>C", OPTIONS, "C"),
+        ("<answer>B</answer> wait <ANSWER>12 mg", None, "12 mg"),
+        # option texts after a cue
+        ("The correct answer is pneumonia. COPD and asthma would show wheeze.", OPTIONS, "C"),
+        ("The correct answer is the **pneumonia**. Asthma would not.", OPTIONS, "C"),
+        ("The answer is bacterial pneumonia. Pneumonia alone is vague.", NESTED, "B"),
+        ("Final answer:\nPneumonia\nAsthma would wheeze.", OPTIONS, "C"),
+        ("The answer is asthma or pneumonia.", OPTIONS, None),
+        ("The answer is asthma. No, the answer is pneumonia.", OPTIONS, None),
+        ("The answer is not pneumonia, it is asthma.", OPTIONS, "A"),
+        ("So the answer is yes.", YES_NO, "A"),
+        ("Answer: No, because the lungs are clear.", YES_NO, "B"),
+        ("So the answer is no longer clear.", YES_NO, None),
+        ("The answer is 15mg. 20 mg would be toxic.", DOSES, "1"),
+        ("The answer is yes, since it is red.", {"Yes": "Yes", "No": "No"}, "Yes"),
+        ("This is asthma.", {"Asthma": "Asthma", "COPD": "COPD"}, "Asthma"),
+        ("Answer: 2", {"1": "2", "2": "1"}, "2"),
+        # other cues
+        ("Answer C", OPTIONS, "C"),
+        ("**Answer** (C)", OPTIONS, "C"),
+        ("Answer - C", OPTIONS, "C"),
+        ("Answer – C", OPTIONS, "C"),
+        ("Fever.\n#### C", OPTIONS, "C"),
+        ("选C", OPTIONS, "C"),
+        ("答案选C。", OPTIONS, "C"),
+        ("不选A，选C。", OPTIONS, "C"),
+        ("答案是C吧", OPTIONS, "C"),
+        ("정답은 C입니다.", OPTIONS, "C"),
+        ("答えはCです。", OPTIONS, "C"),
+        ("I cannot answer A patient", OPTIONS, None),
+        ("Answer A is wrong. Answer C fits.", OPTIONS, "C"),
+        ("Fever.\n\nC. Pulmonary embolism", None, "C"),
         # statements
         ("The answer is (C).", OPTIONS, "C"),
         ("the answer is c", OPTIONS, "C"),
@@ -143,6 +175,21 @@ def test_the_deciding_level(trace: str, options: dict[str, str] | None, answer: 
         ("C", " . ", OPTIONS, None),
         (None, None, None, None),
         (None, "C", OPTIONS, False),
+        # a letter's text without options
+        ("C. Pulmonary embolism", "C", None, True),
+        ("C", "C. Pulmonary embolism", None, True),
+        ("(C) Pulmonary embolism", "C", None, True),
+        ("C) Pulmonary embolism", "c", None, True),
+        ("**C:** Pulmonary embolism", "C", None, True),
+        ("C. Pulmonary embolism", "B", None, False),
+        ("C. Pulmonary embolism", "C. Pneumonia", None, True),
+        ("C. Pneumonia", "A. Pneumonia", None, False),
+        ("C. Pulmonary embolism", "pulmonary embolism", None, True),
+        ("E. coli", "E", None, False),
+        ("E. coli", "e. coli", None, True),
+        ("I.V. fluids", "I", None, False),
+        ("A: true, B: false", "A", None, False),
+        ("A: true, B: false", "A: true, B: true", None, False),
         ("C", "C", OPTIONS, True),
         ("C", "Pneumonia", OPTIONS, True),
         ("C", "c. pneumonia", OPTIONS, True),
@@ -209,10 +256,56 @@ def test_any_text_gives_a_key_or_none(trace: str, options: dict[str, str] | None
         assert answer is None or options is None or answer in options
 
 
-@settings(max_examples=100, deadline=None)
+HOSTILE = {
+    "nested": "\\text{" * 1000 + "a" + "}" * 1000,
+    "deeply nested": "\\text{" * 16_000 + "a" + "}" * 16_000,
+    "open tags": "<answer>" * 12_500,
+    "open boxes": "\\boxed{" * 10_000,
+    "closed boxes": "\\boxed{" * 10_000 + "}" * 10_000,
+    "wrappers in a box": "\\boxed{" + "\\text{" * 10_000 + "}" * 10_001,
+    "braces": "\\" + "{" * 50_000 + "}" * 50_000,
+    "closing first": "\\}" + "}" * 50_000 + "\\text{" * 10_000,
+    "noughts": "\0" * 100_000,
+    "lone surrogates": "\ud800\udfff" * 50_000,
+    "backslashes": "\\" * 100_000,
+    "cues": "the answer is pneumonia " * 4_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("options", [None, OPTIONS, YES_NO])
+def test_no_text_raises_or_takes_long(text: str, options: dict[str, str] | None) -> None:
+    began = time.process_time()
+    for trace in (text, f"<answer>{text}"):
+        extract_answer(trace, options)
+        reference_answer(trace, trace, options)
+        answer_correct(trace, trace, options)
+    assert time.process_time() - began < 9.0
+
+
+def test_wrappers_go_however_deep() -> None:
+    began = time.process_time()
+    assert unwrap("\\text{" * 16_000 + "a" + "}" * 16_000) == "a"
+    assert unwrap(r"\text{\frac{1}{2}} {x} \mathrm{y") == r"\frac{1}{2} {x} \mathrm{y"
+    assert time.process_time() - began < 0.5
+
+
+@settings(max_examples=200, deadline=None)
 @given(
-    st.text(max_size=60), st.sampled_from(sorted(OPTIONS)), st.sampled_from(["{}", "({})", "{}.", "**{}**"])
+    st.lists(
+        st.sampled_from(["<answer>", "</answer>", "\\boxed{", "\\text{", "{", "}", "\\", "C", ". ", "\0", "\ud800"]),
+        max_size=40,
+    ),
+    st.sampled_from([None, OPTIONS, YES_NO]),
 )
+def test_any_row_of_marks_is_read(marks: list[str], options: dict[str, str] | None) -> None:
+    text = "".join(marks)
+    answer = reference_answer(text, text, options)
+    assert answer_correct(extract_answer(text, options), answer, options) in (True, False, None)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=60), st.sampled_from(sorted(OPTIONS)), st.sampled_from(["{}", "({})", "{}.", "**{}**"]))
 def test_a_closing_tag_decides_whatever_came_before(before: str, key: str, form: str) -> None:
     trace = f"{before}<answer>{form.format(key)}</answer>"
     assert extract_answer(trace, OPTIONS) == key
@@ -249,8 +342,8 @@ def test_numbers_are_compared_as_decimals(number: object) -> None:
 )
 def test_a_long_trace_takes_no_time(piece: str) -> None:
     long = piece * (100_000 // len(piece))
-    began = time.perf_counter()
+    began = time.process_time()
     extract_answer(long, OPTIONS)
     extract_answer(f"<answer>{long}</answer>", None)
     answer_correct(long, long, OPTIONS)
-    assert time.perf_counter() - began < 3.0
+    assert time.process_time() - began < 3.0

@@ -15,18 +15,18 @@ OPENERS = {
         "Thought process:", "Let's solve this problem step by step.", "Solution", "Answer:",
         "Final answer:", "Sure, here is the answer", "Sure! Here's the solution:",
         "Okay, let me think about this question carefully.", "To solve this problem, we need to",
-        "Let’s think step by step.", "Reasoning:", "The answer is:", "Step 1:",
+        "Let’s think step by step.", "Reasoning:", "The answer is:",
     ],
     "zh": [
         "思考过程：", "让我们一步一步地解决这个问题。", "解", "解答：", "答案：", "好的，以下是答案。",
-        "第一步：", "解題過程：",
+        "解題過程：",
     ],
     "ja": [
         "かいせつ", "解説：", "思考プロセス：", "この問題をステップバイステップで解いていきましょう。",
         "答え：", "もちろんです。回答：",
     ],
     "ko": [
-        "풀이:", "사고 과정:", "이 문제를 단계별로 풀어봅시다.", "정답:", "물론입니다. 답변:", "1단계:",
+        "풀이:", "사고 과정:", "이 문제를 단계별로 풀어봅시다.", "정답:", "물론입니다. 답변:",
     ],
     "es": [
         "Respuesta", "Solución:", "Proceso de pensamiento:", "Vamos a resolver este problema paso a paso.",
@@ -91,6 +91,35 @@ SHORT_ANSWERS = [
     "K+", "G6PD", "fever", "asthma", "Pneumonia", "It is B", "a b", "The answer is 3. Solution",
     "Solution: no",
 ]  # fmt: skip
+AFFIRMATIVES = [
+    "Certainly.", "Of course", "Absolutely", "ok", "Okay.", "sure", "Sure!", "Sure thing", "claro", "Claro que sí",
+    "Por supuesto", "Desde luego", "Bien sûr", "Certainement.", "D'accord", "Natürlich", "Sicher", "Gerne",
+    "Selbstverständlich", "Com certeza", "Certamente", "É claro", "Конечно", "Разумеется", "Хорошо", "بالتأكيد",
+    "بالطبع", "ज़रूर", "बेशक", "ठीक है", "好的", "当然", "当然可以", "もちろん", "もちろんです", "물론", "물론입니다", "네",
+    "Certo", "Certainly. Of course.",
+]  # fmt: skip
+
+# Made of the words that openers are made of.
+SENTENCES = [
+    "The problem is the image", "The image is the problem", "Step 2", "Step 1", "The first step", "Paso 2", "Étape 3",
+    "Schritt 2", "Шаг 2", "第二步", "ステップ3", "2단계", "It is this", "It is that", "This is it", "That is it",
+    "It is the first", "It is about the image", "About the image", "The image", "Image", "The question", "The problem",
+    "The case", "The task", "The following", "Below", "Below the image", "Above", "Here", "It is here", "We can",
+    "We can do it", "We will", "We should", "We must", "We have to", "I will", "I can", "I do", "I think so",
+    "I believe it", "I believe this", "I must", "You", "You are", "They are", "These", "This", "That", "Those are mine",
+    "The result", "Result", "The results", "Output", "Background", "Introduction", "Overview", "The approach",
+    "The reason", "Reason", "The assistant", "Begin", "Start", "We start", "Start here", "Then", "Then this",
+    "Therefore this", "Thus it is", "Together", "Together in the image", "Carefully", "Systematically", "In detail",
+    "In the image", "For the image", "Of the image", "The image and the question", "Given this", "Based on this",
+    "Based on the image", "Solve it", "Do it", "Do this first", "Do that then", "Give this", "Give it", "Give me",
+    "Consider this", "Examine the image", "Break it", "Address it", "Step by step", "The steps", "Steps",
+    "Follow the steps", "You can help", "You can solve it", "It is solved", "The answer is in the image",
+    "The answer is the image", "The answer is this", "The solution is the problem", "The answer is below",
+    "Answer: this", "Answer: the first", "Solution: the following", "El problema", "La pregunta", "Aquí",
+    "Es la imagen", "Ici", "La question", "C'est le problème", "Hier", "Die Frage", "Das Problem", "Wir", "O problema",
+    "Aqui", "Вопрос", "Мы", "Проблема", "问题", "这个问题", "我们", "题目", "問題です", "質問", "문제", "질문",
+    "السؤال", "هو", "यह है", "प्रश्न", "Answer: Certainly. Explanation:", "Thought process: Sure.",
+]  # fmt: skip
 FRAMES = [
     "{}",
     "<answer>{}</answer>",
@@ -103,8 +132,8 @@ FRAMES = [
 
 @pytest.mark.parametrize("dress", DRESSES)
 def test_openers_are_no_content(dress: str) -> None:
-    """12 dresses x 67 openers in eleven languages, and each in upper case: above 1,500."""
-    assert len(ALL_OPENERS) == 67
+    """12 dresses x 64 openers in eleven languages, and each in upper case: above 1,500."""
+    assert len(ALL_OPENERS) == 64
     for opener in ALL_OPENERS:
         assert not has_content(dress.format(opener)), dress.format(opener)
         assert not has_content(dress.format(opener).upper()), dress.format(opener)
@@ -139,12 +168,47 @@ def test_short_true_answers_pass(frame: str) -> None:
         assert has_content(frame.format(answer)), frame.format(answer)
 
 
+@pytest.mark.parametrize("frame", FRAMES)
+def test_a_bare_affirmative_passes(frame: str) -> None:
+    for answer in AFFIRMATIVES:
+        assert has_content(frame.format(answer)), frame.format(answer)
+
+
+def test_sentences_of_common_words_pass() -> None:
+    assert len(set(SENTENCES)) >= 100
+    assert [sentence for sentence in SENTENCES if not has_content(sentence)] == []
+    assert [sentence for sentence in SENTENCES if not has_content(f"**{sentence}.**\n")] == []
+
+
+HOSTILE = [
+    "\\text{" * 10_000 + "}" * 10_000,
+    "\0" * 100_000,
+    "\ud800\udfff" * 50_000,
+    "sure " * 20_000,
+    "here is " * 9_000,
+]
+
+
+@pytest.mark.parametrize("trace", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_text_raises_or_takes_long(trace: str) -> None:
+    began = time.process_time()
+    has_content(trace)
+    has_content(f"Let's {trace} solution")
+    assert time.process_time() - began < 1.0
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet=st.characters(exclude_categories=[]), max_size=60))
+def test_any_text_is_read(trace: str) -> None:
+    assert has_content(trace) in (True, False)
+
+
 @pytest.mark.parametrize(
     ("trace", "content"),
     [
         ("1. Thought process: 2. Solution:", False),  # counts up from one: numbering
         ("Answer: 3. Explanation:", True),  # 3 is the answer
-        ("Step 2", False),
+        ("Step 2", True),
         ("The answer is 2", True),
         ("1. A", True),
         ("Solutions of saline", True),  # an opener ends at the end of a word
@@ -190,6 +254,6 @@ def test_an_opener_and_a_word_are_content(opener: str, word: str) -> None:
     "piece", [".", "* ", "1. ", "<a", "solution ", "让我们", "\u200b", "🙂", "<answer>", "</", "1 "]
 )
 def test_a_long_trace_takes_milliseconds(piece: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     has_content(piece * (100_000 // len(piece)))
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
