@@ -34,8 +34,8 @@ def main(run: Path) -> None:
     console.print(table)
     if worst["judge"].startswith("lexical"):
         console.print(
-            "\nlexical compares words and cannot follow an argument, so some of these verdicts are wrong: that nothing\n"
-            "passes the pylorus is what the trace says. A real judge reads: --judge hosted_vllm/MODEL --api-base URL"
+            "\nlexical compares words and cannot follow an argument, so some of these verdicts are wrong: that\n"
+            "nothing passes the pylorus is what the trace says. A real judge reads: --judge hosted_vllm/MODEL"
         )
 
 

@@ -13,9 +13,11 @@ from judge.backend import Backend, Reply
 from judge.errors import ConfigError
 from judge.journal import Journal
 from judge.prompt import Request
-from judge.settings import BASELINE, SERVERS, Settings
+from judge.settings import BASELINE, INSTALL_REMOTE, SERVERS, Settings
 
 if TYPE_CHECKING:
+    from judge.backends.litellm import LiteLLM
+    from judge.backends.openai_compatible import OpenAICompatible
     from judge.calls.cached import Cached
     from judge.calls.store import Store
 
@@ -38,17 +40,23 @@ def refuse_unusable(settings: Settings) -> None:
     """Find out before anything is read or paid whether this judge can be asked.
 
     Raises:
-        ConfigError: Unknown judge, no address, no key.
+        ConfigError: Unknown judge, no address, no key, or a package that is not installed.
     """
     if settings.judge == BASELINE:
         return
     provider, _, model = settings.judge.partition("/")
-    if provider not in SERVERS or not model:
+    if not (provider and model):
         names = ", ".join([BASELINE, *(f"{name}/MODEL" for name in SERVERS)])
-        raise ConfigError(f"no judge is called {settings.judge!r}; there are: {names}.", hint="See: judge doctor")
-    from judge.backends.openai_compatible import find_server
+        message = f"no judge is called {settings.judge!r}; there are: {names}, and PROVIDER/MODEL of litellm."
+        raise ConfigError(message, hint=f"For the last: {INSTALL_REMOTE}. See: judge doctor")
+    if provider in SERVERS:
+        from judge.backends.server import find_server
 
-    find_server(settings.judge, settings.api_base)
+        find_server(settings.judge, settings.api_base)
+    else:
+        from judge.backends.litellm_setup import check_model
+
+        check_model(settings.judge, api_base=settings.api_base, params=settings.model.params)
 
 
 @asynccontextmanager
@@ -78,28 +86,40 @@ async def connect(
 
             yield Connection(asker=_asker(settings, Lexical(), keep=_keep_nothing))
         else:
-            yield await _connect_server(settings, journal, stop, throttled, stack)
+            yield await _connect_paid(settings, journal, stop, throttled, stack)
 
 
-async def _connect_server(
+async def _connect_paid(
     settings: Settings,
     journal: Journal | None,
     stop: asyncio.Event | None,
     throttled: Callable[[int], None] | None,
     stack: AsyncExitStack,
 ) -> Connection:
-    from judge.backends.openai_compatible import OpenAICompatible, find_server, open_session
     from judge.calls.cached import Cached
     from judge.calls.store import Store
 
-    server = find_server(settings.judge, settings.api_base)
     store = Store(settings.cache) if settings.cache is not None else None
-    backend = OpenAICompatible(server, await stack.enter_async_context(open_session(server)))
+    backend = await _open_backend(settings, stack)
     if store is not None:
         stack.callback(_close_store, store, backend.notes)
     cached = Cached(_guarded(settings, backend, stop, throttled), journal=journal, store=store)
     stack.push_async_exit(_ending(cached, settings.timeout_s))
     return Connection(asker=_asker(settings, cached, keep=cached.keep), notes=backend.notes)
+
+
+async def _open_backend(settings: Settings, stack: AsyncExitStack) -> OpenAICompatible | LiteLLM:
+    if settings.judge.partition("/")[0] in SERVERS:
+        from judge.backends.openai_compatible import OpenAICompatible, open_session
+        from judge.backends.server import find_server
+
+        server = find_server(settings.judge, settings.api_base)
+        return OpenAICompatible(server, await stack.enter_async_context(open_session(server)))
+    from judge.backends.litellm import LiteLLM
+
+    backend = LiteLLM(settings.judge, api_base=settings.api_base)
+    stack.push_async_callback(backend.aclose)
+    return backend
 
 
 def _close_store(store: Store, notes: list[str]) -> None:

@@ -22,11 +22,12 @@ from judge.rubric import Rubric
 from judge.table import Labels
 from judge.verdict import EvidenceRule
 
-__all__ = ["BASELINE", "DEFAULT_PARAMS", "SERVERS", "Settings", "package_version"]
+__all__ = ["BASELINE", "DEFAULT_PARAMS", "INSTALL_REMOTE", "SERVERS", "Settings", "package_version"]
 
 BASELINE = "lexical"
 SERVERS: Mapping[str, str | None] = {"hosted_vllm": None, "openai": "https://api.openai.com/v1"}
-"""Providers that are asked straight over HTTP, with the address of those that have one."""
+"""Providers that are asked straight over HTTP, with the address of those that have one. All others are litellm's."""
+INSTALL_REMOTE = "pip install 'rationale-judge[remote]'"
 DEFAULT_PARAMS: Mapping[str, JsonValue] = {"temperature": 0, "max_tokens": 4096}
 _GRANULARITIES = get_args(Granularity)
 _EVIDENCE_RULES = get_args(EvidenceRule)
@@ -45,10 +46,11 @@ class Settings:
     """One judge, one rubric, and how they are asked.
 
     Attributes:
-        judge: `lexical`, `hosted_vllm/MODEL` or `openai/MODEL`.
+        judge: `lexical`, `hosted_vllm/MODEL`, `openai/MODEL`, or `PROVIDER/MODEL` as litellm names it.
         rubric: What is scored.
         api_base: Address of the server, up to and with `/v1`. Where none is given, that of `HOSTED_VLLM_API_BASE` or
-            `OPENAI_API_BASE`, or OpenAI's own for `openai/MODEL`. None for a judge that asks no server.
+            `OPENAI_API_BASE` (other providers likewise), or OpenAI's own for `openai/MODEL`. None for a
+            judge that asks no server, and for a provider's usual address.
         params: Sampling and other request parameters, over `DEFAULT_PARAMS`.
         granularity: Which units share a call.
         evidence: What happens to a presence whose quote is not in the trace.
@@ -154,10 +156,11 @@ class Settings:
 
 def _address(judge: str, given: str | None) -> str | None:
     """The server's address, in one spelling."""
-    provider = judge.partition("/")[0]
-    if provider not in SERVERS:
+    provider, slash, _ = judge.partition("/")
+    if not slash:
         return None
-    found = given or os.environ.get(f"{provider.upper()}_API_BASE") or SERVERS[provider]
+    named = os.environ.get(f"{provider.upper()}_API_BASE") if provider.isascii() else None
+    found = given or named or SERVERS.get(provider)
     return found.rstrip("/") if found else None
 
 

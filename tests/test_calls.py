@@ -18,7 +18,8 @@ from run_kit import completion, error, http, make_request, scripted
 from tenacity import wait_none
 
 from judge.backend import Reply
-from judge.backends.openai_compatible import OpenAICompatible, Server, open_session
+from judge.backends.openai_compatible import OpenAICompatible, open_session
+from judge.backends.server import Server
 from judge.calls import careful, retrying
 from judge.calls.cached import Cached
 from judge.calls.careful import Careful

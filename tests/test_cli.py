@@ -12,12 +12,14 @@ import termios
 import time
 import tomllib
 from fcntl import ioctl
+from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from judge.backends.litellm_setup import import_litellm
 from judge.calls import store
 from judge.cli import cli
 from judge.cli.score import cache_folder
@@ -30,6 +32,7 @@ TRACES = str(ROOT / "examples" / "traces.jsonl")
 UNITS = {"perception": [{"unit_id": "P1", "claim": "The fracture is in the left wrist."}]}
 GOOD = {"id": "r1", "model": "m", "trace": "I see a fracture in the left wrist.", "units": UNITS}
 JSON_KEYS = ["finished", "judge", "rubric", "counts", "units", "spent", "notes", "summary", "out"]
+COSTS = ("input_cost_per_token", "cache_read_input_token_cost", "output_cost_per_token")
 SUMMARY_KEYS = ["model", "judge", "measure", "mean", "low", "high", "interval", "n", "n_failed"]
 
 
@@ -288,7 +291,7 @@ def test_a_record_of_no_weight_fails_and_says_why(tmp_path, out):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--judge", "nope"), "no judge is called 'nope'; there are: lexical, hosted_vllm/MODEL, openai/MODEL."),
+        (("--judge", "nope"), "there are: lexical, hosted_vllm/MODEL, openai/MODEL, and PROVIDER/MODEL of litellm."),
         (("--judge", "hosted_vllm/"), "no judge is called 'hosted_vllm/'"),
         (("--judge", "hosted_vllm/m"), "needs the address of its server. Add --api-base"),
         (("--judge", "hosted_vllm/m", "--api-base", "127.0.0.1:8000"), "is not an address like http://"),
@@ -361,6 +364,62 @@ def test_another_judge_on_the_same_folder_is_refused(out):
         assert shown.exit_code == 2
         assert "holds a run of another judge or rubric: judge was 'lexical' and is 'hosted_vllm/m'" in shown.stderr
         assert judge(*words, "--overwrite").exit_code == 0
+
+
+REMOTE = pytest.mark.skipif(
+    not all(map(find_spec, ("litellm", "instructor"))), reason="needs pip install 'rationale-judge[remote]'"
+)
+
+
+@REMOTE
+@pytest.mark.parametrize("model", ["deepseek/deepseek-chat", "deepseek/one-that-has-no-price"])
+def test_another_provider_gives_the_same_scores_and_its_price(tmp_path, out, monkeypatch, model):
+    monkeypatch.setenv("DEEPSEEK_API_KEY", "sk-canary-4711")
+    for name, folder in ((model, out), ("hosted_vllm/m", tmp_path / "other")):
+        with Server(script="obedient") as server:
+            words = ("--judge", name, "--api-base", server.api_base, "--limit", 3, "--json")
+            shown = judge("score", TRACES, "--out", folder, *words)
+        assert shown.exit_code == 0, shown.output
+        assert server.ledger.requests == 6
+    ours, theirs = (pl.read_parquet(folder / "scores.parquet") for folder in (out, tmp_path / "other"))
+    assert ours.drop("judge").equals(theirs.drop("judge"))
+    calls = pl.read_parquet(out / "calls.parquet")
+    price = import_litellm().model_cost.get(model)
+    if price is None:
+        assert calls["cost_usd"].to_list() == [None] * 6
+    else:
+        fresh, cached, said = (price[kind] for kind in COSTS)
+        expected = (calls["prompt_tokens"] - calls["cached_tokens"]) * fresh + calls["cached_tokens"] * cached
+        assert (calls["cost_usd"] - expected - calls["completion_tokens"] * said).abs().max() < 1e-12
+    for path in out.rglob("*"):
+        assert path.is_dir() or b"canary-4711" not in path.read_bytes()
+
+
+@REMOTE
+@pytest.mark.filterwarnings("ignore::UserWarning")  # litellm's own, of pydantic models of its own
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nonsense/m", "litellm knows no provider for 'nonsense/m'."),
+        ("anthropic/claude-x", "ANTHROPIC_API_KEY"),
+        ("openai_like/m", "litellm offers no chat completions there."),
+    ],
+)
+def test_a_provider_that_cannot_be_asked_is_2_and_nothing_is_sent(out, monkeypatch, name, said):
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    with Server() as server:
+        shown = judge("score", TRACES, "--out", out, "--judge", name, "--api-base", server.api_base)
+    assert shown.exit_code == 2
+    assert said in shown.stderr
+    assert server.ledger.requests == 0
+
+
+def test_a_provider_without_the_extra_says_how_to_get_it(out, monkeypatch):
+    monkeypatch.setitem(sys.modules, "litellm", None)
+    shown = judge("score", TRACES, "--out", out, "--judge", "anthropic/claude-x")
+    assert shown.exit_code == 2
+    assert "pip install 'rationale-judge[remote]'" in shown.stderr
+    assert not out.exists()
 
 
 def test_a_wrong_key_is_found_with_one_call(out, monkeypatch):

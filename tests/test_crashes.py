@@ -35,7 +35,7 @@ from run_kit import (
 )
 
 from judge.backends.openai_compatible import OpenAICompatible
-from judge.backends.openai_compatible import Server as Address
+from judge.backends.server import Server as Address
 from judge.journal import Journal
 from judge.probe import build_probes
 from judge.record import build_record

@@ -58,6 +58,25 @@ def test_a_bare_machine_is_fine_and_says_what_to_do(tmp_path):
     assert lines["shared store"] == ("ok", str(tmp_path / "store"))
 
 
+@pytest.mark.parametrize(
+    ("missing", "mark", "said"),
+    [
+        ((), "ok", "litellm and instructor are installed; a key is read from the provider's own variable"),
+        (("instructor",), "--", "instructor not installed; pip install 'rationale-judge[remote]'"),
+        (
+            ("litellm", "instructor"),
+            "--",
+            "litellm and instructor not installed; pip install 'rationale-judge[remote]'",
+        ),
+    ],
+)
+def test_other_providers(monkeypatch, missing, mark, said):
+    monkeypatch.setattr(checks, "find_spec", lambda name: None if name in missing else object())
+    code, lines = doctor()
+    assert code == 0
+    assert lines["PROVIDER/MODEL"] == (mark, said)
+
+
 def test_a_server_names_its_models_and_how_to_use_one():
     with Server(model="Qwen/Qwen3-32B") as server:
         code, lines = doctor("--api-base", server.api_base)

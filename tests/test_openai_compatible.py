@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from run_kit import Heard, completion, error, http, make_request, scripted
 
 from judge.backend import Reply
-from judge.backends.openai_compatible import OpenAICompatible, Server, _retry_after_s, find_server, open_session
+from judge.backends.http_status import _retry_after_s
+from judge.backends.openai_compatible import OpenAICompatible, open_session
+from judge.backends.server import Server, find_server
 from judge.errors import ConfigError, FatalError, RejectedError, TransientError
 from judge.prompt import Request
 from judge.testing import Server as Loopback
@@ -82,6 +84,7 @@ def test_a_refusal_is_a_finish_reason_and_not_a_text() -> None:
     [
         (400, error("bad temperature"), RejectedError, "http_400"),
         (401, b'{"error":"Unauthorized"}', FatalError, "auth"),
+        (402, error("Insufficient credits"), FatalError, "quota"),
         (403, error("forbidden"), FatalError, "auth"),
         (404, error("The model `m` does not exist."), FatalError, "model_not_found"),
         (413, error("too large"), RejectedError, "http_413"),

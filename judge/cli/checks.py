@@ -7,17 +7,19 @@ import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import aiohttp
 from pydantic import BaseModel, ValidationError
 from rich.text import Text
 
-from judge.backends.openai_compatible import Server, find_server, open_session
+from judge.backends.openai_compatible import open_session
+from judge.backends.server import Server, find_server
 from judge.cli.score import cache_folder
 from judge.cli.terminal import Screen, clean
 from judge.errors import ConfigError
 from judge.rubric import load_rubric
-from judge.settings import package_version
+from judge.settings import INSTALL_REMOTE, package_version
 
 __all__ = ["run_checks"]
 
@@ -66,6 +68,7 @@ def _checks(api_base: str | None) -> Iterator[_Check]:
     yield _Check(name="rubric pkr", fine=True, found=f"{rubric.name}@{rubric.version}, axes {', '.join(rubric.axes)}")
     yield _Check(name="lexical", fine=True, found="embedded baseline; needs nothing")
     yield _openai()
+    yield _litellm()
     yield _server(api_base or os.environ.get("HOSTED_VLLM_API_BASE"))
     yield _store()
 
@@ -74,6 +77,14 @@ def _openai() -> _Check:
     if os.environ.get("OPENAI_API_KEY"):
         return _Check(name="openai/MODEL", fine=True, found="OPENAI_API_KEY is set; not tried, as that may cost")
     return _Check(name="openai/MODEL", fine=None, found="set OPENAI_API_KEY to use it")
+
+
+def _litellm() -> _Check:
+    name, missing = "PROVIDER/MODEL", [name for name in ("litellm", "instructor") if find_spec(name) is None]
+    if missing:
+        return _Check(name=name, fine=None, found=f"{' and '.join(missing)} not installed; {INSTALL_REMOTE}")
+    found = "litellm and instructor are installed; a key is read from the provider's own variable"
+    return _Check(name=name, fine=True, found=found)
 
 
 def _server(base: str | None) -> _Check:

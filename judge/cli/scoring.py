@@ -113,7 +113,7 @@ class Scoring:
         if settings.judge == BASELINE:
             self._told.print(
                 "Judge: lexical, a baseline that compares words. Name a real one with "
-                "--judge hosted_vllm/MODEL --api-base URL, or --judge openai/MODEL."
+                "--judge hosted_vllm/MODEL --api-base URL, --judge openai/MODEL, or --judge PROVIDER/MODEL."
             )
             if self._options.api_base is not None:
                 self._told.print("--api-base is not used: lexical asks no server. Name its model with --judge.")

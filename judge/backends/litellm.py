@@ -1,0 +1,240 @@
+"""Any provider that litellm knows, with structured output through instructor. Both are imported only when asked for.
+
+Request -> instructor: messages and schema in one of four modes -> litellm: one call of a provider -> Reply: raw text
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+import orjson
+from pydantic import BaseModel, ConfigDict
+
+from judge.backend import Reply
+from judge.backends.http_status import is_too_long
+from judge.backends.litellm_errors import kinds_of, map_error, read_refusal, said_by
+from judge.backends.litellm_setup import FIXED, check_model, import_litellm, internal_call, once, refuse_params
+from judge.backends.server import Server
+from judge.errors import TransientError
+from judge.prompt import Request
+
+__all__ = ["LiteLLM"]
+
+_REFUSED_BY = {  # instructor's modes, best first, and the words of a server that does not know one
+    "JSON_SCHEMA": ("response_format", "schema", "structured", "guided", "grammar"),
+    "TOOLS": ("tools", "tool_choice", "tool call", "function call"),
+    "JSON": ("response_format", "json_object", "json mode"),
+    "MD_JSON": (),
+}
+_MODES = tuple(_REFUSED_BY)
+_in_use: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
+"""Backends by loop: litellm keeps one set of clients for each loop, and the last backend closes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a model is asked: an instructor mode, and the parameters that it does not take."""
+
+    mode: str = _MODES[0]
+    left_out: frozenset[str] = frozenset()
+
+
+class LiteLLM:
+    """Asks one model of any provider. Retries nothing itself, and lets neither library do so.
+
+    Args:
+        model: `provider/model`, as litellm names it. Keys come from the provider's own environment variables.
+        api_base: The provider's address, where it is not its usual one.
+
+    Raises:
+        ConfigError: As `check_model`.
+
+    Attributes:
+        notes: What had to be done differently for this model, in words for the end of a run.
+    """
+
+    def __init__(self, model: str, *, api_base: str | None) -> None:
+        provider = check_model(model, api_base=api_base)
+        self._server = Server(model=model, api_base=api_base or provider)
+        self._litellm = import_litellm()
+        self._target = {"model": model, "api_base": api_base}
+        self._form = _Form()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.notes: list[str] = []
+
+    async def complete(self, request: Request) -> Reply:
+        """Answer one request; what a provider does not know of its form is asked for otherwise from then on.
+
+        Raises:
+            TransientError, RejectedError, FatalError: As the OpenAI-compatible backend raises them.
+            ConfigError: A parameter that is not the request's.
+        """
+        self._enter()
+        attempts = 0
+        while True:
+            tried = self._form
+            call = await self._ask(request, tried)
+            attempts += not call.has("UnsupportedParamsError")  # litellm refuses by itself, and nothing is sent
+            if call.error is None or call.has("ContentPolicyViolationError"):
+                return _read(call.response, attempts)
+            if not self._adapt(call, tried, request):
+                break
+        # Not inside an `except`: the provider's exception holds its request, and that holds the key.
+        raise map_error(call.error, self._server)
+
+    async def aclose(self) -> None:
+        """Close what litellm keeps open for this loop, unless another backend uses it. May be called twice."""
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        _in_use[loop] -= 1
+        cache = self._litellm.in_memory_llm_clients_cache
+        ours = [] if _in_use[loop] else [key for key in cache.cache_dict if str(key).endswith(f"-{id(loop)}")]
+        for key in ours:  # never to be shown: some hold the API key
+            client = cache.cache_dict[key]
+            cache.delete_cache(key)
+            await client.close()
+
+    def _enter(self) -> None:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            _in_use[self._loop] = _in_use.get(self._loop, 0) + 1
+
+    async def _ask(self, request: Request, form: _Form) -> _Call:
+        params = {name: value for name, value in request.params.items() if name not in form.left_out}
+        refuse_params(params)
+        call = _Call(self._litellm, {**params, **self._target, **FIXED}, request.schema)
+        instructor = import_module("instructor")
+        client = instructor.from_litellm(call.send, mode=instructor.Mode[form.mode])
+        try:
+            await client.create(messages=_messages(request), response_model=_reply_model(request.schema), max_retries=0)
+        except Exception:  # what litellm raised is in the call, and whether a reply fits is for `judge.verdict`
+            if not call.came_back:
+                raise
+        return call
+
+    def _adapt(self, call: _Call, tried: _Form, request: Request) -> bool:
+        """Whether a refusal was about the form and there is another one to try; it is kept for this model."""
+        unsupported, words = call.has("UnsupportedParamsError"), call.said.lower()
+        if not (unsupported or call.status in (400, 422)) or is_too_long(words):
+            return False
+        if any(word in words for word in _REFUSED_BY[tried.mode]):
+            mode = _MODES[_MODES.index(tried.mode) + 1]
+            return self._choose(tried, replace(tried, mode=mode), f"refused {tried.mode}; asked with {mode} instead")
+        named = (
+            {name for name in request.params if re.search(rf"\b{re.escape(name)}\b", words)} if unsupported else set()
+        )
+        note = f"takes no {', '.join(sorted(named))}; left out"
+        return self._choose(tried, replace(tried, left_out=tried.left_out | named), note)
+
+    def _choose(self, tried: _Form, other: _Form, note: str) -> bool:
+        if other != tried == self._form:  # else another call found it out while this one was under way
+            self._form = other
+            self.notes.append(f"{self._server.model} {note}.")
+        return other != tried
+
+
+class _Call:
+    """Stands between instructor and litellm: sends the request as it should be, and keeps what came back of it."""
+
+    def __init__(self, litellm: Any, fixed: dict[str, Any], schema: str) -> None:
+        self._litellm = litellm
+        self._fixed = fixed
+        self._schema = schema
+        self.response: Any = None
+        self.error: Exception | None = None
+
+    async def send(self, **form: Any) -> Any:
+        tokens = [(flag, flag.set(True)) for flag in (once, internal_call())]
+        try:
+            self.response = await self._litellm.acompletion(**{**self._fixed, **self._exact(form)})
+        except Exception as exc:
+            self.error = exc
+            raise
+        finally:
+            for flag, token in tokens:
+                flag.reset(token)
+        return self.response
+
+    @property
+    def came_back(self) -> bool:
+        return self.response is not None or self.error is not None
+
+    @property
+    def status(self) -> int | None:
+        return read_refusal(self.error)[0]
+
+    @property
+    def said(self) -> str:
+        """What was said against the request, by the server or by litellm."""
+        return said_by(self.error)
+
+    def has(self, kind: str) -> bool:
+        """Whether litellm raised this kind of error."""
+        return kind in kinds_of([self.error])
+
+    def _exact(self, form: dict[str, Any]) -> dict[str, Any]:
+        """With our schema as it is: instructor asks for no strictness, sorts what is required, and adds a title."""
+        schema = orjson.loads(self._schema)
+        if form.get("response_format", {}).get("type") == "json_schema":
+            form["response_format"]["json_schema"] = {"name": "verdicts", "schema": schema, "strict": True}
+        for tool in form.get("tools", ()):
+            tool["function"]["parameters"] = schema
+        return form
+
+
+class _AnyObject(BaseModel):
+    """Takes whatever a judge says: its text is parsed and refused elsewhere."""
+
+    model_config = ConfigDict(extra="allow")
+    shape: ClassVar[bytes]
+
+    @classmethod
+    def model_json_schema(cls, *_: Any, **__: Any) -> dict[str, Any]:
+        return {"title": "verdicts", **orjson.loads(cls.shape)}
+
+
+@lru_cache(maxsize=64)
+def _reply_model(schema: str) -> Any:
+    fields = {"shape": schema.encode(), "__module__": __name__, "__doc__": "Verdicts on the units."}
+    return import_module("instructor").openai_schema(type("verdicts", (_AnyObject,), fields))
+
+
+def _messages(request: Request) -> list[dict[str, Any]]:
+    images = [{"type": "image_url", "image_url": {"url": image.data_url}} for image in getattr(request, "images", ())]
+    content = [*images, {"type": "text", "text": request.user}] if images else request.user
+    return [{"role": "system", "content": request.system}, {"role": "user", "content": content}]
+
+
+def _read(response: Any, attempts: int) -> Reply:
+    """A completion as a Reply; None stands for a prompt that the provider's filter refused."""
+    if response is None:
+        return Reply(text="", finish_reason="content_filter", attempts=attempts)
+    if not response.choices:
+        raise TransientError("the reply has no choices.", code="bad_response")
+    message, usage = response.choices[0].message, getattr(response, "usage", None)
+    counted = usage is not None and usage.prompt_tokens > 0  # litellm writes 0 where the provider said nothing
+    said = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
+    return Reply(
+        text=message.tool_calls[0].function.arguments if message.tool_calls else message.content or "",
+        model=response.model,
+        finish_reason="refusal" if said else response.choices[0].finish_reason,
+        attempts=attempts,
+        **(_usage(response, usage) if counted else {}),
+    )
+
+
+def _usage(response: Any, usage: Any) -> dict[str, Any]:
+    details = getattr(usage, "prompt_tokens_details", None)
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cached_tokens": getattr(details, "cached_tokens", None),
+        "cost_usd": response._hidden_params.get("response_cost"),  # noqa: SLF001 - where litellm puts it
+    }

@@ -1,0 +1,574 @@
+"""Any provider through litellm and instructor: what is on the wire, what comes back, and what never shows."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import re
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+from run_kit import Heard, error, http, make_record, scripted
+
+from judge.backend import Reply
+from judge.backends import litellm_errors, litellm_setup
+from judge.backends.litellm import LiteLLM
+from judge.backends.litellm_setup import can_see, check_model, import_litellm
+from judge.backends.openai_compatible import OpenAICompatible, open_session
+from judge.backends.server import find_server
+from judge.errors import ConfigError, FatalError, RejectedError, ReplyError, TransientError
+from judge.evidence import TraceText
+from judge.probe import build_probes
+from judge.prompt import JudgeModel, Prompt, Request, reply_schema
+from judge.record import build_record
+from judge.rubric import load_rubric
+from judge.testing import QUICK, REPLY, Server
+from judge.verdict import parse_reply, verify
+
+pytestmark = pytest.mark.skipif(
+    find_spec("litellm") is None or find_spec("instructor") is None,
+    reason="litellm and instructor are not installed: pip install 'rationale-judge[remote]'",
+)
+
+CANARY = "canary-4711-secret"  # in no shape that a pattern would know: only the environment tells that it is a key
+RUBRIC = load_rubric("pkr")
+PROMPT = Prompt(RUBRIC)
+PROVIDERS = ("openai", "hosted_vllm")
+THINK = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+MODES = ("JSON_SCHEMA", "TOOLS", "JSON", "MD_JSON")
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_BASE", "OPENAI_BASE_URL", "HOSTED_VLLM_API_BASE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", CANARY)
+    monkeypatch.setenv("HOSTED_VLLM_API_KEY", CANARY)
+
+
+def make_request(number: int = 1, *, units: int = 1, params: dict[str, Any] | None = None) -> Request:
+    record = build_record(make_record(number, units=units), number=number)
+    model = JudgeModel(name="openai/scripted", params={"temperature": 0} if params is None else params)
+    return PROMPT.build_requests(build_probes(record, RUBRIC, granularity="trace"), model)[0]
+
+
+def completion(text: str | None = "{}", *, finish: str = "stop", usage: bool = True, **message: Any) -> dict[str, Any]:
+    """As a real server says it; litellm takes a reply without a role for none."""
+    counted = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+    counted["prompt_tokens_details"] = {"cached_tokens": 4}  # type: ignore[assignment]
+    return {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "served",
+        "choices": [
+            {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text, **message}}
+        ],
+        **({"usage": counted} if usage else {}),
+    }
+
+
+async def ask(base: str, provider: str, *requests: Request, model: str = "m") -> tuple[list[Any], list[str]]:
+    asked = LiteLLM(f"{provider}/{model}", api_base=base)
+    try:
+        outcomes = await asyncio.gather(*map(asked.complete, requests or (make_request(),)), return_exceptions=True)
+        return outcomes, asked.notes
+    finally:
+        await asked.aclose()
+
+
+def ask_script(
+    provider: str, *answers: bytes, request: Request | None = None, model: str = "m"
+) -> tuple[Any, list[Heard], list[str]]:
+    """One request to a server that gives these answers in turn, the last one for ever."""
+
+    async def main() -> tuple[Any, list[Heard], list[str]]:
+        async with scripted(lambda n, _: answers[min(n, len(answers)) - 1]) as (base, heard):
+            outcomes, notes = await ask(base, provider, request or make_request(), model=model)
+            return outcomes[0], heard, notes
+
+    return asyncio.run(main())
+
+
+def in_loop(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    return asyncio.run(work())
+
+
+# What is sent
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_request_is_that_of_the_openai_compatible_backend(provider: str) -> None:
+    request = make_request(params={"temperature": 0, "max_tokens": 50, "seed": 3, "top_k": 5})
+
+    async def main() -> list[Heard]:
+        async with scripted(lambda *_: http(200, completion())) as (base, heard):
+            await ask(base, provider, request)
+            server = find_server(f"{provider}/m", base)
+            async with open_session(server) as session:
+                await OpenAICompatible(server, session).complete(request)
+            return heard
+
+    ours, theirs = in_loop(main)
+    assert ours.body == theirs.body
+    assert f"authorization: bearer {CANARY}" in ours.head.lower()
+    assert ours.head.splitlines()[0] == theirs.head.splitlines()[0]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("units", [1, 12])  # u10 sorts before u2: instructor sorts what is required
+def test_the_schema_on_the_wire_is_ours_to_the_byte(provider: str, units: int) -> None:
+    request = replace(make_request(), schema=reply_schema(units, evidence=True))
+    refusal = http(400, error("response_format is unknown"))
+    reply, heard, _ = ask_script(provider, refusal, http(200, completion()), request=request)
+    assert orjson.dumps(heard[0].body["response_format"]["json_schema"]["schema"]).decode() == request.schema
+    tool = heard[1].body["tools"][0]["function"]["parameters"]
+    expected = orjson.loads(request.schema)
+    assert tool == (without_closing(expected) if provider == "hosted_vllm" else expected)
+    assert heard[0].body["response_format"]["json_schema"]["strict"] is True
+    assert reply.attempts == 2
+
+
+def without_closing(value: Any) -> Any:
+    """From the tools of hosted_vllm, litellm takes every additionalProperties away."""
+    if not isinstance(value, dict):
+        return value
+    return {key: without_closing(inner) for key, inner in value.items() if key != "additionalProperties"}
+
+
+def test_images_stand_before_the_text() -> None:
+    request = make_request()
+    object.__setattr__(request, "images", (SimpleNamespace(data_url="data:image/png;base64,AAAA"),))
+    for answers in ([], [http(400, error("response_format"))] * 3):  # as JSON schema, and in the last of the modes
+        _, heard, _ = ask_script("openai", *answers, http(200, completion()), request=request)
+        first, second, *_ = heard[-1].body["messages"][-1]["content"]
+        assert first == {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+        assert second == {"type": "text", "text": request.user}
+
+
+@pytest.mark.parametrize("name", ["api_key", "extra_headers", "num_retries", "mock_response"])
+def test_what_is_not_a_parameter_of_a_request_is_refused_unsent(name: str) -> None:
+    outcome, heard, _ = ask_script("openai", http(200, completion()), request=make_request(params={name: CANARY}))
+    assert isinstance(outcome, ConfigError)
+    assert f"the parameter {name!r}" in str(outcome)
+    assert heard == []
+    assert CANARY not in shown(outcome)
+
+
+# What comes back
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_is_read_of_a_reply(provider: str) -> None:
+    reply, *_ = ask_script(provider, http(200, completion("hello")))
+    assert reply == Reply(
+        text="hello", model="served", finish_reason="stop", prompt_tokens=7, completion_tokens=3, cached_tokens=4
+    )
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_reply_without_usage_has_unknown_tokens_and_an_unknown_price(provider: str) -> None:
+    reply, *_ = ask_script(provider, http(200, completion(usage=False)), model="gpt-4o-mini")
+    counts = (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens, reply.cost_usd)
+    assert counts == (None, None, None, None)
+
+
+def test_a_known_price_is_litellms() -> None:
+    reply, *_ = ask_script("openai", http(200, {**completion(), "model": "gpt-4o-mini"}), model="gpt-4o-mini")
+    # 3 fresh and 4 cached prompt tokens, 3 completion tokens, at 0.15, 0.075 and 0.60 dollars a million
+    assert reply.cost_usd == pytest.approx((3 * 0.15 + 4 * 0.075 + 3 * 0.60) * 1e-6)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize(
+    ("body", "text", "finish"),
+    [
+        (completion("half", finish="length"), "half", "length"),
+        (completion("", finish="content_filter"), "", "content_filter"),
+        (completion(None, refusal="I cannot."), "", "refusal"),
+        (completion("no JSON at all"), "no JSON at all", "stop"),
+        (completion("[1, 2]"), "[1, 2]", "stop"),
+        (completion(None), "", "stop"),
+        (completion('```json\n{"u1": 1}\n```'), '```json\n{"u1": 1}\n```', "stop"),
+    ],
+)
+def test_a_paid_reply_is_never_lost_nor_asked_for_again(provider: str, body: Any, text: str, finish: str) -> None:
+    reply, heard, notes = ask_script(provider, http(200, body))
+    assert (reply.text, reply.finish_reason, reply.prompt_tokens, reply.attempts) == (text, finish, 7, 1)
+    assert len(heard) == 1
+    assert notes == []
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_prompt_that_the_filter_refuses_is_a_reply(provider: str) -> None:
+    body = error("Your request was rejected", type="invalid_request_error", code="content_policy_violation")
+    reply, heard, _ = ask_script(provider, http(400, body))
+    assert reply == Reply(text="", finish_reason="content_filter")
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_verdicts_and_cost_are_those_of_the_openai_compatible_backend(provider: str) -> None:
+    requests = [make_request(number, units=1 + number % 3) for number in range(12)]
+    name = f"{provider}/scripted"
+
+    async def ours(base: str) -> list[Reply]:
+        asked = LiteLLM(name, api_base=base)
+        replies = [await asked.complete(request) for request in requests]
+        await asked.aclose()
+        return replies
+
+    async def theirs(base: str) -> list[Reply]:
+        server = find_server(name, base)
+        async with open_session(server) as session:
+            return [await OpenAICompatible(server, session).complete(request) for request in requests]
+
+    answers = []
+    for work in (ours, theirs):
+        with Server(script="sloppy", seed=3) as server:  # one each: it gives the same reply once a request
+            answers.append(asyncio.run(work(server.api_base)))
+            assert server.ledger.requests == len(requests)
+    answers[1] = [replace(reply, text=THINK.sub("", reply.text)) for reply in answers[1]]  # litellm cuts it off itself
+    assert answers[0] == answers[1]  # text, model, finish reason, tokens, cost, attempts
+    judged = [list(map(verdicts, requests, replies)) for replies in answers]
+    assert judged[0] == judged[1]
+    assert sum(isinstance(said, list) for said in judged[0]) > len(requests) / 2
+
+
+def verdicts(request: Request, reply: Reply) -> Any:
+    """As judged, or what is wrong with the reply."""
+    trace, asked = TraceText(request.probes.record.trace), request.probes.asked
+    try:
+        said = parse_reply(reply, len(asked), evidence=True)
+    except ReplyError as exc:
+        return str(exc)
+    return [verify(*pair, trace, "required") for pair in zip(said, asked, strict=True)]
+
+
+# One request a call
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize(
+    "kind",
+    [*QUICK, *REPLY, "502", "400", "401", "insufficient_quota"],
+)
+def test_one_call_is_one_request_whatever_happens(provider: str, kind: str) -> None:
+    with Server(always=kind, retry_after_s=0.01) as server:
+        (outcome,), notes = in_loop(lambda: ask(server.api_base, provider))
+        assert server.ledger.requests == 1
+    assert notes == []
+    replied = ("wrong_ids", "length", "empty", "refusal")
+    fatal, rejected = ("401", "insufficient_quota"), ("400",)
+    expected = Reply if kind in replied else FatalError if kind in fatal else TransientError
+    assert type(outcome) is (RejectedError if kind in rejected else expected)
+    if isinstance(outcome, TransientError):
+        assert outcome.throttled == kind.startswith("429")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_nobody_at_home_says_so_in_one_line(provider: str) -> None:
+    outcome = in_loop(lambda: ask("http://127.0.0.1:9/v1", provider))[0][0]
+    assert type(outcome) is TransientError
+    assert outcome.code == "unreachable"
+    assert "cannot reach http://127.0.0.1:9/v1" in str(outcome)
+    assert "\n" not in str(outcome)
+
+
+# Modes
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_provider_without_schemas_is_asked_otherwise_from_then_on(provider: str) -> None:
+    refusals = {
+        "json_schema": "response_format json_schema is not supported",
+        "tools": "tool_choice is not supported",
+        "json_object": "response_format must be text",
+    }
+
+    def answer(_: int, heard: Heard) -> bytes:
+        form = "tools" if "tools" in heard.body else heard.body.get("response_format", {}).get("type", "text")
+        return http(400, error(refusals[form])) if form in refusals else http(200, completion("```json\n{}\n```"))
+
+    async def main() -> None:
+        async with scripted(answer) as (base, heard):
+            asked = LiteLLM(f"{provider}/m", api_base=base)
+            first = await asyncio.gather(*[asked.complete(make_request(number)) for number in range(4)])
+            assert {reply.attempts for reply in first} == {4}
+            before = len(heard)
+            second = await asked.complete(make_request(9))
+            assert (second.text, second.attempts, len(heard) - before) == ("```json\n{}\n```", 1, 1)
+            assert [note.split("; ")[1] for note in asked.notes] == [
+                f"asked with {mode} instead." for mode in MODES[1:]
+            ]
+            assert "additionalProperties" in str(heard[-1].body["messages"][0])  # there the schema is in the words
+            await asked.aclose()
+
+    in_loop(main)
+
+
+def test_a_tools_reply_is_its_arguments_and_the_parser_takes_them() -> None:
+    said = {"u1": {"evidence": None, "reason": "No.", "presence": 0, "correctness": None}}
+    call = {"id": "a", "type": "function", "function": {"name": "verdicts", "arguments": orjson.dumps(said).decode()}}
+    for provider in PROVIDERS:
+        answer = http(200, completion(None, finish="tool_calls", tool_calls=[call]))
+        reply, heard, notes = ask_script(provider, http(400, error("unknown field response_format")), answer)
+        assert orjson.loads(reply.text) == said
+        assert parse_reply(reply, 1, evidence=True)[0].presence == 0
+        assert heard[1].body["tool_choice"]["function"]["name"] == heard[1].body["tools"][0]["function"]["name"]
+        assert notes == [f"{provider}/m refused JSON_SCHEMA; asked with TOOLS instead."]
+
+
+def test_a_refusal_of_every_mode_is_a_refusal() -> None:
+    said = "response_format, tools and tool_choice are not for you"
+    outcome, heard, notes = ask_script("openai", http(400, error(said)))
+    assert type(outcome) is RejectedError
+    assert outcome.code == "http_400"
+    assert (len(heard), len(notes)) == (4, 3)
+
+
+def test_a_parameter_that_a_model_does_not_take_is_left_out_and_said() -> None:
+    request = make_request(params={"temperature": 0, "top_p": 0.5})
+    reply, heard, notes = ask_script("openai", http(200, completion("ok")), request=request, model="o1")
+    assert (reply.text, reply.attempts, len(heard)) == ("ok", 1, 1)  # litellm refused it by itself: nothing was sent
+    assert "temperature" not in heard[0].body
+    assert "openai/o1 takes no temperature; left out." in notes
+
+
+# Errors
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "code"),
+    [
+        (400, error("bad temperature"), RejectedError, "http_400"),
+        (400, error("the trace says: rate limit, status 429"), RejectedError, "http_400"),
+        (400, error("Conversation roles must alternate user/assistant"), RejectedError, "http_400"),
+        (401, b'{"error":"Unauthorized"}', FatalError, "auth"),
+        (403, error("forbidden"), FatalError, "auth"),
+        (402, error("Insufficient credits"), FatalError, "quota"),
+        (404, error("The model `m` does not exist."), FatalError, "model_not_found"),
+        (413, error("too large"), RejectedError, "http_413"),
+        (422, b"not json", RejectedError, "http_422"),
+        (429, error("slow down"), TransientError, "rate_limit"),
+        (429, error("You exceeded your quota", code="insufficient_quota"), FatalError, "quota"),
+        (408, b"", TransientError, "http_408"),
+        (409, b"", TransientError, "http_409"),
+        (500, b"[]", TransientError, "http_500"),
+        (500, error("rate limit of a database"), TransientError, "http_500"),
+        (503, b'{"error": {"code": 5}}', TransientError, "http_503"),
+        (529, b"\xff\xfe", TransientError, "http_529"),
+        (400, error("This model's maximum context length is 9 tokens. However, …"), RejectedError, "context_limit"),
+        (400, error("prompt is too long: 210000 tokens > 200000 maximum"), RejectedError, "context_limit"),
+        (400, error("Current length is 9 while limit is 8"), RejectedError, "context_limit"),  # litellm knows more
+    ],
+)
+def test_a_status_is_one_request_and_one_error(provider: str, status: int, body: Any, kind: type, code: str) -> None:
+    outcome, heard, notes = ask_script(provider, http(status, body))
+    assert type(outcome) is kind
+    assert outcome.code == code
+    assert outcome.retryable == (kind is TransientError)
+    assert len(heard) == 1
+    assert notes == []
+    if kind is TransientError:
+        assert outcome.throttled == (code == "rate_limit")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize(("status", "headers"), [(429, {"Retry_After": "2"}), (503, {"retry_after_ms": "2000"})])
+def test_the_time_to_wait_is_read(provider: str, status: int, headers: dict[str, str]) -> None:
+    outcome, *_ = ask_script(provider, http(status, error("busy"), **headers))
+    assert outcome.retry_after_s == 2
+
+
+def test_a_key_that_is_missing_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    outcome, heard, _ = ask_script("openai", http(200, completion()))
+    assert type(outcome) is FatalError
+    assert outcome.code == "auth"
+    assert "OPENAI_API_KEY" in str(outcome)
+    assert heard == []
+
+
+def test_a_package_that_a_provider_lacks_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(**_: Any) -> None:
+        raise ModuleNotFoundError("No module named 'boto3'")
+
+    monkeypatch.setattr(import_litellm(), "acompletion", fail)
+    outcome = in_loop(lambda: ask("http://127.0.0.1:9/v1", "openai"))[0][0]
+    assert type(outcome) is FatalError
+    assert outcome.code == "dependency"
+    assert "boto3" in str(outcome)
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "says"),
+    [
+        ("nonsense/m", None, "knows no provider for 'nonsense/m'"),
+        ("openai/m", "127.0.0.1:8000/v1", "is not an address like"),
+        ("openai/m", f"http://me:{CANARY}@127.0.0.1/v1", "holds a name or password"),
+    ],
+)
+def test_what_cannot_be_asked_is_found_before(name: str, base: str | None, says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as caught:
+        LiteLLM(name, api_base=base)
+    assert CANARY not in shown(caught.value)
+
+
+def test_a_provider_is_named() -> None:
+    assert check_model("anthropic/claude-x", api_base=None, params=["temperature"]) == "anthropic"
+    with pytest.raises(ConfigError, match="'api_key'"):
+        check_model("anthropic/claude-x", api_base=None, params=["api_key"])
+
+
+# Secrets, silence, manners
+
+
+def shown(outcome: BaseException) -> str:
+    """All that an error can show of itself and of what it came from."""
+    told = "".join(traceback.format_exception(outcome))
+    return f"{outcome} {outcome!r} {vars(outcome)} {outcome.__cause__!r} {outcome.__context__!r} {told}"
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_key_is_never_shown(
+    provider: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    told = f"Incorrect API key provided: {CANARY}. GET https://x/v1?key={CANARY}&a=1 with Bearer {CANARY}. " * 9
+    answers = [http(status, error(told)) for status in (401, 400, 404, 429, 500)]
+    answers += [http(200, error(told)), http(200, f"<html>{CANARY}".encode()), http(200, {"choices": [], "x": told})]
+    answers += [http(400, error(f"response_format tools {told}"))]
+    for answer in answers:
+        outcome, heard, notes = ask_script(provider, answer)
+        assert CANARY in heard[0].head
+        assert isinstance(outcome, Exception)
+        assert CANARY not in f"{shown(outcome)} {notes}"
+    assert CANARY not in caplog.text
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["sk-live-0123456789abcdef", "AIzaSyA0123456789abcdefghijklmnopqrstuv", "?key=AbC123", "&api_key=AbC123",
+     "Bearer abc.def", "'x-api-key': 'AbC123'", "https://me:AbC123@host/v1"],
+)  # fmt: skip
+def test_what_looks_like_a_key_is_not_shown_either(secret: str) -> None:
+    told = litellm_errors.clean(f"before {secret} after")
+    assert told.startswith("before ")
+    assert told.endswith(" after")
+    assert "***" in told
+    assert not any(part in told for part in ("0123456789", "AbC123", "abc.def"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_files_do_not_pile_up_and_closing_leaves_nothing(provider: str) -> None:
+    def count() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    async def main() -> None:
+        with Server(script="obedient") as server:
+            asked, other = (LiteLLM(f"{provider}/m", api_base=server.api_base) for _ in range(2))
+            before, request = count(), make_request()
+            await asked.complete(request)
+            opened = count()
+            for _ in range(300):
+                await asked.complete(request)
+            assert count() <= opened
+            server.latency_ms = 200
+            under_way = asyncio.create_task(other.complete(request))
+            await asyncio.sleep(0.1)
+            await asked.aclose()  # both are on the same clients
+            assert (await under_way).text
+            await other.aclose()
+            await other.aclose()
+            await asyncio.sleep(0.05)  # in this process the server has its end of a connection too
+            assert count() <= before
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            assert (await asked.complete(make_request())).text  # and it may begin anew
+            await asked.aclose()
+
+    in_loop(main)
+    gc.collect()  # an unclosed client would warn here, and warnings are errors
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_deadline_of_the_caller_ends_a_call_at_once(provider: str) -> None:
+    import_litellm()
+
+    async def main() -> None:
+        with Server(always="black_hole") as server:
+            asked = LiteLLM(f"{provider}/m", api_base=server.api_base)
+            for after_s in (0.0, 0.001, 0.002, 0.004, 0.3):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(after_s):
+                        await asked.complete(make_request())
+            task = asyncio.create_task(asked.complete(make_request()))
+            await asyncio.sleep(0.2)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            server.always = None
+            assert (await asked.complete(make_request())).text
+            await asked.aclose()
+
+    in_loop(main)
+    gc.collect()
+
+
+def test_can_see() -> None:
+    assert can_see("gpt-4o") is True
+    assert can_see("gpt-3.5-turbo") is False
+    assert can_see("hosted_vllm/whatever") is None
+
+
+def test_import_connects_to_nobody_and_nothing_of_judge_needs_it() -> None:
+    code = """
+import os, sys
+reached = []
+def watch(event, args):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        reached.append((event, args[-1] if event != "socket.getaddrinfo" else args[0]))
+sys.addaudithook(watch)
+import judge, judge.connect, judge.backends.litellm
+judge.Judge
+assert not {"litellm", "instructor", "openai"} & set(sys.modules), "loaded too early"
+from judge.backends.litellm import LiteLLM
+from judge.backends.litellm_setup import can_see, import_litellm
+import_litellm(); LiteLLM("openai/gpt-4o", api_base=None); can_see("openai/gpt-4o")
+assert {"litellm", "instructor"} <= set(sys.modules)
+assert not reached, reached
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("found", ["1.82.7", "1.82.8"])
+def test_a_trojaned_version_is_never_imported(found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(name: str) -> None:
+        raise AssertionError(f"imported {name}")
+
+    monkeypatch.setattr(litellm_setup, "version", lambda _: found)
+    monkeypatch.setattr(litellm_setup, "import_module", never)
+    with pytest.raises(ConfigError, match=f"litellm {found} .* carried a trojan.*Uninstall it, replace every key"):
+        import_litellm()
+
+
+def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for missing in ("litellm", "instructor"):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, missing, None)
+            with pytest.raises(ConfigError, match=r"pip install 'rationale-judge\[remote\]'"):
+                import_litellm()
