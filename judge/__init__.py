@@ -22,6 +22,7 @@ The flow, top to bottom; a file imports only files above it:
     progress.py     Outcomes                -> counts        where a run stands, and how it ended
     asking.py       Records                 -> Outcomes      ask, check, ask again
     plain.py        an answer               -> its plain text, to be compared
+    cue.py          words that announce     -> patterns that find an answer
     answer.py       trace × reference       -> answer, right or not
     table.py        Outcomes                -> Polars frames the schemas are the contract
     aggregate.py    Scores                  -> means, intervals

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
 from itertools import takewhile
 from typing import Final
 
+from judge.cue import BLAME, CHOSEN, CLAIM, CUE, DECORATION, JOINT, PRAISE, TOLD, UNNEGATED, key_pattern, label_pattern
 from judge.plain import box_content, plain_answer, unwrap
 
 __all__ = ["Options", "answer_correct", "extract_answer", "reference_answer"]
@@ -35,35 +35,6 @@ _THINK_END: Final = "</think>"
 
 # A second label in what follows the first: `A: true, B: false` is no option A.
 _SECOND_LABEL: Final = re.compile(r"(?<!\w)[A-J](?:[):]\s|\.\s+[A-Z])")
-
-_DECORATION: Final = r"[\s()\[\]{}*_`\"'“‘’”.,:;!$/\\]"
-_JOINT: Final = r"(?i:and/or|or|and|oder|und|ou|et|y|o|или|и|或|和)"
-_CLAIM: Final = (
-    r"(?i:(?:answer|correct (?:option|choice)|(?:best|right|final|my) (?:option|choice)|réponse|respuesta"
-    r"|resposta|risposta|antwort|ответ|答案|答え|답|정답))"
-)
-_CUE: Final = (
-    rf"{_CLAIM}(?i:(?: (?:choice|option|letter))?[*_`\"']{{0,3}}"
-    r"(?:\s{0,3}[:：=–—-]|\s{0,3}\n|\s+(?:is|was|would be|should be|must be|es|est|é|ist)\b|是|为|為|は|은|는))"
-    r"(?i:[\s*_`\"'“‘:：$]{0,9}\b(?:therefore|thus|clearly|likely|most likely|probably|indeed"
-    r"|option|choice|letter)\b){0,2}"
-    r"[\s*_`\"'“‘:：$]{0,9}"
-)
-_CHOSEN: Final = (
-    r"(?:(?i:\b(?:choos(?:e|ing)|select(?:ing)?|pick(?:ing)?|go(?:ing)? with) (?:(?:option|answer|choice) )?)"
-    r"|(?<!不)(?<!不能)[选選][择擇]?)"
-)
-_TOLD: Final = re.compile(f"{_CUE}|{_CHOSEN}")
-_PRAISE: Final = (
-    r"[*_]{0,2}(?i: (?:is|would be) (?:the )?(?:most likely |single |best |correct |right ){0,3}"
-    r"(?:answer|choice|option|correct)\b)"
-)
-_BLAME: Final = (
-    r"(?!(?:[^\w.\n]+\w+){0,4}?[^\w.\n]+"
-    r"(?i:not|never|cannot|isn|incorrect|inappropriate|wrong|unlikely|false|less|contraindicated|excluded"
-    r"|out)\b)"
-)
-_UNNEGATED: Final = "".join(rf"(?<!\b{word} )" for word in ("no", "not", "nor", "than", "without", "excludes"))
 
 
 def extract_answer(trace: str, options: Options | None) -> str | None:
@@ -175,10 +146,10 @@ def _boxed(text: str, options: Options) -> set[str | None]:
 
 def _cued(text: str, options: Options) -> set[str | None]:
     """`The answer is (C)`, `final answer: C or D`, `I choose C`, `C is correct`, `the answer is pneumonia`."""
-    key, label = _key(tuple(options)), _label(tuple(options))
-    bare = rf"(?<!\w){_key(tuple(options), any_case=True)}(?!\w)"
-    joined = rf"{label}(?:\s*(?:{_JOINT}|/)\s*{label})*"
-    statement = rf"(?:{_CUE}|{_CHOSEN})({joined})|(?<![\w'’-])({key}){_PRAISE}"
+    key, label = key_pattern(tuple(options)), label_pattern(tuple(options))
+    bare = rf"(?<!\w){key_pattern(tuple(options), any_case=True)}(?!\w)"
+    joined = rf"{label}(?:\s*(?:{JOINT}|/)\s*{label})*"
+    statement = rf"(?:{CUE}|{CHOSEN})({joined})|(?<![\w'’-])({key}){PRAISE}"
     stated = re.findall(statement, _conclusion(text))
     letters = {_spelt(found, options) for pair in stated for found in re.findall(bare, "/".join(filter(None, pair)))}
     return letters | _cued_texts(text, options)
@@ -191,9 +162,9 @@ def _cued_texts(text: str, options: Options) -> set[str | None]:
         return set()
     told = "|".join(re.escape(told) + (_CLAUSE_END if len(told) < _MENTION_CHARACTERS else "") for told in keys)
     one = rf"(?:(?:the|an?|that|it is) )*[*_`\"'(]*(?:{told})(?![\w-]|\s*\?)"
-    joined = re.compile(rf"{one}(?:\s*(?:{_JOINT}|/)\s*{one})*")
+    joined = re.compile(rf"{one}(?:\s*(?:{JOINT}|/)\s*{one})*")
     text, width = _conclusion(text), 2 * max(map(len, options.values())) + 80
-    lines = (text[cue.end() : cue.end() + width].partition("\n")[0] for cue in _TOLD.finditer(text))
+    lines = (text[cue.end() : cue.end() + width].partition("\n")[0] for cue in TOLD.finditer(text))
     stated = (joined.match(plain_answer(line)) for line in lines)
     return {keys[found] for match in stated if match for found in re.findall(rf"(?<!\w)(?:{told})(?!\w)", match[0])}
 
@@ -207,8 +178,8 @@ def _closing(text: str, options: Options) -> set[str | None]:
 
 def _named(text: str, options: Options) -> set[str | None]:
     """`Option C` and `Answer C`, unless the sentence goes on to rule it out."""
-    key, label = _key(tuple(options)), _label(tuple(options))
-    naming = rf"(?:(?i:\b(?:option|choice)) ({key})(?![\w'’])|{_CLAIM}[ *_]{{0,5}}[(\[]?({label})[)\]]?){_BLAME}"
+    key, label = key_pattern(tuple(options)), label_pattern(tuple(options))
+    naming = rf"(?:(?i:\b(?:option|choice)) ({key})(?![\w'’])|{CLAIM}[ *_]{{0,5}}[(\[]?({label})[)\]]?){BLAME}"
     named = re.findall(naming, _conclusion(text))
     return {_spelt((one or other).strip("()[]"), options) for one, other in named}
 
@@ -219,7 +190,7 @@ def _mentioned(text: str, options: Options) -> set[str | None]:
     texts = [told for told in keys if len(told) >= _MENTION_CHARACTERS]
     if not texts:
         return set()
-    phrase = rf"(?<!\w){_UNNEGATED}(?:{'|'.join(map(re.escape, texts))})(?!\w)"
+    phrase = rf"(?<!\w){UNNEGATED}(?:{'|'.join(map(re.escape, texts))})(?!\w)"
     return {keys[found] for found in re.findall(phrase, plain_answer(_conclusion(text)))}
 
 
@@ -237,9 +208,9 @@ def _same(statement: str, options: Options) -> set[str | None]:
 
 def _letters(statement: str, options: Options) -> set[str | None]:
     """A statement of keys alone: `(c)`, `A or B`, `A, B`."""
-    key = _key(tuple(options), any_case=True)
-    gap = rf"{_DECORATION}+(?:{_JOINT}{_DECORATION}+)?"
-    if not re.fullmatch(rf"{_DECORATION}*{key}(?:{gap}{key})*{_DECORATION}*", statement):
+    key = key_pattern(tuple(options), any_case=True)
+    gap = rf"{DECORATION}+(?:{JOINT}{DECORATION}+)?"
+    if not re.fullmatch(rf"{DECORATION}*{key}(?:{gap}{key})*{DECORATION}*", statement):
         return set()
     return {_spelt(found, options) for found in re.findall(rf"(?<!\w){key}(?!\w)", statement)}
 
@@ -256,8 +227,8 @@ def _labelled(statement: str, options: Options) -> set[str | None]:
 
 def _split(statement: str, options: Options) -> tuple[str | None, str, str]:
     """`C. Pneumonia` -> C, the mark, Pneumonia; no key where it starts with none."""
-    key = _key(tuple(options), any_case=any(options.values()))
-    label = rf"{_DECORATION}*(?:(?i:option) )?({key})([*_]*[).:\]]|\s+[-–—]|(?=\s))[*_]*(.+)"
+    key = key_pattern(tuple(options), any_case=any(options.values()))
+    label = rf"{DECORATION}*(?:(?i:option) )?({key})([*_]*[).:\]]|\s+[-–—]|(?=\s))[*_]*(.+)"
     parts = re.match(label, statement, re.DOTALL)
     return (_spelt(parts[1], options), parts[2].strip("*_"), parts[3]) if parts else (None, "", statement)
 
@@ -281,23 +252,6 @@ def _texts(options: Options) -> dict[str, str]:
     keys = {plain_answer(told): key for key, told in options.items()}
     longest = sorted(filter(None, keys), key=len, reverse=True)
     return {told: keys[told] for told in longest if names.get(told, keys[told]) == keys[told]}
-
-
-@cache
-def _key(keys: tuple[str, ...], *, any_case: bool = False) -> str:
-    either = "|".join(map(re.escape, sorted(keys, key=len, reverse=True)))
-    return rf"(?i:{either})" if any_case else rf"(?:(?<=[(\[])(?i:{either})(?=[)\]])|(?:{either})|(?i:{either})(?=\)))"
-
-
-@cache
-def _label(keys: tuple[str, ...]) -> str:
-    """A key in running text. `A patient`, `I think`, `2 mg`, `B-cell`, `E. coli`, `1.5` and `B?` are none."""
-    why = r"(?:because|since|as|due|given|and|or|for)\b"
-    number_or_word = rf"(?!(?<=[AI\d])\s+(?!{why})[^\W\d_A-Z])(?!(?<=\d)\s*%)"
-    end = rf"(?![^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]|['’]|-\w|[.,]\d|\.\s?[^\W\d_A-Z]|\s*\?){number_or_word}"
-    start = r"(?<![A-Za-z0-9_'’-])"
-    alone = rf"{start}(?i:{'|'.join(map(re.escape, keys))})(?=[.*_`\"']*\s*(?:\n|$))"
-    return rf"(?:[(\[]?{start}{_key(keys)}{end}[)\]]?|{alone})"
 
 
 # --- text --------------------------------------------------------------------------------------------------

@@ -174,7 +174,7 @@ def test_a_refused_request_is_sent_once(status: int, out: Path) -> None:
 
 def test_a_quota_that_is_used_up_ends_the_run(out: Path) -> None:
     with Server(always="insufficient_quota") as server:
-        with pytest.raises(FatalError, match="The quota is used up"):
+        with pytest.raises(FatalError, match="The quota or the credit is used up"):
             score(make_records(100), out, server)
         assert server.ledger.requests == 1
 

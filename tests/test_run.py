@@ -474,6 +474,6 @@ def test_run_json_tells_what_was_done_and_no_secret(out: Path, server: Server, m
 
 def test_settings_are_checked_before_anything_is_made(out: Path) -> None:
     settings = replace(settings_for("http://127.0.0.1:9/v1"), judge="nobody/else")
-    with pytest.raises(ConfigError, match="no judge is called"):
+    with pytest.raises(ConfigError, match="litellm knows no provider for 'nobody/else'"):
         asyncio.run(score_file(io.BytesIO(b""), out, settings))
     assert not out.exists()
