@@ -61,9 +61,9 @@ async def score_file(
 
     Raises:
         ConfigError: Judge, directory or settings cannot be used; nothing was paid.
-        InputError: The input is not UTF-8 JSONL at all.
-        FatalError: The provider refuses every request, or is down; or what is paid for cannot be kept any more.
-        CacheError: The disk is full or broken. What was paid is safe, here and above; the same call resumes.
+        InputError: The input has no line, or is not UTF-8 JSONL at all; nothing in `out` was touched.
+        FatalError: The provider refuses every request, or is down.
+        CacheError: The disk is full or broken. What was committed is safe, here and above; the same call resumes.
     """
     refuse_unusable(settings)
     directory = RunDirectory(out, settings.labels.axes)

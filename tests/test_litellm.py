@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -23,7 +22,7 @@ from run_kit import Heard, error, http, make_record, scripted
 from judge.backend import Reply
 from judge.backends import litellm_errors, litellm_setup
 from judge.backends.litellm import LiteLLM
-from judge.backends.litellm_setup import can_see, check_model, import_litellm
+from judge.backends.litellm_setup import check_model, import_litellm
 from judge.backends.openai_compatible import OpenAICompatible, open_session
 from judge.backends.server import find_server
 from judge.errors import ConfigError, FatalError, RejectedError, ReplyError, TransientError
@@ -144,16 +143,6 @@ def without_closing(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {key: without_closing(inner) for key, inner in value.items() if key != "additionalProperties"}
-
-
-def test_images_stand_before_the_text() -> None:
-    request = make_request()
-    object.__setattr__(request, "images", (SimpleNamespace(data_url="data:image/png;base64,AAAA"),))
-    for answers in ([], [http(400, error("response_format"))] * 3):  # as JSON schema, and in the last of the modes
-        _, heard, _ = ask_script("openai", *answers, http(200, completion()), request=request)
-        first, second, *_ = heard[-1].body["messages"][-1]["content"]
-        assert first == {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
-        assert second == {"type": "text", "text": request.user}
 
 
 @pytest.mark.parametrize("name", ["api_key", "extra_headers", "num_retries", "mock_response"])
@@ -528,12 +517,6 @@ def test_a_deadline_of_the_caller_ends_a_call_at_once(provider: str) -> None:
     gc.collect()
 
 
-def test_can_see() -> None:
-    assert can_see("gpt-4o") is True
-    assert can_see("gpt-3.5-turbo") is False
-    assert can_see("hosted_vllm/whatever") is None
-
-
 def test_import_connects_to_nobody_and_nothing_of_judge_needs_it() -> None:
     code = """
 import os, sys
@@ -546,8 +529,8 @@ import judge, judge.connect, judge.backends.litellm
 judge.Judge
 assert not {"litellm", "instructor", "openai"} & set(sys.modules), "loaded too early"
 from judge.backends.litellm import LiteLLM
-from judge.backends.litellm_setup import can_see, import_litellm
-import_litellm(); LiteLLM("openai/gpt-4o", api_base=None); can_see("openai/gpt-4o")
+from judge.backends.litellm_setup import check_model, import_litellm
+import_litellm(); LiteLLM("openai/gpt-4o", api_base=None); check_model("openai/gpt-4o", api_base=None)
 assert {"litellm", "instructor"} <= set(sys.modules)
 assert not reached, reached
 """

@@ -207,9 +207,7 @@ def _reply_model(schema: str) -> Any:
 
 
 def _messages(request: Request) -> list[dict[str, Any]]:
-    images = [{"type": "image_url", "image_url": {"url": image.data_url}} for image in getattr(request, "images", ())]
-    content = [*images, {"type": "text", "text": request.user}] if images else request.user
-    return [{"role": "system", "content": request.system}, {"role": "user", "content": content}]
+    return [{"role": "system", "content": request.system}, {"role": "user", "content": request.user}]
 
 
 def _read(response: Any, attempts: int) -> Reply:

@@ -18,7 +18,7 @@ from judge.backends.server import parse_address
 from judge.errors import ConfigError
 from judge.settings import INSTALL_REMOTE
 
-__all__ = ["FIXED", "can_see", "check_model", "import_litellm", "internal_call", "once", "refuse_params"]
+__all__ = ["FIXED", "check_model", "import_litellm", "internal_call", "once", "refuse_params"]
 
 _TROJANED = ("1.82.7", "1.82.8")
 _QUIET = {
@@ -118,16 +118,6 @@ def check_model(model: str, *, api_base: str | None, params: Iterable[str] = ())
     raise ConfigError(f"litellm knows no provider for {model!r}.", hint=hint)
 
 
-def can_see(model: str) -> bool | None:
-    """Whether a model takes images; None where litellm does not know the model."""
-    litellm = import_litellm()
-    try:
-        litellm.get_model_info(model)
-    except Exception:  # noqa: BLE001 - a bare Exception is how it says that it does not know
-        return None
-    return bool(litellm.supports_vision(model))
-
-
 @cache
 def internal_call() -> ContextVar[bool]:
     """An internal call of litellm has no callbacks, and leaves no logging task behind in our loop."""
@@ -139,6 +129,7 @@ def internal_call() -> ContextVar[bool]:
 
 
 def refuse_params(params: Iterable[str]) -> None:
+    """Refuse parameters that name a key, an address or a retry: those have places of their own."""
     for name in sorted(_NOT_PARAMS.intersection(params)):
         hint = "Keys come from the provider's own environment variable, the address from --api-base."
         raise ConfigError(f"the parameter {name!r} is not one of a request.", hint=hint)
