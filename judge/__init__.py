@@ -8,6 +8,7 @@ The flow, top to bottom; a file imports only files above it:
     working.py      items                   -> work on each  N workers over one iterator
     lines.py        a JSONL stream          -> its lines, numbered
     record.py       a JSONL line            -> Record
+    reading.py      where traces are        -> Records, one after the other
     rubric.py       a YAML file             -> Rubric
     probe.py        Record × Rubric         -> Probes        what is asked, and at what granularity
     prompt.py       Probes                  -> Request       messages and schema
@@ -31,7 +32,10 @@ The flow, top to bottom; a file imports only files above it:
     connect.py      Settings                -> Asker         backend and wrappers, by name
     directory.py    a run's files           -> whole or not at all
     block.py        neighbouring Outcomes   -> one part      joined with what is there
-    run.py          a trace file            -> a run directory
+    session.py      blocks of the input     -> parts         one process at work
+    worker.py       one share of a run      -> its parts     in a process of its own
+    workers.py      N processes on one run
+    run.py          traces                  -> a run directory
     loop.py         coroutines              -> the one event loop of this process
     client.py       class Judge: the library's door, sync and async
     calls/          cached careful retrying limited deadline: each wraps a backend and is one

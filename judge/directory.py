@@ -23,10 +23,10 @@ import orjson
 import polars as pl
 from pydantic import JsonValue
 
-from judge.errors import ConfigError
+from judge.errors import CacheError, ConfigError
 from judge.table import Tables, table_schemas
 
-__all__ = ["RunDirectory", "write_atomically"]
+__all__ = ["RunDirectory", "disk_errors", "write_atomically"]
 
 _TABLES = ("scores", "verdicts", "calls", "failures")
 _HALF_WRITTEN = re.compile(r"\.([a-z.]+\.)?[0-9a-f]{32}")
@@ -62,8 +62,11 @@ class RunDirectory:
         return self.path / "journal.sqlite"
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[int]:
         """Keep other processes out while this one works here.
+
+        Yields:
+            The number of the open file that holds the lock; a worker process that has it open too holds it too.
 
         Raises:
             ConfigError: Another process is at work; names it.
@@ -81,7 +84,7 @@ class RunDirectory:
             lock.truncate(0)
             lock.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
             self._sweep()
-            yield
+            yield lock.fileno()
             lock.truncate(0)
 
     def _open_lock(self) -> IO[bytes]:
@@ -210,6 +213,15 @@ def _refuse_undecodable(path: Path) -> None:
         str(path).encode()
     except UnicodeEncodeError as exc:
         raise ConfigError("--out has a name that is not UTF-8, which tables cannot be written to.") from exc
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a disk that is full or broken into our error."""
+    try:
+        yield
+    except OSError as exc:
+        raise CacheError(f"{path}: {exc.strerror or exc}.", hint="What was paid for is safe.") from exc
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:

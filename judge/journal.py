@@ -41,13 +41,16 @@ class Journal:
 
     Args:
         path: The SQLite file; made if missing, readable by its owner only.
+        earlier: Last row that counts as paid before this session; None for all that is there now. Workers of one run
+            share it.
 
     Raises:
         CacheError: The file cannot be opened, is damaged, or is of a newer version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, earlier: int | None = None) -> None:
         self._path = path
+        self._given_earlier = earlier
         with self._errors():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -60,7 +63,8 @@ class Journal:
         # NORMAL: a commit survives the death of the process; only a power cut may roll the last ones back.
         self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA user_version={_VERSION};")
         self._db.executescript(_SCHEMA)
-        self._earlier = self._db.execute("SELECT coalesce(max(rowid), 0) FROM replies").fetchone()[0]
+        last = self._db.execute("SELECT coalesce(max(rowid), 0) FROM replies").fetchone()[0]
+        self.earlier = last if self._given_earlier is None else self._given_earlier
         self._spent = Spent(replies=0, attempts=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0)
         # All of it is read now: what is damaged is found before anything more is paid.
         for call_id, sealed in self._db.execute("SELECT call_id, reply FROM replies"):
@@ -86,7 +90,7 @@ class Journal:
 
         A reply of this session stays: two equal records may have failed, and one is asked for both.
         """
-        rows = [(call_id, self._earlier) for call_id in call_ids]
+        rows = [(call_id, self.earlier) for call_id in call_ids]
         with self._errors():
             self._db.execute("BEGIN")
             self._db.executemany("UPDATE replies SET retired = 1 WHERE call_id = ? AND rowid <= ?", rows)

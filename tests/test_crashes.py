@@ -41,7 +41,7 @@ from judge.probe import build_probes
 from judge.record import build_record
 from judge.testing import Ask, Server, obedient
 
-SMALL_BLOCKS = "import judge.run; judge.run.BLOCK_RECORDS = 30"
+SMALL_BLOCKS = "import judge.block; judge.block.BLOCK_RECORDS = 30"
 CONCURRENCY = 16
 
 
@@ -167,7 +167,7 @@ class CrashPoint:
 @pytest.fixture
 def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A run of blocks of three, with a record that failed and one that is changed now; the judge is mended."""
-    monkeypatch.setattr("judge.run.BLOCK_RECORDS", 3)
+    monkeypatch.setattr("judge.block.BLOCK_RECORDS", 3)
     ill = {"Case 2."}
 
     def script(ask: Ask) -> Any:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import shlex
 import signal
 import sys
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 import polars as pl
@@ -19,6 +18,7 @@ from judge.aggregate import summarise
 from judge.cli.score import Options, cache_folder
 from judge.cli.terminal import LEGEND, Screen, answer_lines, clean, report_progress, summary_table
 from judge.errors import InputError, JudgeError
+from judge.reading import Traces
 from judge.rubric import load_rubric
 from judge.run import Progress, RunReport, score_file
 from judge.settings import BASELINE, Settings
@@ -66,23 +66,21 @@ class Scoring:
     async def _score(self, settings: Settings) -> RunReport:
         options, stop = self._options, asyncio.Event()
         self._listen(stop)
-        with _opened(options.traces) as source:
-            showing = asyncio.ensure_future(self._show_progress())
-            try:
-                return await score_file(
-                    source,
-                    options.out,
-                    settings,
-                    name=os.fsencode(options.traces).decode("utf-8", "backslashreplace"),
-                    limit=options.limit,
-                    overwrite=options.overwrite,
-                    progress=self._progress,
-                    stop=stop,
-                )
-            finally:
-                showing.cancel()
-                with suppress(asyncio.CancelledError):
-                    await showing
+        showing = asyncio.ensure_future(self._show_progress())
+        try:
+            return await score_file(
+                Traces(path=options.traces, limit=options.limit),
+                options.out,
+                settings,
+                overwrite=options.overwrite,
+                workers=options.workers,
+                progress=self._progress,
+                stop=stop,
+            )
+        finally:
+            showing.cancel()
+            with suppress(asyncio.CancelledError):
+                await showing
 
     async def _show_progress(self) -> None:
         if self._options.quiet:
@@ -176,15 +174,6 @@ def _settings(options: Options) -> Settings:
     )
 
 
-def _opened(traces: str) -> AbstractContextManager[BinaryIO]:
-    if traces != "-":
-        return Path(traces).open("rb")
-    if sys.stdin is None:  # its number may be another file's by now
-        raise InputError("standard input is closed.", hint="Give a file, or pipe records into it.")
-    # Not sys.stdin, and never closed: both wait for the lock that a thread holds while it waits for a silent writer.
-    return nullcontext(open(0, "rb", closefd=False))
-
-
 def _can_be_read_twice(traces: str) -> bool:
     return traces != "-" and Path(traces).is_file()
 
@@ -197,7 +186,7 @@ async def _count(traces: str, limit: int | None) -> int | None:
     if not _can_be_read_twice(traces):
         return limit
     lines, last = 0, b""
-    with _opened(traces) as file:
+    with await asyncio.to_thread(Path(traces).open, "rb") as file:
         while (limit is None or lines < limit) and (portion := await asyncio.to_thread(file.read, _PORTION)):
             lines, last = lines + portion.count(b"\n"), portion
     lines += last != b"" and not last.endswith(b"\n")
