@@ -9,7 +9,7 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 import polars as pl
@@ -174,6 +174,10 @@ def _settings(options: Options) -> Settings:
     )
 
 
+def _opened(traces: str) -> BinaryIO:
+    return Path(traces).open("rb")
+
+
 def _can_be_read_twice(traces: str) -> bool:
     return traces != "-" and Path(traces).is_file()
 
@@ -186,7 +190,7 @@ async def _count(traces: str, limit: int | None) -> int | None:
     if not _can_be_read_twice(traces):
         return limit
     lines, last = 0, b""
-    with await asyncio.to_thread(Path(traces).open, "rb") as file:
+    with _opened(traces) as file:
         while (limit is None or lines < limit) and (portion := await asyncio.to_thread(file.read, _PORTION)):
             lines, last = lines + portion.count(b"\n"), portion
     lines += last != b"" and not last.endswith(b"\n")
