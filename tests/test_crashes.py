@@ -101,9 +101,9 @@ def committed(out: Path, scratch: Path) -> set[str]:
 # kill -9.
 
 
-def test_ten_kills_and_the_tables_are_those_of_a_run_that_was_left_alone(tmp_path: Path) -> None:
+def test_twenty_kills_and_the_tables_are_those_of_a_run_that_was_left_alone(tmp_path: Path) -> None:
     traces, out, dice = write_traces(tmp_path, 300), tmp_path / "out", random.Random(11)
-    points = sorted(dice.sample(range(5, 590), 10))  # of 600 requests
+    points = sorted(dice.sample(range(5, 590), 20))  # of 600 requests
     with Server(latency_ms=25, latency_sigma=0.5) as server:
         keys = ledger_keys(make_records(300, units=(1, 2, 3)), server)
         arguments = arguments_for(traces, out, server, "--concurrency", CONCURRENCY, "--quiet")
@@ -133,7 +133,7 @@ def test_ten_kills_and_the_tables_are_those_of_a_run_that_was_left_alone(tmp_pat
         assert total_repaid <= sum(in_flight)
         assert max(in_flight) <= CONCURRENCY
         assert len({row.key for row in server.ledger.rows()}) == 600
-        print(f"10 kills: re-paid {total_repaid} of {sum(in_flight)} in flight, asked again {asked_again}")
+        print(f"20 kills: re-paid {total_repaid} of {sum(in_flight)} in flight, asked again {asked_again}")
         assert_as_undisturbed(out, 300, server)
     check_conservation(out, 302)
     assert [row["line"] for row in read_failures(out)] == [21, 302]
@@ -234,6 +234,33 @@ def _replies(out: Path, retired: int) -> dict[str, int]:
 
 
 # Signals.
+
+
+def test_twenty_terms_pay_for_nothing_twice(tmp_path: Path) -> None:
+    """Stopped at random points of one run, again and again: every reply arrives, is committed, and is the only one."""
+    traces, out, dice = write_traces(tmp_path, 300), tmp_path / "out", random.Random(5)
+    points = sorted(dice.sample(range(5, 560), 20))  # of 600 requests
+    with Server(latency_ms=25, latency_sigma=0.5) as server:
+        arguments = arguments_for(traces, out, server, "--concurrency", CONCURRENCY, "--quiet")
+        stops = 0
+        for point in points:
+            if server.ledger.requests >= point:  # what was under way at the last stop went past it
+                continue
+            process = start_judge(*arguments, script=SMALL_BLOCKS)
+            await_requests(server, point, process)
+            time.sleep(dice.random() * 0.03)
+            process.terminate()
+            code, said = finish(process)
+            assert code == 75, said
+            assert "Traceback" not in said
+            assert all(row.delivered for row in server.ledger.rows())
+            check_conservation(out, _counts(out)["read"])
+            stops += 1
+        code, said = run_judge(*arguments, script=SMALL_BLOCKS)
+        assert code == 3, said
+        assert stops >= 15
+        assert (server.ledger.requests, server.ledger.repaid) == (600, 0)
+        assert_as_undisturbed(out, 300, server)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
