@@ -29,7 +29,8 @@ from judge.table import Tables, table_schemas
 __all__ = ["RunDirectory", "write_atomically"]
 
 _TABLES = ("scores", "verdicts", "calls", "failures")
-_HALF_WRITTEN = re.compile(r"\.([a-z.]+\.)?[0-9a-f]{32}")
+_HALF_WRITTEN = re.compile(r"\.([a-z.]+\.)?[0-9a-f]{32}(-wal|-shm|-journal)?")
+_JOURNALS = ("journal.sqlite*", "journal.recovered.sqlite*", "journal.damaged-*.sqlite*")
 _ALWAYS = ("line", "record_id", "stage", "error", "message")
 
 
@@ -92,8 +93,8 @@ class RunDirectory:
 
     def clear(self) -> None:
         """Remove what an earlier run left here, and nothing else."""
-        for path in sorted(self.path.glob("journal.sqlite*"), reverse=True):  # a log without its database goes first
-            path.unlink()
+        for path in sorted((path for name in _JOURNALS for path in self.path.glob(name)), reverse=True):
+            path.unlink()  # a log goes before its database: left alone, it would be a damaged journal
         self._discard(self._parts)
         self._parts.mkdir()
         # run.json last: killed before, the next start still knows whose files these are.

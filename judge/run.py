@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -25,11 +25,12 @@ from judge.block import BLOCK_RECORDS, Block, open_block
 from judge.connect import connect, refuse_unusable
 from judge.directory import RunDirectory
 from judge.errors import CacheError, ConfigError, FatalError, InputError, RecordError
-from judge.journal import Journal
+from judge.journal import Journal, is_full
 from judge.lines import Line, Lines
 from judge.outcome import Outcome, failed_record
 from judge.progress import Progress, RunReport
 from judge.record import parse_record
+from judge.recovery import open_journal
 from judge.settings import Settings, package_version
 from judge.working import each
 
@@ -46,6 +47,7 @@ async def score_file(
     overwrite: bool = False,
     progress: Progress | None = None,
     stop: asyncio.Event | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> RunReport:
     """Score a JSONL stream into a run directory, or go on with one.
 
@@ -58,6 +60,7 @@ async def score_file(
         overwrite: Start afresh whatever is there.
         progress: Counts as the run goes on.
         stop: When set, nothing more is sent; what is under way is waited for, which takes one attempt's time at most.
+        tell: Given what a user should know before anything more is paid, such as a journal that was damaged.
 
     Raises:
         ConfigError: Judge, directory or settings cannot be used; nothing was paid.
@@ -74,7 +77,7 @@ async def score_file(
         await lines.begin(stop, name)  # before anything is touched: a wrong input must not cost an earlier run
         if overwrite:
             directory.clear()
-        journal = None if settings.free else Journal(directory.journal_path)
+        journal = None if settings.free else _open_journal(directory, tell)
         if journal is not None:
             stack.callback(journal.close)
         _refuse_other_judge(directory, settings, journal)
@@ -86,7 +89,19 @@ def _disk_errors(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise CacheError(f"{out}: {exc.strerror or exc}.", hint="What was paid for is safe.") from exc
+        code = "disk_full" if is_full(exc) else None
+        raise CacheError(f"{out}: {exc.strerror or exc}.", code=code, hint="What was paid for is safe.") from exc
+
+
+def _open_journal(directory: RunDirectory, tell: Callable[[str], None] | None) -> Journal:
+    lost = directory.has_parts and not directory.journal_path.exists()
+    journal = open_journal(directory.journal_path)
+    if lost:
+        name = directory.journal_path.name
+        journal.notes.append(f"{name} was gone: what earlier sessions paid for and did not finish is asked anew.")
+    for note in journal.notes if tell else ():
+        tell(note)
+    return journal
 
 
 def _refuse_other_judge(directory: RunDirectory, settings: Settings, journal: Journal | None) -> None:
@@ -133,6 +148,7 @@ class _Session:
     async def run(self) -> RunReport:
         self._describe("running", {}, [])
         notes: list[str] = []
+        told = self._journal.notes if self._journal else []
         try:
             async with connect(
                 self._settings, journal=self._journal, stop=self._stop, throttled=self._progress.throttle
@@ -140,7 +156,7 @@ class _Session:
                 notes = connection.notes
                 await self._work_through(connection.asker)
         finally:  # after an error too: what is done is kept
-            report = self._finish(notes)
+            report = self._finish([*told, *notes])
         return report
 
     async def _work_through(self, asker: Asker) -> None:

@@ -14,7 +14,7 @@ from diskcache.core import MODE_BINARY, MODE_RAW
 
 from judge.backend import Reply
 from judge.errors import CacheError
-from judge.journal import dump_reply, load_reply
+from judge.sealed import dump_reply, load_reply
 
 __all__ = ["Store", "default_store_path"]
 
