@@ -56,19 +56,17 @@ class Journal:
         self._lock = RLock()  # one connection: a transaction of one thread would take in what another writes
         self._spent = Spent(replies=0, attempts=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0)
         self._counted = 0
-        self.notes: list[str] = []
         with self._errors():
-            if earlier is None:
-                self._ensure_sound()
+            self.notes = self._ensure_sound() if earlier is None else []
             self._db = connect_file(path)
             self._prepare()
             self.earlier = self._last() if earlier is None else earlier
 
-    def _ensure_sound(self) -> None:
+    def _ensure_sound(self) -> list[str]:
         if self._path.exists() or log_of(self._path).exists():
-            check_file(self._path)
-        else:
-            make_file(self._path)
+            return check_file(self._path)
+        make_file(self._path)
+        return []
 
     def _prepare(self) -> None:
         (mode,) = self._db.execute("PRAGMA journal_mode=WAL").fetchone()

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from judge.errors import CacheError
 from judge.sealed import DamagedError, is_sealed
-from judge.wal import PAGE_BYTES, has_lost_frames, log_of
+from judge.wal import PAGE_BYTES, log_of, log_state
 
 __all__ = ["RETIRED", "check_file", "connect_file", "make_file"]
 
@@ -61,8 +61,11 @@ def connect_file(path: Path, mode: Literal["rw", "ro"] = "rw") -> sqlite3.Connec
     return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=_PATIENCE_S)
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path) -> list[str]:
     """Read all of a journal; nothing of it is changed.
+
+    Returns:
+        What is not as usual and no damage, in words.
 
     Raises:
         DamagedError: It is not as it was written; says why.
@@ -75,8 +78,9 @@ def check_file(path: Path) -> None:
         head = file.read(20)
     if head[:18] != _HEAD or head[18:] not in _MODES:
         raise DamagedError("it does not begin as a journal does.")
-    if log_of(path).exists() and has_lost_frames(log_of(path).read_bytes()):
-        raise DamagedError("its log is broken in the middle.")
+    state = log_state(log_of(path).read_bytes()) if log_of(path).exists() else "whole"
+    if state == "broken":
+        raise DamagedError("its log is broken.")
     # Read only: the last one who closes a file that he can write to throws its log away.
     with closing(connect_file(path, "ro")) as db:
         db.text_factory = bytes
@@ -86,6 +90,7 @@ def check_file(path: Path) -> None:
             if getattr(exc, "sqlite_errorcode", 0) & 0xFF in _NOT_ITS_CONTENT:
                 raise
             raise DamagedError(f"{exc}.") from exc
+    return [f"the log of {path.name} is cut at its end: its last reply may be asked anew."] if state == "cut" else []
 
 
 def _check_content(path: Path, db: sqlite3.Connection) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from judge.journal_file import RETIRED
@@ -25,6 +25,7 @@ _LEAST_LOCAL = (PAGE_BYTES - 12) * 32 // 255 - 23
 _OVERFLOW_BYTES = PAGE_BYTES - 4
 _LARGEST_ROW = 2**26
 _LARGEST_GAP = 1000
+_Entry = tuple[bytes, int, int]  # call id, retired, row number
 _INTEGER_BYTES = (0, 1, 2, 3, 4, 6, 8)  # by serial type; 8 and 9 are the constants 0 and 1
 
 
@@ -59,19 +60,21 @@ def salvage(path: Path) -> Salvaged:
     """
     pages = _Pages(_content(path), _content(log_of(path)))
     found: dict[tuple[str, bytes], Row] = {}
-    numbers = set[int]()
+    entries = set[_Entry]()
     for page in pages:
         for start in _cells(page):
             with suppress(ValueError):  # no cell of ours, or a broken one
-                numbers.add(_index_number(page, start))
+                entries.add(_entry(page, start))
             with suppress(ValueError):
                 row = _row(page, start, pages)
-                earlier = found.get((row.call_id, row.sealed))
-                # Pages of the log are there in several states. A reply is never un-retired.
-                if earlier is None or row.retired > earlier.retired:
-                    found[row.call_id, row.sealed] = row
-    rows = sorted(found.values(), key=lambda row: row.number)
-    return Salvaged(rows=rows, held=max(len(rows), _highest(numbers | {row.number for row in rows})))
+                entries.add((row.call_id.encode(), row.retired, row.number))
+                found[row.call_id, row.sealed] = row
+    # Pages are there in several states, and what retires a reply is in the index too. It is never un-retired.
+    rows = [
+        replace(row, retired=RETIRED) if (row.call_id.encode(), RETIRED, row.number) in entries else row
+        for row in sorted(found.values(), key=lambda row: row.number)
+    ]
+    return Salvaged(rows=rows, held=max(len(rows), _highest({number for _, _, number in entries})))
 
 
 class _Pages:
@@ -126,12 +129,12 @@ def _row(page: bytes, start: int, pages: _Pages) -> Row:
     raise ValueError("no row of a journal")
 
 
-def _index_number(page: bytes, start: int) -> int:
-    """The row number in a cell of the index, which tells of rows that are lost."""
+def _entry(page: bytes, start: int) -> _Entry:
+    """What a cell of the index says, which tells of rows that are lost too; or ValueError."""
     length, start = _varint(page, start)
     match _values(page[start : start + min(length, PAGE_BYTES)]):
-        case [bytes(), int(retired), int(number)] if retired in (0, RETIRED) and number > 0:
-            return number
+        case [bytes(call_id), int(retired), int(number)] if retired in (0, RETIRED) and number > 0:
+            return call_id, retired, number
     raise ValueError("no entry of the index")
 
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
-__all__ = ["FRAME_HEAD_BYTES", "LOG_HEAD_BYTES", "PAGE_BYTES", "has_lost_frames", "log_of"]
+__all__ = ["FRAME_HEAD_BYTES", "LOG_HEAD_BYTES", "PAGE_BYTES", "log_of", "log_state"]
 
 PAGE_BYTES = 4096
 LOG_HEAD_BYTES = 32
@@ -28,25 +29,27 @@ def log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
-def has_lost_frames(log: bytes) -> bool:
-    """Whether a damaged frame hides later ones.
+def log_state(log: bytes) -> Literal["whole", "cut", "broken"]:
+    """How much of a log SQLite will read.
 
-    A last frame that is cut is what a kill in the middle of a write leaves; its reply was not committed.
+    Returns:
+        `broken`: A damaged frame hides later ones. `cut`: The last frame is not whole, as a kill in the middle of a write
+        leaves it; then its reply was never said to be committed.
     """
-    head = log[:LOG_HEAD_BYTES]
-    if not _frames(log):
-        return False
+    head, frames = log[:LOG_HEAD_BYTES], _frames(log)
+    if not frames:
+        return "whole"
     order = _ORDERS.get(head[:4])
     if order is None or _summed((0, 0), head[:24], order) != _stored(head[24:32]):
-        return True  # SQLite reads none of them
+        return "broken"  # SQLite reads none of them
     salts, sums = head[16:24], _stored(head[24:32])
-    for start in _frames(log):
+    for start in frames:
         sums = _summed(_summed(sums, log[start : start + 8], order), _page(log, start), order)
         if log[start + 8 : start + 16] != salts or sums != _stored(log[start + 16 : start + 24]):
             # Frames of an earlier turn through the file have another salt: they were taken over long ago.
-            later = range(start + _FRAME_BYTES, len(log) - _FRAME_BYTES + 1, _FRAME_BYTES)
-            return any(log[other + 8 : other + 16] == salts for other in later)
-    return False
+            ours = [other for other in frames if other >= start and log[other + 8 : other + 16] == salts]
+            return "whole" if not ours else "cut" if ours == [start] else "broken"
+    return "cut" if (len(log) - LOG_HEAD_BYTES) % _FRAME_BYTES else "whole"
 
 
 def _frames(log: bytes) -> range:

@@ -23,14 +23,14 @@ from judge.recovery import open_journal
 from judge.sealed import DamagedError
 from judge.testing import Server
 
-COUNT = 300
+COUNT = 60
 RETIRED = range(0, COUNT, 10)
 
 
 def reply(number: int) -> Reply:
     """Every seventh is longer than a page, so that it lies on pages of its own."""
     dice = random.Random(number)
-    text = "".join(dice.choices("abcdefgh ", k=9000 if number % 7 == 0 else 300))
+    text = "".join(dice.choices("abcdefgh ", k=5000 if number % 7 == 0 else 300))
     return Reply(text=text, model="m", prompt_tokens=number, cost_usd=0.5)
 
 
@@ -107,7 +107,9 @@ def check(path: Path) -> int:
     assert replayed.items() <= REPLAYED.items()
     lost = len(REPLAYED) - len(replayed)
     assert notes or not lost
-    if notes:
+    if notes and "cut at its end" in notes[0]:
+        assert lost <= 1
+    elif notes:
         (note,) = notes
         assert f"{path} is damaged: " in note
         assert f"{spent['replies']} of its " in note
@@ -158,7 +160,7 @@ def test_a_cut_file_keeps_what_is_before_the_cut(whole: Path, tmp_path: Path) ->
     lost = [check(damaged(whole, tmp_path, lambda data, end=end: data[:end])) for end in range(100, size, size // 12)]
     assert -1 not in lost  # the log holds the other half
     # Replies of the first half that lie after the cut, on pages that the log does not repeat.
-    assert 50 < lost[1] <= len(REPLAYED) // 2 + 10
+    assert 5 < lost[1] <= COUNT // 2
     assert sorted(lost, reverse=True) == lost
 
 
@@ -198,7 +200,7 @@ def test_a_log_without_its_database(whole: Path, tmp_path: Path) -> None:
 def test_a_last_frame_that_is_cut_is_no_damage(whole: Path, tmp_path: Path) -> None:
     """A kill in the middle of a write leaves it; its reply was not committed."""
     journal = open_journal(damaged(whole, tmp_path, lambda data: data[:-1000], "journal.sqlite-wal"))
-    assert journal.notes == []
+    assert journal.notes == ["the log of journal.sqlite is cut at its end: its last reply may be asked anew."]
     assert len(REPLAYED) - len(found(journal)) == 1
     journal.close()
 
@@ -206,12 +208,12 @@ def test_a_last_frame_that_is_cut_is_no_damage(whole: Path, tmp_path: Path) -> N
 def test_a_changed_flag_is_damage(whole: Path, tmp_path: Path) -> None:
     path = damaged(whole, tmp_path, bytes)
     with sqlite3.connect(path) as db:
-        db.execute("UPDATE replies SET retired = 1 WHERE call_id = '00c9-0'")
+        db.execute("UPDATE replies SET retired = 1 WHERE call_id = '0023-0'")
     db.close()
     with pytest.raises(DamagedError, match="was changed after it was written"):
         Journal(path)
     journal = open_journal(path)
-    assert "00c9-0" not in found(journal)
+    assert "0023-0" not in found(journal)
     assert len(found(journal)) == len(REPLAYED) - 1
     journal.close()
 
@@ -234,8 +236,9 @@ def test_a_crash_at_every_step_of_a_recovery(whole: Path, tmp_path: Path, monkey
 
         return act
 
+    middle = (whole / "journal.sqlite-wal").stat().st_size // 2
     for deaths in range(40):
-        path = damaged(whole, tmp_path, flipped(4096 * 3 + 2000, 1))
+        path = damaged(whole, tmp_path, flipped(middle, 1), "journal.sqlite-wal")
         left[0] = deaths
         for step in steps:
             monkeypatch.setattr(*step, counted(step))
@@ -263,7 +266,7 @@ def unfinished(tmp_path_factory: pytest.TempPathFactory):
         kill = "import os, judge.block\njudge.block.Block.write = lambda *_, **__: os._exit(9)"
         code, said = run_judge(*arguments_for(folder / "t.jsonl", folder / "killed", server), script=kill)
         assert code == 9, said
-        assert server.ledger.requests == 40
+        assert server.ledger.requests == 41  # 6 rows of 2 + 3 + 1, and 2 + 3
         score(RECORDS, folder / "fresh", server)
         yield folder, server
 
