@@ -74,7 +74,9 @@ class Journal:
         self._db.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'wal' else 'FULL'}")
         if mode != "wal":
             name = self._path.name
-            self.notes.append(f"{name} is on a file system without SQLite's log, as over a network: commits are slower.")
+            self.notes.append(
+                f"{name} is on a file system without SQLite's log, as over a network: commits are slower."
+            )
         # Writes a page: a folder that cannot be written to is found now.
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         self._db.execute(f"PRAGMA user_version={version}")

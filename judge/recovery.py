@@ -59,8 +59,8 @@ def _recover(path: Path, damage: DamagedError) -> str:
     draft.replace(_ready(path))
     _finish(path)
     return (
-        f"{damage.message} It is kept as {kept.name}; {len(found.rows):,} of its {found.held:,} replies were recovered, "
-        "and what is missing is asked anew where it is needed."
+        f"{damage.message} It is kept as {kept.name}; {len(found.rows):,} of its {found.held:,} replies were "
+        "recovered, and what is missing is asked anew where it is needed."
     )
 
 
@@ -93,7 +93,7 @@ def _keep_aside(path: Path) -> Path:
     for source, copy in ((path, kept), (log_of(path), log_of(kept))):
         if source.exists():
             handle = os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with source.open("rb") as read, open(handle, "wb") as write:
+            with source.open("rb") as read, os.fdopen(handle, "wb") as write:
                 shutil.copyfileobj(read, write)
                 write.flush()
                 os.fsync(write.fileno())

@@ -99,8 +99,9 @@ def _open_journal(directory: RunDirectory, tell: Callable[[str], None] | None) -
     if lost:
         name = directory.journal_path.name
         journal.notes.append(f"{name} was gone: what earlier sessions paid for and did not finish is asked anew.")
-    for note in journal.notes if tell else ():
-        tell(note)
+    if tell is not None:
+        for note in journal.notes:
+            tell(note)
     return journal
 
 

@@ -1,7 +1,7 @@
 """A damaged journal -> every reply in it that is still whole.
 
-SQLite gives up a whole branch of its tree when one page of it is broken. Here every page of the file, and of its log, is
-taken for a leaf with rows on it, whatever it says of itself; what comes out is believed only where its seal is whole.
+SQLite gives up a whole branch of its tree when one page of it is broken. Here every page of the file, and of its log,
+is taken for a leaf with rows, whatever it says of itself; what comes out is believed only where its seal is whole.
 
 Source: The SQLite file format, sections 1.5 "B-tree Pages", 1.6 "Overflow Pages" and 2.1 "Record Format".
 """

@@ -1,7 +1,7 @@
 """A reply -> bytes that nothing damaged can pass for, and back.
 
-A stored reply is 16 bytes of a hash over its name and its JSON, and the JSON: without the seal, a flipped byte inside the
-text would be another, readable reply, and a reply under another's name would be believed.
+A stored reply is 16 bytes of a hash over its name and its JSON, and the JSON: without the seal, a flipped byte inside
+the text would be another, readable reply, and a reply under another's name would be believed.
 """
 
 from __future__ import annotations

@@ -33,8 +33,8 @@ def log_state(log: bytes) -> Literal["whole", "cut", "broken"]:
     """How much of a log SQLite will read.
 
     Returns:
-        `broken`: A damaged frame hides later ones. `cut`: The last frame is not whole, as a kill in the middle of a write
-        leaves it; then its reply was never said to be committed.
+        `broken`: A damaged frame hides later ones. `cut`: The last frame is not whole, as a kill in the middle of a
+        write leaves it; then its reply was never said to be committed.
     """
     head, frames = log[:LOG_HEAD_BYTES], _frames(log)
     if not frames:

@@ -123,7 +123,9 @@ def test_another_version_is_refused(version: int, journal: Journal) -> None:
     with sqlite3.connect(journal._path) as db:
         db.execute(f"PRAGMA user_version={version}")
     db.close()
-    with pytest.raises(CacheError, match=rf"is of format {version}, and .* knows format 2 only\. Go on with the version"):
+    with pytest.raises(
+        CacheError, match=rf"is of format {version}, and .* knows format 2 only\. Go on with the version"
+    ):
         Journal(journal._path)
 
 

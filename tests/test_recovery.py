@@ -100,7 +100,9 @@ def check(path: Path) -> int:
     except CacheError as exc:
         assert "is of format" in str(exc) or "No reply in it can be read" in str(exc), exc
         assert str(path) in str(exc)
-        assert {file.name: file.read_bytes() for file in path.parent.iterdir() if file.suffix != ".sqlite-shm"} == before
+        assert {
+            file.name: file.read_bytes() for file in path.parent.iterdir() if file.suffix != ".sqlite-shm"
+        } == before
         return -1
     replayed, notes, spent = found(journal), journal.notes, journal.spent()
     journal.close()
@@ -135,7 +137,9 @@ def test_a_flipped_byte_at_100_places(name: str, whole: Path, tmp_path: Path) ->
     places = [*dice.sample(range(100), 20), *dice.sample(range(100, size), 80)]
     lost = [check(damaged(whole, tmp_path, flipped(at, dice.randrange(1, 256)), name)) for at in places]
     refused, losing = lost.count(-1), [count for count in lost if count > 0]
-    print(f"{name}: {len(losing)} of {len(lost)} places lose replies, {max(losing, default=0)} at most; {refused} refused")
+    print(
+        f"{name}: {len(losing)} of {len(lost)} places lose replies, {max(losing, default=0)} at most; {refused} refused"
+    )
     # A page holds some ten short replies; of one with a broken cell the others come out whole.
     assert max(lost) <= 1
     assert refused <= 4  # the four bytes of the version
@@ -183,7 +187,9 @@ def test_a_database_of_somebody_else(tmp_path: Path) -> None:
     db.executescript("CREATE TABLE t (x); INSERT INTO t VALUES (1); PRAGMA user_version=2")
     db.close()
     before = path.read_bytes()
-    with pytest.raises(CacheError, match=r"its tables are not ours\. No reply in it can be read\. Put a copy of it back"):
+    with pytest.raises(
+        CacheError, match=r"its tables are not ours\. No reply in it can be read\. Put a copy of it back"
+    ):
         open_journal(path)
     assert path.read_bytes() == before
 
@@ -315,4 +321,6 @@ def test_a_journal_that_is_gone_is_told_of(tmp_path: Path) -> None:
         score(RECORDS[:5], tmp_path / "out", server)
         (tmp_path / "out" / "journal.sqlite").unlink()
         report = score(RECORDS[:5], tmp_path / "out", server)
-    assert report.notes == ("journal.sqlite was gone: what earlier sessions paid for and did not finish is asked anew.",)
+    assert report.notes == (
+        "journal.sqlite was gone: what earlier sessions paid for and did not finish is asked anew.",
+    )

@@ -63,7 +63,7 @@ class PlainDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
                 break
         else:
             raise FileNotFoundError(full_path)
-        with open(handle, "wb") as file:
+        with os.fdopen(handle, "wb") as file:
             file.write(content)
         return len(content)
 
