@@ -104,7 +104,7 @@ async def _connect_paid(
     if store is not None:
         stack.callback(_close_store, store, backend.notes)
     guarded = _guarded(settings, backend, stop, throttled)
-    cached = Cached(guarded, journal=journal, store=store, notes=backend.notes)
+    cached = Cached(guarded, journal=journal, store=store, stop=stop, notes=backend.notes)
     stack.push_async_exit(_ending(cached, settings.timeout_s))
     return Connection(asker=_asker(settings, cached, keep=cached.keep), notes=backend.notes)
 

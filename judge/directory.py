@@ -224,6 +224,8 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         temporary.replace(path)
     except pl.exceptions.ComputeError as exc:  # how Polars says that the disk is full
         temporary.unlink(missing_ok=True)
+        if number := re.search(r"os error (\d+)", str(exc)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from exc
         raise OSError(f"{path} cannot be written: {exc}") from exc
     except BaseException:
         temporary.unlink(missing_ok=True)

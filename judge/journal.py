@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from judge.wal import log_of
 __all__ = ["Journal", "Spent", "is_full", "served"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_LEAST_ROOM = 2**16
 
 
 class Spent(dict[str, int | float | None]):
@@ -143,7 +145,7 @@ class Journal:
             with self._lock:
                 yield
         except (sqlite3.Error, OSError) as exc:
-            if is_full(exc):
+            if is_full(exc, self._path.parent):
                 raise CacheError(f"{self._path}: no space left.", code="disk_full", hint=self._safe()) from exc
             raise CacheError(f"{self._path}: {exc}.", code=code, hint=self._safe()) from exc
         except DamagedError as exc:
@@ -160,11 +162,14 @@ class Journal:
 _AGAIN = "The same command again recovers what can be read."
 
 
-def is_full(error: BaseException) -> bool:
-    """Whether the disk, or what this user may put on it, is full."""
+def is_full(error: OSError | sqlite3.Error, folder: Path) -> bool:
+    """Whether it failed because the disk, or what this user may put on it, is full."""
     if isinstance(error, OSError):
         return error.errno in _FULL
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    code = getattr(error, "sqlite_errorcode", 0)
+    # SQLite says only "I/O error" when it has no room for the memory that it shares between processes.
+    no_room = code & 0xFF == sqlite3.SQLITE_IOERR and shutil.disk_usage(folder).free < _LEAST_ROOM
+    return code == sqlite3.SQLITE_FULL or no_room
 
 
 def served(reply: Reply) -> Reply:

@@ -38,7 +38,7 @@ def open_journal(path: Path) -> Journal:
             note = _recover(path, exc)
         journal = Journal(path)
     except (OSError, sqlite3.Error) as exc:
-        code = "disk_full" if is_full(exc) else None
+        code = "disk_full" if is_full(exc, path.parent) else None
         raise CacheError(f"{path} cannot be recovered: {exc}.", code=code, hint="Nothing of it is lost.") from exc
     journal.notes.append(note)
     return journal

@@ -12,7 +12,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,7 +89,7 @@ def _disk_errors(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        code = "disk_full" if is_full(exc) else None
+        code = "disk_full" if is_full(exc, out) else None
         raise CacheError(f"{out}: {exc.strerror or exc}.", code=code, hint="What was paid for is safe.") from exc
 
 
@@ -156,9 +156,11 @@ class _Session:
             ) as connection:
                 notes = connection.notes
                 await self._work_through(connection.asker)
-        finally:  # after an error too: what is done is kept
-            report = self._finish([*told, *notes])
-        return report
+        except BaseException:  # what is done is kept, where it can be; a full disk is met here a second time
+            with suppress(OSError):
+                self._finish([*told, *notes])
+            raise
+        return self._finish([*told, *notes])
 
     async def _work_through(self, asker: Asker) -> None:
         async def work(line: Line) -> None:

@@ -28,7 +28,9 @@ DAY = 86_400
 
 
 def reply(text: str, **changes: Any) -> Reply:
-    return Reply(**{"text": text, "model": "m", "prompt_tokens": 10, "completion_tokens": 2, "cost_usd": 0.5, **changes})
+    return Reply(
+        **{"text": text, "model": "m", "prompt_tokens": 10, "completion_tokens": 2, "cost_usd": 0.5, **changes}
+    )
 
 
 @pytest.fixture

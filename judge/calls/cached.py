@@ -22,6 +22,7 @@ class Cached:
         backend: Asked where nothing is stored.
         journal: Replays the chain of this run, unusable replies included; None outside a run.
         store: Usable replies of all runs; None for none.
+        stop: Set when a paid reply cannot be committed, so that no call that waits for its turn is sent any more.
         notes: Gets a sentence when the store fails. It is a convenience: the run goes on without it.
     """
 
@@ -31,11 +32,13 @@ class Cached:
         *,
         journal: Journal | None = None,
         store: Store | None = None,
+        stop: asyncio.Event | None = None,
         notes: list[str] | None = None,
     ) -> None:
         self._backend = backend
         self._journal = journal
         self._store = store
+        self._stop = asyncio.Event() if stop is None else stop
         self._notes = [] if notes is None else notes
         self._flying: dict[str, asyncio.Task[Reply]] = {}
 
@@ -97,5 +100,9 @@ class Cached:
     async def _call(self, request: Request) -> Reply:
         reply = await self._backend.complete(request)
         if self._journal is not None:
-            self._journal.commit(request.call_id, reply)
+            try:
+                self._journal.commit(request.call_id, reply)
+            except CacheError:
+                self._stop.set()
+                raise
         return reply
