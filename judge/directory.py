@@ -171,6 +171,15 @@ class RunDirectory:
         counts = {"read": read, "scored": scored, "failed": read - scored}
         return counts | {"units_asked": asked, "units_judged": judged}
 
+    def count_paid(self) -> int:
+        """Replies that the finished parts tell of and that were paid for here; the journal holds at least as many."""
+        paid = pl.col("latency_s").is_not_null() & ~pl.col("cached")
+        try:
+            counted = self._joined(self._part_folders(), "calls").select(paid.sum()).collect().item()
+        except (OSError, pl.exceptions.PolarsError):  # whoever reads the part says which one is damaged
+            return 0
+        return int(counted)
+
     @property
     def has_parts(self) -> bool:
         """Whether an earlier session finished a record here."""

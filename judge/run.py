@@ -94,11 +94,15 @@ def _disk_errors(out: Path) -> Iterator[None]:
 
 
 def _open_journal(directory: RunDirectory, tell: Callable[[str], None] | None) -> Journal:
-    lost = directory.has_parts and not directory.journal_path.exists()
     journal = open_journal(directory.journal_path)
-    if lost:
-        name = directory.journal_path.name
-        journal.notes.append(f"{name} was gone: what earlier sessions paid for and did not finish is asked anew.")
+    held, paid = journal.spent()["replies"] or 0, directory.count_paid()
+    if (
+        held < paid and not journal.notes
+    ):  # such as without its log, or an older copy put in its place: sound, and short
+        journal.notes.append(
+            f"{directory.journal_path.name} holds {held:,} replies, and the tables tell of {paid:,}: "
+            "some are lost, and are asked anew where they are needed."
+        )
     if tell is not None:
         for note in journal.notes:
             tell(note)

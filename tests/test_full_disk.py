@@ -1,4 +1,4 @@
-"""Disks that are full or may not be written to: nothing more is paid, what is paid is safe, and the same command resumes.
+"""Disks that are full or read-only: nothing more is paid, what is paid is safe, and the same command resumes.
 
 The disk is a real one: a tmpfs of a few pages in a name space of our own.
 """

@@ -35,7 +35,7 @@ def reply(text: str, **changes: Any) -> Reply:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Five replies, a day apart: two of anna (one of them in a file of its own), one shared, one of an unknown price."""
+    """Five replies, a day apart: two of anna (one in a file of its own), one shared, one of an unknown price."""
     store = Store(tmp_path / "store")
     store.keep("k1", reply("canary-anna " * 5000), record_id="anna")
     store.keep("k2", reply("canary-anna"), record_id="anna")
