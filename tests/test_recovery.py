@@ -226,6 +226,23 @@ def test_a_changed_flag_is_damage(whole: Path, tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_row_that_vanished_from_its_page_is_damage(tmp_path: Path) -> None:
+    """One byte less in a page's number of cells: every seal that is read is whole, and a reply is not read."""
+    path = tmp_path / "journal.sqlite"
+    journal = Journal(path)
+    for item in EXPECTED.items():
+        journal.commit(*item)
+    journal.close()
+    data = bytearray(path.read_bytes())
+    leaf = next(at for at in range(4096, len(data), 4096) if data[at] == 0x0D and data[at + 4] > 1)
+    data[leaf + 4] -= 1
+    path.write_bytes(data)
+    journal = open_journal(path)
+    assert f"{COUNT} of its {COUNT} replies were recovered" in journal.notes[0]
+    assert found(journal) == EXPECTED
+    journal.close()
+
+
 class Killed(BaseException):
     pass
 
@@ -324,10 +341,8 @@ def test_a_journal_that_is_gone_is_told_of(tmp_path: Path) -> None:
         (tmp_path / "out" / "journal.sqlite").unlink()
         report = score(RECORDS[:5], tmp_path / "out", server)
     # Records of 2, 3, 1, 2 and 3 axes.
-    assert report.notes == (
-        "journal.sqlite holds 0 replies, and the tables tell of 11: some are lost, and are asked anew where they are "
-        "needed.",
-    )
+    assert len(report.notes) == 1
+    assert report.notes[0].startswith("journal.sqlite holds 0 replies, and the tables tell of 11: some are lost")
 
 
 def test_an_older_copy_of_a_journal_is_told_of(tmp_path: Path) -> None:
