@@ -27,7 +27,12 @@ The flow, top to bottom; a file imports only files above it:
     answer.py       trace × reference       -> answer, right or not
     table.py        Outcomes                -> Polars frames the schemas are the contract
     aggregate.py    Scores                  -> means, intervals
+    sealed.py       a Reply                 -> bytes that no damage passes for, and back
+    wal.py          SQLite's log            -> whether replies are lost in it
+    journal_file.py a journal's file        -> made, connected to, checked
+    salvage.py      a damaged journal       -> every reply in it that is whole
     journal.py      paid replies            -> disk, and back
+    recovery.py     a journal of any state  -> one to go on with
     settings.py     one judge, one rubric   -> their identity
     connect.py      Settings                -> Asker         backend and wrappers, by name
     directory.py    a run's files           -> whole or not at all

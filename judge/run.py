@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import platform
 import time
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from judge.errors import ConfigError
 from judge.journal import Journal
 from judge.progress import Progress, RunReport
 from judge.reading import Reading, Traces
+from judge.recovery import open_journal
 from judge.session import Ended, Session
 from judge.settings import Settings, package_version
 from judge.worker import Inherited, Task
@@ -41,6 +43,7 @@ async def score_file(
     workers: int = 1,
     progress: Progress | None = None,
     stop: asyncio.Event | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> RunReport:
     """Score traces into a run directory, or go on with one.
 
@@ -52,6 +55,7 @@ async def score_file(
         workers: Processes that share the work, at least 1.
         progress: Counts as the run goes on.
         stop: When set, nothing more is sent; what is under way is waited for, which takes one attempt's time at most.
+        tell: Given what a user should know before anything more is paid, such as a journal that was damaged.
 
     Raises:
         ConfigError: Judge, directory or settings cannot be used; nothing was paid.
@@ -66,12 +70,11 @@ async def score_file(
     with disk_errors(out), ExitStack() as stack:
         lock = stack.enter_context(directory.locked())
         reading = stack.enter_context(traces.opened())
-        await reading.lines.begin(
-            stop, traces.path
-        )  # before anything is touched: a wrong input must cost no earlier run
+        # Before anything is touched: a wrong input must cost no earlier run.
+        await reading.lines.begin(stop, traces.path)
         if overwrite:
             directory.clear()
-        journal = None if settings.free else Journal(directory.journal_path)
+        journal = None if settings.free else _open_journal(directory, tell)
         if journal is not None:
             stack.callback(journal.close)
         _refuse_other_judge(directory, settings, journal)
@@ -82,6 +85,20 @@ async def score_file(
 def _refuse_pipe(traces: Traces, workers: int) -> None:
     if workers > 1 and traces.path == "-":
         raise ConfigError("--workers needs a file: standard input can be read by one process only.")
+
+
+def _open_journal(directory: RunDirectory, tell: Callable[[str], None] | None) -> Journal:
+    journal = open_journal(directory.journal_path)
+    held, paid = journal.spent()["replies"] or 0, directory.count_paid()
+    if held < paid and not journal.notes:  # such as without its log, or an older copy put in its place
+        journal.notes.append(
+            f"{directory.journal_path.name} holds {held:,} replies, and the tables tell of {paid:,}: "
+            "some are lost, and are asked anew where they are needed."
+        )
+    if tell is not None:
+        for note in journal.notes:
+            tell(note)
+    return journal
 
 
 def _refuse_other_judge(directory: RunDirectory, settings: Settings, journal: Journal | None) -> None:
@@ -129,14 +146,16 @@ class _Run:
     async def _write_up(self, work: Session | Workers) -> RunReport:
         story = _Story(self.traces, self.directory, self.settings, self.progress)
         story.write("running")
-        ended = None
         try:
             ended = await work.run()
-        finally:  # after an error too: what is done is kept
-            report = self._publish(ended, story, work.notes)
-        return report
+        except BaseException:  # what is done is kept, where it can be; a full disk is met here a second time
+            with suppress(OSError):
+                self._publish(None, story, work.notes)
+            raise
+        return self._publish(ended, story, work.notes)
 
-    def _publish(self, ended: Ended | None, story: _Story, notes: list[str]) -> RunReport:
+    def _publish(self, ended: Ended | None, story: _Story, noted: list[str]) -> RunReport:
+        notes = [*(self.journal.notes if self.journal else ()), *noted]
         whole = ended is not None and ended.read_to_end and ended.all_done
         if ended is not None and whole:
             self.directory.drop_parts_after(block_of(ended.read - 1))

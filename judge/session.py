@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from judge.asking import Asker
@@ -105,9 +106,11 @@ class Session:
             ) as connection:
                 self.notes = connection.notes
                 await self._work_through(connection.asker)
-        finally:  # after an error too: what is done is kept
-            ended = self._end()
-        return ended
+        except BaseException:  # what is done is kept, where it can be; a full disk is met here a second time
+            with suppress(OSError):
+                self._end()
+            raise
+        return self._end()
 
     async def _work_through(self, asker: Asker) -> None:
         async def work(line: Line) -> None:

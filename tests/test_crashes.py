@@ -37,6 +37,7 @@ from run_kit import (
 from judge.backends.openai_compatible import OpenAICompatible
 from judge.backends.server import Server as Address
 from judge.journal import Journal
+from judge.journal_file import RETIRED
 from judge.probe import build_probes
 from judge.record import build_record
 from judge.testing import Ask, Server, obedient
@@ -199,7 +200,7 @@ def test_a_crash_at_every_change_of_the_disk(older: Server, tmp_path: Path, monk
     assert deaths > 20
     assert_same_tables(out, tmp_path / "fresh")
     assert most_paid(out) == 1
-    assert paid(out, retired=1) == 3  # the conversation that had failed, and nothing that was good
+    assert paid(out, retired=RETIRED) == 3  # the conversation that had failed, and nothing that was good
 
 
 def test_a_crash_while_an_old_run_is_cleared(older: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ EXIT_FAILED_RECORDS = 3
 EXIT_RESUMABLE = 75
 _PORTION = 2**20
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_MISTAKES = ("provider_down", "disk_full", "not_kept")
 
 
 class Scoring:
@@ -76,6 +77,7 @@ class Scoring:
                 workers=options.workers,
                 progress=self._progress,
                 stop=stop,
+                tell=lambda note: self._told.print(clean(note)),
             )
         finally:
             showing.cancel()
@@ -144,8 +146,8 @@ class Scoring:
     def _give_up(self, error: JudgeError) -> int:
         self._complain(error)
         # Nothing was answered, so a wrong key, model or folder was found before the first paid call. A server that is
-        # down is no mistake: the same command may work later.
-        mistaken = not self._progress.calls and error.code != "provider_down"
+        # down, a disk that is full, a reply that was paid for and could not be kept: the same command may work later.
+        mistaken = not self._progress.calls and error.code not in _NO_MISTAKES
         return EXIT_USAGE if mistaken or isinstance(error, InputError) else self._stopped()
 
     def _stopped(self) -> int:
