@@ -52,7 +52,7 @@ class Asker:
         evidence: What happens to a presence whose quote is not in the trace.
         samples: Repeats of every judgement, at least 1.
         min_coverage: Share of judged weight, in [0, 1], below which an axis has no score.
-        texts_only: The judge reads texts and says so; others are not asked about a record whose image they cannot see.
+        sees_images: Else a record with images is not asked about: the judge would be blind.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class Asker:
         evidence: EvidenceRule = "required",
         samples: int = 1,
         min_coverage: float = 1.0,
-        texts_only: bool = False,
+        sees_images: bool = True,
     ) -> None:
         self._prompt = prompt
-        self._texts_only = texts_only
+        self._sees_images = sees_images
         self._model = model
         self._backend = backend
         self._keep = keep
@@ -83,10 +83,11 @@ class Asker:
 
         Raises:
             FatalError: No request can succeed.
-        CacheError: What is paid for cannot be kept. Every other trouble is in the outcome.
+            CacheError: What is paid for cannot be kept. Every other trouble is in the outcome.
         """
         try:
-            _refuse_image(record, sent=not self._texts_only)
+            if not self._sees_images:
+                _refuse_images(record)
             groups = build_probes(record, self._prompt.rubric, self._granularity)
             requests = self._prompt.build_requests(groups, self._model, samples=self._samples)
         except InputError as exc:
@@ -164,16 +165,16 @@ class _Answer:
     failures: Sequence[Failure] = ()
 
 
-def _refuse_image(record: Record, *, sent: bool) -> None:
+def _refuse_images(record: Record) -> None:
     """A judge that is silently blind would mark as missing what only the image shows."""
-    if record.image is not None and sent:
+    if record.images:
         raise RecordError(
-            "is an image, and this version of judge sends none.",
+            "is an image, and this judge reads texts only.",
             line=record.line,
             field="image",
             record_id=record.id,
-            code="image_not_sent",
-            hint="Describe it in `context` and remove it, or use --judge lexical, which reads texts only.",
+            code="image_not_seen",
+            hint="Use a judge that sees images, or describe it in `context` and remove it.",
         )
 
 

@@ -159,7 +159,6 @@ def _asker(settings: Settings, backend: Backend, *, keep: Keep) -> Asker:
         evidence=settings.evidence,
         samples=settings.samples,
         min_coverage=settings.min_coverage,
-        texts_only=settings.free,
     )
 
 

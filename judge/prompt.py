@@ -1,7 +1,7 @@
 """Probes -> Request: the messages and the reply schema of one call.
 
-Order of the text: system, question, reference, trace, then what differs between the calls of one record, so that a
-server's prefix cache serves everything but the last lines.
+Order: system, images, question, reference, trace, then what differs between the calls of one record, so that a server's
+prefix cache serves everything but the last lines.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import JsonValue
 
 from judge.errors import PromptError
+from judge.image import Image
 from judge.probe import MAX_UNITS_PER_CALL, AskedUnit, Probes
 from judge.record import Record
 from judge.resource import resource_path
@@ -56,6 +57,7 @@ class Request:
         sample: Index of the repeat, from 0.
         ask: 0 for the first ask, 1 and 2 for the re-asks of an unusable reply.
         probes: What `asked` was rendered from; the embedded baseline reads it in place of the text.
+        images: Shown before the user text, in this order.
     """
 
     model: JudgeModel
@@ -67,6 +69,7 @@ class Request:
     probes: Probes = field(compare=False)
     complaint: str = ""
     ask: int = 0
+    images: tuple[Image, ...] = ()
 
     @property
     def user(self) -> str:
@@ -75,9 +78,9 @@ class Request:
 
     @cached_property
     def key(self) -> str:
-        """64 hex digits over the whole request: model, server, messages, schema, sampling, sample."""
-        model = self.model
-        parts = [model.name, model.api_base, model.params, self.system, self.user, self.schema, self.sample]
+        """64 hex digits over the whole request: model, server, images, messages, schema, sampling, sample."""
+        model, images = self.model, [image.digest for image in self.images]
+        parts = [model.name, model.api_base, model.params, self.system, images, self.user, self.schema, self.sample]
         return hashlib.sha256(orjson.dumps([_KEY_VERSION, *parts], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property
@@ -136,6 +139,7 @@ class Prompt:
                 schema=reply_schema(len(probes.asked), evidence=self.evidence),
                 sample=sample,
                 probes=probes,
+                images=groups[0].record.images,
             )
             for probes in groups
             for sample in range(samples)
@@ -148,6 +152,7 @@ class Prompt:
     def _render_record(self, record: Record) -> str:
         return self._render(
             "record",
+            images=len(record.images),
             question=record.question or "",
             options=list((record.options or {}).items()),
             context=record.context or "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -15,11 +16,23 @@ __all__ = ["is_too_long", "refusal", "shown"]
 
 _TOO_LONG = ("context length", "context_length", "context size", "max_model_len", "prompt is too long")
 
+_BLIND = re.compile(  # vLLM, OpenAI, llama.cpp and gateways in front of them; not "at most 4 images"
+    r"not a multimodal|mmproj|image\w*\W+(?:\w+\W+){0,3}(?:not|only|un)\W*supported"
+    r"|(?:not|n't) (?:support|accept)\w* (?:\w+ ){0,3}(?:image|vision|multimodal)|support (?:image|vision) input",
+    re.IGNORECASE,
+)
 
-def refusal(status: int, headers: dict[str, str], body: bytes, server: Server) -> BackendError:
-    """The error of a status: 429, 408, 409 and 5xx are worth another try, a bad key or model ends the run."""
+
+def refusal(status: int, headers: dict[str, str], body: bytes, server: Server, *, images: bool = False) -> BackendError:
+    """The error of a status: 429, 408, 409 and 5xx are worth another try, a bad key or model ends the run.
+
+    Args:
+        images: The request had some, so that a model that cannot see them may say so.
+    """
     text = shown(_error_text(body), server)
     message = f"{server.api_base} answered {status}: {text}"
+    if images and _BLIND.search(text) and "format" not in text:  # a format that it does not read is another matter
+        return FatalError(message, code="blind", hint="Use a judge that sees images, or remove them from the records.")
     if status in (401, 403):
         return FatalError(message, code="auth", hint="Is the right API key in the environment?")
     if status == 404:

@@ -20,6 +20,7 @@ from judge.backend import Reply
 from judge.backends.http_status import is_too_long
 from judge.backends.litellm_errors import kinds_of, map_error, read_refusal, said_by
 from judge.backends.litellm_setup import FIXED, check_model, import_litellm, internal_call, once, refuse_params
+from judge.backends.messages import chat_messages
 from judge.backends.server import Server
 from judge.errors import TransientError
 from judge.prompt import Request
@@ -86,7 +87,7 @@ class LiteLLM:
             if not self._adapt(call, tried, request):
                 break
         # Not inside an `except`: the provider's exception holds its request, and that holds the key.
-        raise map_error(call.error, self._server)
+        raise map_error(call.error, self._server, images=bool(request.images))
 
     async def aclose(self) -> None:
         """Close what litellm keeps open for this loop, unless another backend uses it. May be called twice."""
@@ -113,7 +114,7 @@ class LiteLLM:
         instructor = import_module("instructor")
         client = instructor.from_litellm(call.send, mode=instructor.Mode[form.mode])
         try:
-            await client.create(messages=_messages(request), response_model=_reply_model(request.schema), max_retries=0)
+            await client.create(messages=chat_messages(request), response_model=_reply_model(request.schema), max_retries=0)
         except Exception:  # what litellm raised is in the call, and whether a reply fits is for `judge.verdict`
             if not call.came_back:
                 raise
@@ -204,10 +205,6 @@ class _AnyObject(BaseModel):
 def _reply_model(schema: str) -> Any:
     fields = {"shape": schema.encode(), "__module__": __name__, "__doc__": "Verdicts on the units."}
     return import_module("instructor").openai_schema(type("verdicts", (_AnyObject,), fields))
-
-
-def _messages(request: Request) -> list[dict[str, Any]]:
-    return [{"role": "system", "content": request.system}, {"role": "user", "content": request.user}]
 
 
 def _read(response: Any, attempts: int) -> Reply:

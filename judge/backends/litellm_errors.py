@@ -21,7 +21,7 @@ _SECRET = re.compile(
 )
 
 
-def map_error(error: BaseException | None, server: Server) -> BackendError:
+def map_error(error: BaseException | None, server: Server, *, images: bool = False) -> BackendError:
     """Our error for litellm's, by the HTTP status: its own classes are in part guessed from words in the body."""
     status, headers, body = read_refusal(error)
     text = shown(clean(said_by(error)), server)
@@ -29,7 +29,7 @@ def map_error(error: BaseException | None, server: Server) -> BackendError:
         return RejectedError(f"{server.api_base}: {text}", code="context_limit", hint="The record is too long.")
     if status is None or (status == 400 and "AuthenticationError" in kinds_of([error])):
         return _unanswered(error, f"{server.api_base}: {text}", server)
-    return refusal(status, headers, clean(body.decode("utf-8", "replace")).encode(), server)
+    return refusal(status, headers, clean(body.decode("utf-8", "replace")).encode(), server, images=images)
 
 
 def _unanswered(error: BaseException | None, message: str, server: Server) -> BackendError:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from judge.backend import Reply
 from judge.backends.http_status import is_too_long, refusal, shown
+from judge.backends.messages import chat_messages
 from judge.backends.server import Server
 from judge.errors import TransientError
 from judge.prompt import Request
@@ -87,7 +88,7 @@ class OpenAICompatible:
                 self._adapt(body)
                 form = self._body(request)  # another call may have found it out while this one was under way
         if status != 200:
-            raise refusal(status, headers, body, self._server)
+            raise refusal(status, headers, body, self._server, images=bool(request.images))
         return _read(body, self._server, attempts=attempts)
 
     def _body(self, request: Request) -> dict[str, JsonValue]:
@@ -95,10 +96,7 @@ class OpenAICompatible:
         limit = params.pop("max_tokens", None)
         body: dict[str, JsonValue] = {
             "model": self._server.model,
-            "messages": [
-                {"role": "system", "content": request.system},
-                {"role": "user", "content": request.user},
-            ],
+            "messages": chat_messages(request),  # type: ignore[dict-item]  # a list of objects is a JsonValue
             **params,
         }
         if limit is not None:

@@ -96,6 +96,7 @@ def _add_faults(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--always", metavar="KIND", help="one of the kinds, or a status, for every request")
     parser.add_argument("--retry-after-s", type=float, default=1.0, help="what a 429 asks for (1)")
     parser.add_argument("--reject-response-format", action="store_true", help="refuse JSON schemas with 400")
+    parser.add_argument("--blind", action="store_true", help="refuse images with 400")
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:

@@ -43,6 +43,7 @@ class Ask:
         trace: The text in the trace fence, "" when the request has none.
         units: In asking order: the names of the reply schema where it has any, else those of the text.
         complaint: What a re-ask says was wrong with the last reply, "" in a first ask.
+        images: Addresses of the images of all messages, in order; ours are data URLs.
         with_evidence: Whether the reply schema has an evidence field (true when there is no schema).
         body: The whole request, for scripts that answer something else than units.
     """
@@ -51,6 +52,7 @@ class Ask:
     units: tuple[AskedUnit, ...]
     complaint: str
     with_evidence: bool
+    images: tuple[str, ...]
     body: Mapping[str, object]
 
     @cached_property
@@ -71,6 +73,7 @@ def parse_ask(body: Mapping[str, object]) -> Ask:
         trace=trace,
         units=_units(text[after:end], tuple(schemas)),
         complaint=text[end:],
+        images=image_urls(body),
         with_evidence=all("evidence" in properties for properties in schemas.values()),
         body=body,
     )
@@ -82,6 +85,13 @@ def last_user_text(body: Mapping[str, object]) -> str:
         if lookup(message, "role") == "user":
             return message_text(message)
     return ""
+
+
+def image_urls(body: Mapping[str, object]) -> tuple[str, ...]:
+    """The address of every image part, in order."""
+    parts = (part for message in as_list(body.get("messages")) for part in as_list(lookup(message, "content")))
+    urls = (lookup(part, "image_url", "url") for part in parts)
+    return tuple(url for url in urls if isinstance(url, str))
 
 
 def message_text(message: object) -> str:

@@ -10,7 +10,7 @@ from hashlib import sha256
 import orjson
 from aiohttp import web
 
-from judge.testing.ask import Ask, lookup, parse_ask
+from judge.testing.ask import Ask, image_urls, lookup, parse_ask
 from judge.testing.behaviour import Behaviour
 from judge.testing.bucket import TokenBucket
 from judge.testing.faults import REPLY, draw_fault, draw_latency
@@ -102,11 +102,21 @@ class Endpoint:
             return unauthorized()
         if not isinstance(body.get("messages"), list) or body.get("stream"):
             return error(400, "A JSON body with `messages` and without `stream` is needed.", kind="BadRequestError")
-        return self._refuse_model(body) or self._refuse_format(body) or self._refuse_length(body)
+        return (
+            self._refuse_model(body)
+            or self._refuse_images(body)
+            or self._refuse_format(body)
+            or self._refuse_length(body)
+        )
 
     def _refuse_model(self, body: Mapping[str, object]) -> Answer | None:
         served, asked = self._behaviour.model, str(body.get("model"))
         return unknown_model(asked, served) if served is not None and asked != served else None
+
+    def _refuse_images(self, body: Mapping[str, object]) -> Answer | None:
+        if not (self._behaviour.blind and image_urls(body)):
+            return None
+        return error(400, f"{body.get('model')} is not a multimodal model", kind="BadRequestError")
 
     def _refuse_format(self, body: Mapping[str, object]) -> Answer | None:
         form = lookup(body, "response_format", "type")
