@@ -149,7 +149,7 @@ def _from_data_url(url: str) -> bytes:
 
 
 def _from_base64(text: str) -> bytes:
-    _bound(len(text) * 3 // 4, MAX_BYTES + 2, "", "is an image")  # before it is copied; padding is at most 2
+    _bound(len(text) * 3 // 4 - 2, MAX_BYTES, "", "is an image")  # before it is copied; up to 2 are padding
     try:
         return base64.b64decode("".join((unquote(text) if "%" in text else text).split()), validate=True)
     except ValueError as exc:

@@ -47,7 +47,8 @@ def refused(root: Path, path: str, code: str, match: str, *, max_bytes: int = 10
 
 
 @pytest.mark.parametrize(
-    "path", ["images/ct.png", "./images/ct.png", "images/../images/ct.png", "link.png", "album/ct.png", "images//ct.png"]
+    "path",
+    ["images/ct.png", "./images/ct.png", "images/../images/ct.png", "link.png", "album/ct.png", "images//ct.png"],
 )
 def test_what_is_inside_is_read(root: Path, path: str) -> None:
     assert read_beneath(root, path, max_bytes=2) == b"ct"
