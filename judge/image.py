@@ -223,8 +223,6 @@ def _drawn(source: Picture, max_side: int) -> Picture:
     if max(picture.size) > max_side:
         picture = picture.resize(_fitted(picture.size, max_side), Resampling.LANCZOS)
     with _pillow_warnings():
-        # It looks for the orientation in what is carried along, and warns of the rest.
-        picture.info = {key: value for key, value in source.info.items() if key in ("exif", "xmp")}
         picture = ImageOps.exif_transpose(picture)
     picture = _on_white(picture)
     picture.info = {}
@@ -251,7 +249,7 @@ def _stretched(picture: Picture) -> Picture:
     low, high = (int(end) for end in wide.getextrema())  # type: ignore[arg-type]
     if low == high:
         return wide.point([value >> 8 for value in range(65_536)], "L")
-    table = [round(255 * (min(max(value, low), high) - low) / (high - low)) for value in range(65_536)]
+    table = [round(255 * (value - low) / (high - low)) for value in range(65_536)]
     return wide.point(table, "L")
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from ipaddress import ip_address
 
 import pytest
@@ -231,6 +232,18 @@ def test_a_host_that_says_nothing_does_not_outlast_the_deadline() -> None:
         refused(f"https://127.0.0.1:{port}/", "image_url_failed", "was not read to its end in 0.2 s", timeout_s=0.2)
 
 
+def test_an_address_that_is_silent_leaves_time_for_the_next(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0)).getsockname()
+        for _ in range(4):  # more than wait there: the next is neither taken nor refused
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full)
+        places = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", at) for at in (full, ("127.0.0.1", host.port))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
+        assert get(host.url("/whole"), timeout_s=1.0) == BODY
+
+
 def test_a_look_up_does_not_outlast_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3) or [])
     refused("https://slow.example/", "image_url_failed", "was not read to its end in 0.2 s", timeout_s=0.2)
@@ -244,7 +257,7 @@ def test_a_look_up_does_not_outlast_the_deadline(monkeypatch: pytest.MonkeyPatch
         ("/short", "ended 5 bytes early"),
         ("/nothing", "ended 7 bytes early"),
         ("/nonsense", "could not be read: BadStatusLine"),
-        ("/no_such_route", "could not be read: RemoteDisconnected"),
+        ("/hang_up", "could not be read: RemoteDisconnected"),
     ],
 )
 def test_what_goes_wrong_on_the_way_is_said(host: Host, path: str, match: str) -> None:

@@ -100,8 +100,13 @@ def test_threads_do_not_disturb_each_other_or_the_warnings_of_the_process() -> N
     before = list(warnings.filters)
     data = [encode(noise(60 + n, 40), "PNG") for n in range(8)]
     alone = [build(one).digest for one in data]
-    with ThreadPoolExecutor(8) as pool:
-        assert [image.digest for image in pool.map(build, data * 10)] == alone * 10
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # as if on many cores
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert [image.digest for image in pool.map(build, data * 20)] == alone * 20
+    finally:
+        sys.setswitchinterval(interval)
     assert warnings.filters == before
 
 

@@ -176,6 +176,8 @@ def test_too_large(rules: ImageRules, tmp_path: Path) -> None:
     too_large = r"at most 33,554,432 are read"
     for value in (large, {"bytes": large}, "large.png", "data:image/png;base64," + "A" * 200_000_000):
         refused(value, rules, "image_too_large", too_large)
+    # It is no base64, and nobody has looked: it is too long to be copied.
+    refused({"bytes": "!" * 50_000_000}, rules, "image_too_large", too_large)
     assert read_images(large[:-1], rules)[0].data == large[:-1]
     longest = base64.b64encode(large[:-1]).decode()
     assert len(read_images({"bytes": longest}, rules)[0].data) == MAX_BYTES

@@ -109,6 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"x")
             time.sleep(0.05)
 
+    def _hang_up(self) -> None:
+        pass
+
     def _nonsense(self) -> None:
         self.wfile.write(b"SSH-2.0-secret\r\n\r\n")
 
