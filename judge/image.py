@@ -219,9 +219,7 @@ def _drawn(source: Picture, max_side: int) -> Picture:
     from PIL.Image import Resampling
 
     source.load()  # a TIFF is turned by this, so its size is known only now
-    picture = _plain(source)
-    if max(picture.size) > max_side:
-        picture = picture.resize(_fitted(picture.size, max_side), Resampling.LANCZOS)
+    picture = _plain(source).resize(_fitted(source.size, max_side), Resampling.LANCZOS)
     with _pillow_warnings():
         picture = ImageOps.exif_transpose(picture)
     picture = _on_white(picture)
@@ -230,17 +228,18 @@ def _drawn(source: Picture, max_side: int) -> Picture:
 
 
 def _fitted(size: tuple[int, int], max_side: int) -> tuple[int, int]:
-    width, height = (max(1, round(side * max_side / max(size))) for side in size)
+    longer = max(size)
+    width, height = (max(1, round(side * min(longer, max_side) / longer)) for side in size)
     return width, height
 
 
 def _plain(picture: Picture) -> Picture:
-    """8 bits a channel: L, RGB or RGBA."""
+    """8 bits a channel: L, RGB or RGBA. The same object where it is so already: a large one is not held twice."""
     if picture.mode in _DEEP:
         return _stretched(picture)
-    if picture.has_transparency_data:
-        return picture.convert("RGBA")
-    return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+    opaque = "L" if picture.mode in ("1", "L") else "RGB"
+    wanted = "RGBA" if picture.has_transparency_data else opaque
+    return picture if picture.mode == wanted else picture.convert(wanted)
 
 
 def _stretched(picture: Picture) -> Picture:

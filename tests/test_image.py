@@ -463,7 +463,15 @@ def test_a_pil_image_is_drawn_by_the_same_rules(mode: str) -> None:
     assert data is not None
     image = build(data)
     assert (image.width, image.height) == (20, 10)
-    assert picture.size == (100, 50) and picture.mode == mode  # the user's own is left as it is
+
+
+@pytest.mark.parametrize("side", [20, 100])
+def test_a_pil_image_is_left_as_it_is(side: int) -> None:
+    picture = corners().resize((100, 50))
+    picture.info = {"comment": SECRET}
+    before = picture.tobytes()
+    encode_picture(picture, ImageRules(max_side=side))
+    assert (picture.size, picture.info, picture.tobytes()) == ((100, 50), {"comment": SECRET}, before)
 
 
 def test_a_pil_image_is_turned_and_its_metadata_dropped() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import gzip
+import shutil
 import ssl
 import subprocess
 import time
@@ -23,6 +25,7 @@ BODY = bytes(range(256)) * 40  # 10,240 bytes
 def certificate() -> Path:
     """A PEM file of key and certificate, made once a process. Whoever can fetch over https on Debian has openssl."""
     folder = Path(mkdtemp(prefix="judge-tls-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     pem = folder / "server.pem"
     command = [
         "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
