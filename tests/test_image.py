@@ -337,6 +337,7 @@ def test_truncated() -> None:
         (encode(PilImage.new("RGB", (4, 4)), "EPS"), "bytes of something else"),
         (b"\x89PNG\r\n\x1a\n", "is 8 bytes of something else|cannot be decoded"),
     ],
+    ids=["text", "dicom", "pdf", "svg", "heic", "gzip", "ico", "ppm", "eps", "a mark alone"],
 )
 def test_what_is_no_image(data: bytes, match: str) -> None:
     assert "hunter2" not in refused(data, "image_unreadable", match)
