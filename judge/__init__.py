@@ -7,6 +7,10 @@ The flow, top to bottom; a file imports only files above it:
     strict_json.py  bytes                   -> one JSON value
     working.py      items                   -> work on each  N workers over one iterator
     lines.py        a JSONL stream          -> its lines, numbered
+    fetch.py        an https address        -> its bytes      from public hosts only
+    beneath.py      a folder and a path     -> its bytes      never those of another file
+    image.py        an image's bytes        -> Image          bounded, turned, hashed
+    image_source.py an image field          -> ImageSources   what it points at
     record.py       a JSONL line            -> Record
     reading.py      where traces are        -> Records, one after the other
     rubric.py       a YAML file             -> Rubric
