@@ -17,9 +17,11 @@ from judge import loop
 from judge.asking import Asker
 from judge.connect import Connection, connect, refuse_unusable
 from judge.errors import InputError, JudgeError, RecordError
+from judge.image import ImageRules
 from judge.outcome import Outcome, failed_record
 from judge.probe import Granularity
-from judge.record import Record, build_record
+from judge.reading import Reader
+from judge.record import Record
 from judge.rubric import Rubric, load_rubric
 from judge.settings import Settings
 from judge.table import Run, build_tables
@@ -48,6 +50,9 @@ class Judge:
         timeout_s: Seconds that one attempt may take.
         max_retries: Further attempts after a transport error.
         cache: Folder of a shared store of replies; None keeps none.
+        image_root: Folder that image paths of records are below; None takes no paths.
+        allow_image_urls: Fetch https addresses of images, from public hosts only.
+        image_max_side: Pixels of the longer side that images are shrunk to before they are sent.
 
     Raises:
         ConfigError, RubricError: Found now, before anything is asked.
@@ -76,34 +81,40 @@ class Judge:
         timeout_s: float = 120.0,
         max_retries: int = 4,
         cache: str | Path | None = None,
+        image_root: str | Path | None = None,
+        allow_image_urls: bool = False,
+        image_max_side: int = 1568,
     ) -> None:
-        self._setup(
-            Settings(
-                judge=judge,
-                rubric=rubric if isinstance(rubric, Rubric) else load_rubric(rubric),
-                api_base=api_base,
-                params=dict(params or {}),
-                granularity=granularity,
-                evidence=evidence,
-                samples=samples,
-                min_coverage=min_coverage,
-                concurrency=concurrency,
-                timeout_s=timeout_s,
-                max_retries=max_retries,
-                cache=None if cache is None else Path(cache),
-            )
+        settings = Settings(
+            judge=judge,
+            rubric=rubric if isinstance(rubric, Rubric) else load_rubric(rubric),
+            api_base=api_base,
+            params=dict(params or {}),
+            granularity=granularity,
+            evidence=evidence,
+            samples=samples,
+            min_coverage=min_coverage,
+            concurrency=concurrency,
+            timeout_s=timeout_s,
+            max_retries=max_retries,
+            cache=None if cache is None else Path(cache),
+            image_max_side=image_max_side,
         )
+        root = None if image_root is None else Path(image_root)
+        self._setup(settings, settings.image_rules(root=root, allow_urls=allow_image_urls))
 
-    def _setup(self, settings: Settings) -> None:
+    def _setup(self, settings: Settings, images: ImageRules | None) -> None:
         refuse_unusable(settings)
         self._settings = settings
+        self._images = images
         self._link: _Link | None = None
 
-    def __getstate__(self) -> Settings:
-        return replace(self._settings)  # without what it has computed: templates do not pickle
+    def __getstate__(self) -> tuple[Settings, ImageRules | None]:
+        return replace(self._settings), self._images  # without what it has computed: templates do not pickle
 
-    def __setstate__(self, settings: Settings) -> None:
-        self._setup(settings)
+    def __setstate__(self, state: tuple[Settings, ImageRules | None]) -> None:
+        settings, images = state
+        self._setup(settings, images)
 
     def __repr__(self) -> str:
         return f"Judge({self._settings.judge!r}, rubric={self._settings.labels.rubric!r})"
@@ -141,11 +152,12 @@ class Judge:
 
     async def _score(self, records: Sequence[_Given]) -> Run:
         outcomes: dict[int, Outcome] = {}
+        reader = Reader(images=self._images)
         async with self._connected() as asker:
 
             async def work(numbered: tuple[int, _Given]) -> None:
                 number, given = numbered
-                outcomes[number] = await _judge(given, number, asker)
+                outcomes[number] = await _judge(reader, given, number, asker)
 
             await each(enumerate(records, start=1), work, concurrency=self._settings.concurrency)
         tables = build_tables((outcomes[number] for number in sorted(outcomes)), self._settings.labels)
@@ -221,19 +233,19 @@ class _Link:
             await asyncio.Event().wait()  # until it is cancelled, which also ends calls that nobody waits for
 
 
-async def _judge(given: _Given, number: int, asker: Asker) -> Outcome:
+async def _judge(reader: Reader, given: _Given, number: int, asker: Asker) -> Outcome:
     try:
-        record = _checked(given, number)
+        record = await _checked(reader, given, number)
     except RecordError as exc:
         return failed_record(exc, record=None, line=number)
     return await asker.judge(record)
 
 
-def _checked(given: _Given, number: int) -> Record:
+async def _checked(reader: Reader, given: _Given, number: int) -> Record:
     """A record that was made by hand has neither a place nor a key, and its units may repeat."""
     if isinstance(given, Record):
-        return given if given.key else build_record(given.model_dump(exclude_defaults=True), number=number)
-    return build_record(given, number=number)
+        return given if given.key else await reader.record(given.model_dump(exclude_defaults=True), number)
+    return await reader.record(given, number)
 
 
 def _listed(records: Iterable[_Given]) -> list[_Given]:

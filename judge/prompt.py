@@ -80,7 +80,8 @@ class Request:
     def key(self) -> str:
         """64 hex digits over the whole request: model, server, images, messages, schema, sampling, sample."""
         model, images = self.model, [image.digest for image in self.images]
-        parts = [model.name, model.api_base, model.params, self.system, images, self.user, self.schema, self.sample]
+        parts: list[object] = [model.name, model.api_base, model.params, self.system, self.user, self.schema]
+        parts += [self.sample, *([images] if images else [])]
         return hashlib.sha256(orjson.dumps([_KEY_VERSION, *parts], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property

@@ -28,9 +28,10 @@ from pydantic import (
 )
 
 from judge.errors import RecordError
+from judge.image import Image
 from judge.strict_json import StrictJsonError, parse_json
 
-__all__ = ["Record", "Reference", "Unit", "build_record", "parse_record"]
+__all__ = ["Record", "Reference", "Unit", "build_record", "parse_line", "parse_record", "with_images"]
 
 _NOT_THE_CANDIDATE = {"system", "developer", "user"}
 _NOT_THE_QUESTION = {"id", "trace", "model", "meta"}
@@ -117,6 +118,7 @@ class Record(_Input):
         id: The question's identity; several traces may share it.
         units: Axis name -> its units, in input order.
         trace: The candidate's text, verbatim; chat messages are joined by blank lines.
+        images: What `image` points at, as a judge sees it; empty where nobody looked.
         line: 1-based line of the input, 0 where there is none.
         key: Hash of the whole record: what a resume goes by.
     """
@@ -131,8 +133,13 @@ class Record(_Input):
     units: dict[str, list[Unit]] = Field(default_factory=dict)
     trace: str
 
+    _images: tuple[Image, ...] = PrivateAttr(default=())
     _line: int = PrivateAttr(default=0)
     _key: str = PrivateAttr(default="")
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        return self._images
 
     @property
     def line(self) -> int:
@@ -146,22 +153,30 @@ class Record(_Input):
 _KNOWN_FIELDS = {*Record.model_fields, *Unit.model_fields}
 
 
-def parse_record(line: bytes, *, number: int = 0) -> Record:
-    """Read one line.
+def parse_line(line: bytes, *, number: int = 0) -> Any:
+    """Read one line as strict JSON.
 
     Args:
         line: One JSON object, UTF-8.
         number: Its 1-based line number, for messages.
 
     Raises:
-        RecordError: The line is not strict JSON, or a field is missing or of a wrong type.
+        RecordError: It is anything else.
     """
     try:
-        value = parse_json(line)
+        return parse_json(line)
     except StrictJsonError as exc:
         hint = "Are two records on one line?" if "second JSON value" in str(exc) else ""
         raise RecordError(f"{exc}.", line=number, field=exc.field, code=exc.code, hint=hint) from exc
-    return build_record(value, number=number)
+
+
+def parse_record(line: bytes, *, number: int = 0) -> Record:
+    """Read one line as a record.
+
+    Raises:
+        RecordError: As `parse_line` and `build_record`.
+    """
+    return build_record(parse_line(line, number=number), number=number)
 
 
 def build_record(value: object, *, number: int = 0) -> Record:
@@ -185,6 +200,12 @@ def build_record(value: object, *, number: int = 0) -> Record:
         raise RecordError(f"cannot be written as JSON: {exc}.", line=number, record_id=given_id) from exc
     record._line, record._key = number, key  # noqa: SLF001 - a record is frozen for everybody else
     _refuse_repeated_units(record)
+    return record
+
+
+def with_images(record: Record, images: tuple[Image, ...]) -> Record:
+    """The record, with the images that its `image` points at."""
+    record._images = images  # noqa: SLF001 - a record is frozen for everybody else
     return record
 
 

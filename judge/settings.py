@@ -16,6 +16,7 @@ import orjson
 from pydantic import JsonValue
 
 from judge.errors import ConfigError
+from judge.image import ImageRules
 from judge.probe import Granularity
 from judge.prompt import JudgeModel, Prompt
 from judge.rubric import Rubric
@@ -61,6 +62,7 @@ class Settings:
         timeout_s: Seconds that one attempt may take.
         max_retries: Further attempts after a transport error, 0 or more.
         cache: Folder of the shared store; None for none.
+        image_max_side: Pixels of the longer side that images are shrunk to before they are sent, from 16 to 16,384.
     """
 
     judge: str
@@ -75,6 +77,7 @@ class Settings:
     timeout_s: float = 120.0
     max_retries: int = 4
     cache: Path | None = None
+    image_max_side: int = 1568
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before anything is paid.
@@ -113,6 +116,14 @@ class Settings:
         """The settings of each of several processes that ask one provider at the same time."""
         return replace(self, concurrency=-(-self.concurrency // processes))
 
+    def image_rules(self, *, root: Path | None, allow_urls: bool) -> ImageRules | None:
+        """Where images may come from and how large they are sent; None for a judge that reads texts only.
+
+        Raises:
+            ConfigError: The longer side is outside its range.
+        """
+        return None if self.free else ImageRules(root=root, allow_urls=allow_urls, max_side=self.image_max_side)
+
     @property
     def free(self) -> bool:
         """Whether asking again costs nothing, so that nothing has to be stored."""
@@ -141,6 +152,7 @@ class Settings:
             "evidence": self.evidence,
             "samples": self.samples,
             "min_coverage": self.min_coverage,
+            "image_max_side": self.image_max_side,
             # The baseline is code: another version is another judge.
             **({"version": package_version()} if self.free else {}),
         }

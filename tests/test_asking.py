@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
+from image_kit import build, corners, encode
 
 from judge.asking import Asker
 from judge.backend import Backend, Reply
 from judge.errors import FatalError, RecordError, RejectedError, TransientError
 from judge.outcome import Outcome, failed_record
 from judge.prompt import JudgeModel, Prompt, Request
-from judge.record import Record, build_record
+from judge.record import Record, build_record, with_images
 from judge.rubric import load_rubric
 
 PKR = load_rubric("pkr")
@@ -299,8 +300,6 @@ def test_a_trace_without_content_is_presence_0_without_a_call(trace: str) -> Non
     [
         (make_record({}), "no_units", "has no unit for the rubric 'pkr'"),
         (make_record({"anatomy": ["a"]}), "unknown_axis", "is not an axis of the rubric 'pkr'"),
-        (make_record({"knowledge": ["a"]}, image="ct.png"), "image_not_sent", "is an image"),
-        (make_record({"knowledge": ["a"]}, trace="", image="ct.png"), "image_not_sent", "is an image"),
     ],
 )
 def test_a_record_that_cannot_be_asked_is_a_failure(record: Record, error: str, said: str) -> None:
@@ -313,8 +312,14 @@ def test_a_record_that_cannot_be_asked_is_a_failure(record: Record, error: str, 
     assert (outcome.scores, outcome.failure) == (None, error)
 
 
-def test_texts_only_reads_a_record_with_an_image() -> None:
-    assert judge(in_turn(as_reply(RIGHT)), make_record({"knowledge": ["a"]}, image="ct.png"), texts_only=True).scores
+@pytest.mark.parametrize("trace", [TRACE, ""])
+def test_a_judge_that_is_blind_is_not_asked_about_an_image(trace: str) -> None:
+    record, backend = with_images(make_record({"knowledge": ["a"]}, trace), (build(encode(corners())),)), in_turn(GOOD)
+    outcome = judge(backend, record, sees_images=False)
+    assert backend.requests == []
+    assert [(row.stage, row.error) for row in outcome.failures] == [("record", "image_not_seen")]
+    assert "is an image, and this judge reads texts only" in outcome.failures[0].message
+    assert judge(in_turn(as_reply(RIGHT)), make_record({"knowledge": ["a"]}), sees_images=False).scores
 
 
 def test_a_line_that_cannot_be_read_keeps_its_bytes() -> None:

@@ -26,8 +26,7 @@ _BLIND = re.compile(  # vLLM, OpenAI, llama.cpp and gateways in front of them; n
 def refusal(status: int, headers: dict[str, str], body: bytes, server: Server, *, images: bool = False) -> BackendError:
     """The error of a status: 429, 408, 409 and 5xx are worth another try, a bad key or model ends the run.
 
-    Args:
-        images: The request had some, so that a model that cannot see them may say so.
+    With `images`, the request had some, so that a model that cannot see them may be saying so.
     """
     text = shown(_error_text(body), server)
     message = f"{server.api_base} answered {status}: {text}"

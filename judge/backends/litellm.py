@@ -114,7 +114,9 @@ class LiteLLM:
         instructor = import_module("instructor")
         client = instructor.from_litellm(call.send, mode=instructor.Mode[form.mode])
         try:
-            await client.create(messages=chat_messages(request), response_model=_reply_model(request.schema), max_retries=0)
+            await client.create(
+                messages=chat_messages(request), response_model=_reply_model(request.schema), max_retries=0
+            )
         except Exception:  # what litellm raised is in the call, and whether a reply fits is for `judge.verdict`
             if not call.came_back:
                 raise

@@ -42,6 +42,9 @@ class Options:
     cache: str | None
     seed: int
     limit: int | None
+    image_root: Path | None
+    allow_image_urls: bool
+    image_max_side: int
     overwrite: bool
     quiet: bool
     as_json: bool
@@ -122,6 +125,20 @@ class _Parameter(click.ParamType["tuple[str, JsonValue]"]):
     help="Seed of the bootstrap intervals.",
 )
 @_option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N records at most.")
+@_option(
+    "--image-root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder that image paths are below.  [default: the folder of TRACES]",
+)
+@_option("--allow-image-urls", is_flag=True, help="Fetch https addresses of images, from public hosts only.")
+@_option(
+    "--image-max-side",
+    type=int,
+    metavar="PIXELS",
+    default=1568,
+    show_default=True,
+    help="Longer side that images are shrunk to before they are sent.",
+)
 @_option("--overwrite", is_flag=True, help="Start afresh, whatever is in --out.")
 @_option("--quiet", is_flag=True, help="No progress, no notices, no table; errors only.")
 @_option("--json", "as_json", is_flag=True, help="The summary as one JSON object on standard output.")

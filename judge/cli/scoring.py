@@ -70,7 +70,7 @@ class Scoring:
         showing = asyncio.ensure_future(self._show_progress())
         try:
             return await score_file(
-                Traces(path=options.traces, limit=options.limit),
+                self._traces(settings),
                 options.out,
                 settings,
                 overwrite=options.overwrite,
@@ -83,6 +83,13 @@ class Scoring:
             showing.cancel()
             with suppress(asyncio.CancelledError):
                 await showing
+
+    def _traces(self, settings: Settings) -> Traces:
+        options = self._options
+        beside = Path() if options.traces == "-" else Path(options.traces).parent
+        root = beside if options.image_root is None else options.image_root
+        images = settings.image_rules(root=root, allow_urls=options.allow_image_urls)
+        return Traces(path=options.traces, limit=options.limit, images=images)
 
     async def _show_progress(self) -> None:
         if self._options.quiet:
@@ -173,6 +180,7 @@ def _settings(options: Options) -> Settings:
         timeout_s=options.timeout,
         max_retries=options.max_retries,
         cache=None if options.judge == BASELINE else cache_folder(options.cache),
+        image_max_side=options.image_max_side,
     )
 
 
