@@ -26,6 +26,7 @@ The flow, top to bottom; a file imports only files above it:
     answer.py       trace × reference       -> answer, right or not
     table.py        Outcomes                -> Polars frames the schemas are the contract
     aggregate.py    Scores                  -> means, intervals
+    price.py        a judge's name          -> what its tokens cost
     journal.py      paid replies            -> disk, and back
     settings.py     one judge, one rubric   -> their identity
     connect.py      Settings                -> Asker         backend and wrappers, by name
@@ -34,7 +35,7 @@ The flow, top to bottom; a file imports only files above it:
     run.py          a trace file            -> a run directory
     loop.py         coroutines              -> the one event loop of this process
     client.py       class Judge: the library's door, sync and async
-    calls/          cached careful retrying limited deadline: each wraps a backend and is one
+    calls/          cached careful retrying budgeted limited logged deadline: each wraps a backend and is one
     backends/       openai_compatible litellm lexical: what answers
     cli/            one file a command
     testing/        a scripted judge on loopback that misbehaves on request

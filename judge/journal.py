@@ -20,12 +20,14 @@ from pydantic import TypeAdapter
 
 from judge.backend import Reply
 from judge.errors import CacheError
+from judge.price import Price
 
 __all__ = ["Journal", "Spent", "dump_reply", "load_reply"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS replies (call_id TEXT NOT NULL, reply BLOB NOT NULL, retired INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS by_call ON replies (call_id, retired);
+CREATE TABLE IF NOT EXISTS pledges (id INTEGER PRIMARY KEY, usd REAL NOT NULL);
 """
 _VERSION = 1
 _DIGEST_BYTES = 16
@@ -63,8 +65,36 @@ class Journal:
         self._earlier = self._db.execute("SELECT coalesce(max(rowid), 0) FROM replies").fetchone()[0]
         self._spent = Spent(replies=0, attempts=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0)
         # All of it is read now: what is damaged is found before anything more is paid.
+        for reply in self._replies():
+            _add(self._spent, reply)
+
+    def _replies(self) -> Iterator[Reply]:
         for call_id, sealed in self._db.execute("SELECT call_id, reply FROM replies"):
-            _add(self._spent, load_reply(call_id, sealed))
+            yield load_reply(call_id, sealed)
+
+    def pledge(self, usd: float) -> int:
+        """Write down, before a call is sent, what it may cost; it counts as spent until it is redeemed.
+
+        Returns:
+            Its number, for `redeem`.
+        """
+        with self._errors():
+            return self._db.execute("INSERT INTO pledges (usd) VALUES (?)", (usd,)).lastrowid or 0
+
+    def redeem(self, pledge: int) -> None:
+        """Take a pledge back: the call's cost is known, and counts by itself."""
+        with self._errors():
+            self._db.execute("DELETE FROM pledges WHERE id = ?", (pledge,))
+
+    def billed_usd(self, price: Price) -> float:
+        """All that the run may have been billed for, at the most.
+
+        Known costs; tokens at this price where a reply's cost is not known; and the pledges that nobody redeemed, of
+        calls that were lost or cut off.
+        """
+        with self._errors():
+            pledged: float = self._db.execute("SELECT coalesce(sum(usd), 0.0) FROM pledges").fetchone()[0]
+            return pledged + sum(_cost_usd(reply, price) for reply in self._replies())
 
     def commit(self, call_id: str, reply: Reply) -> None:
         """Make a paid reply safe. When this returns, a `kill -9` does not lose it."""
@@ -142,6 +172,12 @@ def _digest(name: str, body: bytes) -> bytes:
 def served(reply: Reply) -> Reply:
     """A stored reply as it is handed out: nothing was sent and nothing is paid."""
     return replace(reply, cached=True, cost_usd=0.0, attempts=0, queued_s=0.0)
+
+
+def _cost_usd(reply: Reply, price: Price) -> float:
+    if reply.cost_usd is not None:
+        return reply.cost_usd
+    return price.cost_usd(reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens) or 0.0
 
 
 def _add(totals: Spent, reply: Reply) -> None:

@@ -1,4 +1,4 @@
 """What stands around a backend. Each wraps one and is one.
 
-In order: cached(careful(retrying(limited(deadline(backend))))).
+In order: cached(careful(retrying(budgeted(limited(logged(deadline(backend))))))); budgeted only where there is a budget.
 """
