@@ -27,6 +27,7 @@ The flow, top to bottom; a file imports only files above it:
     table.py        Outcomes                -> Polars frames the schemas are the contract
     aggregate.py    Scores                  -> means, intervals
     price.py        a judge's name          -> what its tokens cost
+    purse.py        a budget                -> room for a call, or none
     journal.py      paid replies            -> disk, and back
     settings.py     one judge, one rubric   -> their identity
     connect.py      Settings                -> Asker         backend and wrappers, by name

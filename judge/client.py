@@ -18,7 +18,9 @@ from judge.asking import Asker
 from judge.connect import Connection, connect, refuse_unusable
 from judge.errors import InputError, JudgeError, RecordError
 from judge.outcome import Outcome, failed_record
+from judge.price import build_price
 from judge.probe import Granularity
+from judge.purse import Purse
 from judge.record import Record, build_record
 from judge.rubric import Rubric, load_rubric
 from judge.settings import Settings
@@ -35,7 +37,8 @@ class Judge:
     """One judge with one rubric. Works in threads, inside a running event loop, and after a fork; pickles.
 
     Args:
-        judge: `lexical`, `hosted_vllm/MODEL` (any OpenAI-compatible server) or `openai/MODEL`.
+        judge: `lexical`, `hosted_vllm/MODEL` (any OpenAI-compatible server), `openai/MODEL`, or `PROVIDER/MODEL` and
+            `litellm/PROVIDER/MODEL` through litellm.
         rubric: Name of a built-in rubric, path of a YAML file, or a loaded rubric.
         api_base: Address of the server, up to and with `/v1`.
         params: Sampling and other request parameters, such as `{"temperature": 0.7, "max_tokens": 2048}`.
@@ -48,6 +51,11 @@ class Judge:
         timeout_s: Seconds that one attempt may take.
         max_retries: Further attempts after a transport error.
         cache: Folder of a shared store of replies; None keeps none.
+        price: USD a million tokens: prompt, completion, and cached prompt where it differs; in place of what is known.
+        budget: USD that this judge may cost in all; above it, `score` raises a FatalError with the code `budget`. A
+            copy (pickled, or of a fork) has a budget of its own.
+        key_file: File with the key, in place of the environment's.
+        headers: Further headers for the server: name -> `env:VARIABLE` or `file:PATH`.
 
     Raises:
         ConfigError, RubricError: Found now, before anything is asked.
@@ -76,6 +84,10 @@ class Judge:
         timeout_s: float = 120.0,
         max_retries: int = 4,
         cache: str | Path | None = None,
+        price: Sequence[float] | None = None,
+        budget: float | None = None,
+        key_file: str | Path | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._setup(
             Settings(
@@ -91,12 +103,18 @@ class Judge:
                 timeout_s=timeout_s,
                 max_retries=max_retries,
                 cache=None if cache is None else Path(cache),
+                price=None if price is None else build_price(price),
+                budget_usd=budget,
+                key_file=None if key_file is None else Path(key_file),
+                headers=dict(headers or {}),
             )
         )
 
     def _setup(self, settings: Settings) -> None:
         refuse_unusable(settings)
         self._settings = settings
+        # Of all its connections, and not of one.
+        self._purse = None if settings.budget_usd is None else Purse(settings.budget_usd)
         self._link: _Link | None = None
 
     def __getstate__(self) -> Settings:
@@ -164,7 +182,7 @@ class Judge:
 
     def _use(self) -> _Link:
         if self._link is None or not self._link.ours:
-            self._link = _Link(self._settings)
+            self._link = _Link(self._settings, self._purse)
             # For a judge that is thrown away; at the exit, the loop ends all that it holds.
             weakref.finalize(self, loop.release, self._link.task).atexit = False
         self._link.users += 1
@@ -192,11 +210,11 @@ class _Link:
     Born in the process's loop, and of use there only: after a fork, the child needs another one.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, purse: Purse | None) -> None:
         self.users = 0
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[Connection] = self._loop.create_future()
-        self.task = loop.hold(self._live(settings))
+        self.task = loop.hold(self._live(settings, purse))
 
     @property
     def ours(self) -> bool:
@@ -215,8 +233,8 @@ class _Link:
         self.task.cancel()
         await asyncio.wait((self.task,))
 
-    async def _live(self, settings: Settings) -> None:
-        async with connect(settings) as connection:
+    async def _live(self, settings: Settings, purse: Purse | None) -> None:
+        async with connect(settings, purse=purse) as connection:
             self._opened.set_result(connection)
             await asyncio.Event().wait()  # until it is cancelled, which also ends calls that nobody waits for
 

@@ -13,13 +13,13 @@ from judge.backend import Backend, Reply
 from judge.errors import ConfigError
 from judge.journal import Journal
 from judge.prompt import Request
+from judge.purse import Purse
 from judge.settings import BASELINE, INSTALL_REMOTE, SERVERS, Settings, litellm_model
 
 if TYPE_CHECKING:
     from judge.backends.litellm import LiteLLM
     from judge.backends.openai_compatible import OpenAICompatible
     from judge.calls.cached import Cached
-    from judge.calls.purse import Purse
     from judge.calls.store import Store
 
 __all__ = ["Connection", "connect", "refuse_unusable"]
@@ -41,7 +41,7 @@ def refuse_unusable(settings: Settings) -> None:
     """Find out before anything is read or paid whether this judge can be asked.
 
     Raises:
-        ConfigError: Unknown judge, no address, no key, a package that is not installed, or a budget that nobody can keep.
+        ConfigError: Unknown judge, no address, no key, a package that is not installed, a budget without a price.
     """
     if settings.judge == BASELINE:
         return
@@ -176,7 +176,6 @@ def _attempts(
     if budget is None or price is None:
         return bounded
     from judge.calls.budgeted import Budgeted
-    from judge.calls.purse import Purse
 
     if purse is None:
         purse = Purse(budget)

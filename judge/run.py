@@ -227,8 +227,7 @@ class _Session:
                     "rubric": labels.rubric_fp,
                 },
                 "identity": settings.identity,
-                "settings": {name: getattr(settings, name) for name in ("concurrency", "timeout_s", "max_retries")}
-                | {"cache": None if settings.cache is None else str(settings.cache)},
+                "settings": settings.told,
                 "counts": {name: counts[name] for name in ("read", "scored", "failed") if counts},
                 "units": {name: counts[f"units_{name}"] for name in ("asked", "judged") if counts},
                 "spent": dict(spent or {}),

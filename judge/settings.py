@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -140,6 +140,17 @@ class Settings:
     def token_price(self) -> Price | None:
         """What tokens cost: the price that was given, else that of the model; None where it is not known."""
         return self.price or (None if self.free else find_price(self.judge))
+
+    @property
+    def told(self) -> dict[str, JsonValue]:
+        """What does not make another judge, for `run.json`; of secrets only where they come from."""
+        price, paths = self.token_price, {"cache": self.cache, "key_file": self.key_file}
+        return {
+            **{name: getattr(self, name) for name in ("concurrency", "timeout_s", "max_retries", "budget_usd")},
+            **{name: None if path is None else str(path) for name, path in paths.items()},
+            "headers": dict(self.headers),
+            "usd_per_token": None if price is None else asdict(price),
+        }
 
     @cached_property
     def prompt(self) -> Prompt:

@@ -131,5 +131,7 @@ def internal_call() -> ContextVar[bool]:
 def refuse_params(params: Iterable[str]) -> None:
     """Refuse parameters that name a key, an address or a retry: those have places of their own."""
     for name in sorted(_NOT_PARAMS.intersection(params)):
-        hint = "Keys come from the provider's variable or --key-file, headers from --header, the address from --api-base."
+        hint = (
+            "Keys come from the provider's variable or --key-file, headers from --header, the address from --api-base."
+        )
         raise ConfigError(f"the parameter {name!r} is not one of a request.", hint=hint)

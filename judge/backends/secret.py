@@ -1,6 +1,6 @@
 """Keys and header values: read from the environment or a file, sent, and never shown.
 
-    --key-file ~/.keys/team              --header X-Team=env:TEAM_TOKEN
+--key-file ~/.keys/team              --header X-Team=env:TEAM_TOKEN
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ def _read_source(source: str, what: str) -> str:
         return _read_file(Path(place), what)
     if kind != "env" or not place:
         # Not the source itself: somebody may have put the value there.
-        raise ConfigError(f"{what} says not where its value is.", hint="Give env:VARIABLE or file:PATH, never the value.")
+        raise ConfigError(
+            f"{what} says not where its value is.", hint="Give env:VARIABLE or file:PATH, never the value."
+        )
     value = read_variable(place)
     if value is None:
         raise ConfigError(f"{what} is to come from {place}, which is not set.")

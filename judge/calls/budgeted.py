@@ -6,11 +6,11 @@ import asyncio
 from contextlib import suppress
 
 from judge.backend import Backend, Reply
-from judge.calls.purse import Purse
 from judge.errors import BackendError, FatalError, RejectedError
 from judge.journal import Journal
 from judge.price import Price
 from judge.prompt import Request
+from judge.purse import Purse
 
 __all__ = ["Budgeted", "most_written"]
 
