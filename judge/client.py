@@ -210,7 +210,7 @@ class _Link:
     Born in the process's loop, and of use there only: after a fork, the child needs another one.
     """
 
-    def __init__(self, settings: Settings, purse: Purse | None) -> None:
+    def __init__(self, settings: Settings, purse: Purse | None = None) -> None:
         self.users = 0
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[Connection] = self._loop.create_future()

@@ -735,5 +735,7 @@ def test_notes_are_shown(out):
         shown = judge("score", TRACES, "--out", out, *words)
     assert f"Note: {server.api_base} refused response_format json_schema" in shown.stdout
     assert re.search(
-        r"\d+ calls paid for \([\d,]+ \+ [\d,]+ tokens, price unknown\), 0 answered without a new one", shown.stdout
+        r"\d+ calls paid for \([\d,]+ \+ [\d,]+ tokens, price unknown; --price IN,OUT gives one\), "
+        r"0 answered without a new one",
+        shown.stdout,
     )
