@@ -56,13 +56,10 @@ def refuse_unusable(settings: Settings) -> None:
 
         find_server(settings.judge, settings.api_base, key_file=settings.key_file, headers=settings.headers)
     else:
-        from judge.backends.litellm_setup import check_model
-        from judge.backends.secret import read_headers, read_key_file
+        from judge.backends.litellm_setup import check_model, read_secrets
 
         check_model(named, api_base=settings.api_base, params=settings.model.params)
-        read_headers(settings.headers)
-        if settings.key_file is not None:
-            read_key_file(settings.key_file)
+        read_secrets(settings.key_file, settings.headers)
     _refuse_budget(settings)
 
 

@@ -178,16 +178,13 @@ def test_headers_are_sent_and_no_reply_or_error_repeats_them(monkeypatch: pytest
 @pytest.mark.skipif(find_spec("litellm") is None or find_spec("instructor") is None, reason="needs litellm")
 def test_litellm_is_given_key_and_headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from judge.backends.litellm import LiteLLM
+    from judge.backends.litellm_setup import read_secrets
 
     monkeypatch.setenv("TEAM", "blue-team-0815")
-    monkeypatch.setenv("OWN", "Basic abcdefghij")
-    whole = {
-        **completion('{"a": "blue-team-0815"}'),
-        "id": "c",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "m",
-    }
+    monkeypatch.setenv("OWN", "Bearer abcdefghij")
+    message = {"role": "assistant", "content": '{"a": "blue-team-0815"}'}
+    choices = [{"index": 0, "finish_reason": "stop", "message": message}]
+    whole = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": choices}
 
     async def main(provider: str, headers: dict[str, str]) -> tuple[Any, str]:
         async with scripted(lambda *_: http(200, whole)) as (base, heard):
@@ -204,4 +201,7 @@ def test_litellm_is_given_key_and_headers(tmp_path: Path, monkeypatch: pytest.Mo
         assert reply.text == '{"a": "***"}'
         _, head = asyncio.run(main(provider, {"Authorization": "env:OWN"}))
         assert head.count("authorization:") == 1
-        assert "authorization: basic abcdefghij" in head
+        assert "authorization: bearer abcdefghij" in head
+    monkeypatch.setenv("OWN", "Basic abcdefghij")
+    with pytest.raises(ConfigError, match="litellm writes the header Authorization itself"):
+        read_secrets(None, {"authorization": "env:OWN"})

@@ -22,8 +22,16 @@ from pydantic import BaseModel, ConfigDict
 from judge.backend import Reply
 from judge.backends.http_status import is_too_long
 from judge.backends.litellm_errors import kinds_of, map_error, read_refusal, said_by
-from judge.backends.litellm_setup import FIXED, check_model, import_litellm, internal_call, once, refuse_params
-from judge.backends.secret import hide_sent, read_headers, read_key_file
+from judge.backends.litellm_setup import (
+    FIXED,
+    check_model,
+    import_litellm,
+    internal_call,
+    once,
+    read_secrets,
+    refuse_params,
+)
+from judge.backends.secret import hide_sent
 from judge.backends.server import Server
 from judge.errors import TransientError
 from judge.price import Price, find_price
@@ -78,7 +86,7 @@ class LiteLLM:
         price: Price | None = None,
     ) -> None:
         provider = check_model(model, api_base=api_base)
-        key, read = read_key_file(key_file) if key_file else None, read_headers(headers or {})
+        key, read = read_secrets(key_file, headers or {})
         self._server = Server(model=model, api_base=api_base or provider, api_key=key, headers=read)
         self._litellm = import_litellm()
         self._target = {"model": model, "api_base": api_base}
