@@ -31,6 +31,8 @@ The flow, top to bottom; a file imports only files above it:
     answer.py       trace × reference       -> answer, right or not
     table.py        Outcomes                -> Polars frames the schemas are the contract
     aggregate.py    Scores                  -> means, intervals
+    price.py        a judge's name          -> what its tokens cost
+    purse.py        a budget                -> room for a call, or none
     sealed.py       a Reply                 -> bytes that no damage passes for, and back
     wal.py          SQLite's log            -> whether replies are lost in it
     journal_file.py a journal's file        -> made, connected to, checked
@@ -47,7 +49,7 @@ The flow, top to bottom; a file imports only files above it:
     run.py          traces                  -> a run directory
     loop.py         coroutines              -> the one event loop of this process
     client.py       class Judge: the library's door, sync and async
-    calls/          cached careful retrying limited deadline: each wraps a backend and is one
+    calls/          cached careful retrying budgeted limited logged deadline: each wraps a backend and is one
     backends/       openai_compatible litellm lexical: what answers
     cli/            one file a command
     testing/        a scripted judge on loopback that misbehaves on request

@@ -19,7 +19,9 @@ from judge.connect import Connection, connect, refuse_unusable
 from judge.errors import InputError, JudgeError, RecordError
 from judge.image import ImageRules
 from judge.outcome import Outcome, failed_record
+from judge.price import build_price
 from judge.probe import Granularity
+from judge.purse import Purse
 from judge.reading import Reader
 from judge.record import Record
 from judge.rubric import Rubric, load_rubric
@@ -37,7 +39,8 @@ class Judge:
     """One judge with one rubric. Works in threads, inside a running event loop, and after a fork; pickles.
 
     Args:
-        judge: `lexical`, `hosted_vllm/MODEL` (any OpenAI-compatible server) or `openai/MODEL`.
+        judge: `lexical`, `hosted_vllm/MODEL` (any OpenAI-compatible server), `openai/MODEL`, or `PROVIDER/MODEL` and
+            `litellm/PROVIDER/MODEL` through litellm.
         rubric: Name of a built-in rubric, path of a YAML file, or a loaded rubric.
         api_base: Address of the server, up to and with `/v1`.
         params: Sampling and other request parameters, such as `{"temperature": 0.7, "max_tokens": 2048}`.
@@ -53,6 +56,11 @@ class Judge:
         image_root: Folder that image paths of records are below; None takes no paths.
         allow_image_urls: Fetch https addresses of images, from public hosts only.
         image_max_side: Pixels of the longer side that images are shrunk to before they are sent.
+        price: USD a million tokens: prompt, completion, and cached prompt where it differs; in place of what is known.
+        budget: USD that this judge may cost in all; above it, `score` raises a FatalError with the code `budget`. A
+            copy (pickled, or of a fork) has a budget of its own.
+        key_file: File with the key, in place of the environment's.
+        headers: Further headers for the server: name -> `env:VARIABLE` or `file:PATH`.
 
     Raises:
         ConfigError, RubricError: Found now, before anything is asked.
@@ -84,6 +92,10 @@ class Judge:
         image_root: str | Path | None = None,
         allow_image_urls: bool = False,
         image_max_side: int = 1568,
+        price: Sequence[float] | None = None,
+        budget: float | None = None,
+        key_file: str | Path | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         settings = Settings(
             judge=judge,
@@ -99,6 +111,10 @@ class Judge:
             max_retries=max_retries,
             cache=None if cache is None else Path(cache),
             image_max_side=image_max_side,
+            price=None if price is None else build_price(price),
+            budget_usd=budget,
+            key_file=None if key_file is None else Path(key_file),
+            headers=dict(headers or {}),
         )
         root = None if image_root is None else Path(image_root)
         self._setup(settings, settings.image_rules(root=root, allow_urls=allow_image_urls))
@@ -107,6 +123,8 @@ class Judge:
         refuse_unusable(settings)
         self._settings = settings
         self._images = images
+        # Of all its connections, and not of one.
+        self._purse = None if settings.budget_usd is None else Purse(settings.budget_usd)
         self._link: _Link | None = None
 
     def __getstate__(self) -> tuple[Settings, ImageRules | None]:
@@ -176,7 +194,7 @@ class Judge:
 
     def _use(self) -> _Link:
         if self._link is None or not self._link.ours:
-            self._link = _Link(self._settings)
+            self._link = _Link(self._settings, self._purse)
             # For a judge that is thrown away; at the exit, the loop ends all that it holds.
             weakref.finalize(self, loop.release, self._link.task).atexit = False
         self._link.users += 1
@@ -204,11 +222,11 @@ class _Link:
     Born in the process's loop, and of use there only: after a fork, the child needs another one.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, purse: Purse | None = None) -> None:
         self.users = 0
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[Connection] = self._loop.create_future()
-        self.task = loop.hold(self._live(settings))
+        self.task = loop.hold(self._live(settings, purse))
 
     @property
     def ours(self) -> bool:
@@ -227,8 +245,8 @@ class _Link:
         self.task.cancel()
         await asyncio.wait((self.task,))
 
-    async def _live(self, settings: Settings) -> None:
-        async with connect(settings) as connection:
+    async def _live(self, settings: Settings, purse: Purse | None) -> None:
+        async with connect(settings, purse=purse) as connection:
             self._opened.set_result(connection)
             await asyncio.Event().wait()  # until it is cancelled, which also ends calls that nobody waits for
 

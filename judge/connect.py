@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from judge.asking import Asker, Keep
 from judge.backend import Backend, Reply
 from judge.errors import ConfigError
 from judge.journal import Journal
+from judge.price import find_facts
 from judge.prompt import Request
-from judge.settings import BASELINE, INSTALL_REMOTE, SERVERS, Settings
+from judge.purse import Purse
+from judge.settings import BASELINE, INSTALL_REMOTE, SERVERS, Settings, litellm_model
 
 if TYPE_CHECKING:
     from judge.backends.litellm import LiteLLM
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from judge.calls.cached import Cached
     from judge.calls.store import Store
 
-__all__ = ["Connection", "connect", "refuse_unusable"]
+__all__ = ["Connection", "connect", "refuse_unusable", "sees_images"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,23 +42,50 @@ def refuse_unusable(settings: Settings) -> None:
     """Find out before anything is read or paid whether this judge can be asked.
 
     Raises:
-        ConfigError: Unknown judge, no address, no key, or a package that is not installed.
+        ConfigError: Unknown judge, no address, no key, a package that is not installed, a budget without a price.
     """
     if settings.judge == BASELINE:
         return
-    provider, _, model = settings.judge.partition("/")
+    named = litellm_model(settings.judge)
+    provider, _, model = (settings.judge if named is None else named).partition("/")
     if not (provider and model):
         names = ", ".join([BASELINE, *(f"{name}/MODEL" for name in SERVERS)])
         message = f"no judge is called {settings.judge!r}; there are: {names}, and PROVIDER/MODEL of litellm."
         raise ConfigError(message, hint=f"For the last: {INSTALL_REMOTE}. See: judge doctor")
-    if provider in SERVERS:
+    if named is None:
         from judge.backends.server import find_server
 
-        find_server(settings.judge, settings.api_base)
+        find_server(settings.judge, settings.api_base, key_file=settings.key_file, headers=settings.headers)
     else:
-        from judge.backends.litellm_setup import check_model
+        from judge.backends.litellm_setup import check_model, read_secrets
 
-        check_model(settings.judge, api_base=settings.api_base, params=settings.model.params)
+        check_model(named, api_base=settings.api_base, params=settings.model.params)
+        read_secrets(settings.key_file, settings.headers)
+    _refuse_budget(settings)
+
+
+def sees_images(settings: Settings) -> bool:
+    """Whether images reach a model that is not known to be blind."""
+    named = litellm_model(settings.judge)
+    if settings.free or find_facts(settings.judge).supports_vision is False:
+        return False
+    if named is None:
+        return True  # a server says itself what its model cannot see
+    from judge.backends.litellm_vision import drops_images
+
+    return not drops_images(named, api_base=settings.api_base)
+
+
+def _refuse_budget(settings: Settings) -> None:
+    """A budget is kept by knowing before a call what it may cost."""
+    if settings.budget_usd is None:
+        return
+    if settings.token_price is None:
+        hint = "Give it in USD a million tokens: --price IN,OUT, or --price 0,0 where it costs nothing."
+        raise ConfigError(f"a budget needs the price of {settings.judge!r}, which is not known.", hint=hint)
+    limits = (settings.model.params.get(name) for name in ("max_tokens", "max_completion_tokens"))
+    if not any(isinstance(limit, int) for limit in limits):
+        raise ConfigError("a budget needs max_tokens, else a reply may cost anything.", hint="--param max_tokens=4096")
 
 
 @asynccontextmanager
@@ -66,6 +95,7 @@ async def connect(
     journal: Journal | None = None,
     stop: asyncio.Event | None = None,
     throttled: Callable[[int], None] | None = None,
+    purse: Purse | None = None,
 ) -> AsyncIterator[Connection]:
     """Open what a judge needs, in the running loop, and close it at the end.
 
@@ -74,6 +104,7 @@ async def connect(
         journal: Of a run directory; None in the library, where nothing is resumed.
         stop: When set, nothing is sent any more; what is needed then raises a FatalError with the code `stopped`.
         throttled: Told +1 when a call begins to wait because of "too many requests", and -1 when it goes on.
+        purse: The budget's money, where several share it, with what was spent before counted; else made here.
 
     Raises:
         ConfigError: As `refuse_unusable`.
@@ -86,7 +117,7 @@ async def connect(
 
             yield Connection(asker=_asker(settings, Lexical(), keep=_keep_nothing))
         else:
-            yield await _connect_paid(settings, journal, stop, throttled, stack)
+            yield await _connect_paid(settings, journal, stop, throttled, purse, stack)
 
 
 async def _connect_paid(
@@ -94,6 +125,7 @@ async def _connect_paid(
     journal: Journal | None,
     stop: asyncio.Event | None,
     throttled: Callable[[int], None] | None,
+    purse: Purse | None,
     stack: AsyncExitStack,
 ) -> Connection:
     from judge.calls.cached import Cached
@@ -103,22 +135,26 @@ async def _connect_paid(
     backend = await _open_backend(settings, stack)
     if store is not None:
         stack.callback(_close_store, store, backend.notes)
-    guarded = _guarded(settings, backend, stop, throttled)
+    attempts = _attempts(settings, backend, journal, stop, purse)
+    guarded = _guarded(settings, attempts, stop, throttled)
     cached = Cached(guarded, journal=journal, store=store, stop=stop, notes=backend.notes)
     stack.push_async_exit(_ending(cached, settings.timeout_s))
     return Connection(asker=_asker(settings, cached, keep=cached.keep), notes=backend.notes)
 
 
 async def _open_backend(settings: Settings, stack: AsyncExitStack) -> OpenAICompatible | LiteLLM:
-    if settings.judge.partition("/")[0] in SERVERS:
+    named = litellm_model(settings.judge)
+    if named is None:
         from judge.backends.openai_compatible import OpenAICompatible, open_session
         from judge.backends.server import find_server
 
-        server = find_server(settings.judge, settings.api_base)
-        return OpenAICompatible(server, await stack.enter_async_context(open_session(server)))
+        server = find_server(settings.judge, settings.api_base, key_file=settings.key_file, headers=settings.headers)
+        session = await stack.enter_async_context(open_session(server))
+        return OpenAICompatible(server, session, price=settings.token_price)
     from judge.backends.litellm import LiteLLM
 
-    backend = LiteLLM(settings.judge, api_base=settings.api_base)
+    secrets: dict[str, Any] = {"key_file": settings.key_file, "headers": settings.headers}
+    backend = LiteLLM(named, api_base=settings.api_base, price=settings.price, **secrets)
     stack.push_async_callback(backend.aclose)
     return backend
 
@@ -137,16 +173,34 @@ def _ending(cached: Cached, timeout_s: float) -> Callable[..., Awaitable[None]]:
     return end
 
 
-def _guarded(
-    settings: Settings, backend: Backend, stop: asyncio.Event | None, throttled: Callable[[int], None] | None
+def _attempts(
+    settings: Settings, backend: Backend, journal: Journal | None, stop: asyncio.Event | None, purse: Purse | None
 ) -> Backend:
-    from judge.calls.careful import Careful
+    """One attempt of a call: in time, told of, in its place, and inside the budget."""
     from judge.calls.deadline import Deadline
     from judge.calls.limited import Limited
+    from judge.calls.logged import Logged
+
+    timed = Logged(Deadline(backend, timeout_s=settings.timeout_s))
+    bounded = Limited(timed, concurrency=settings.concurrency, stop=stop)
+    budget, price = settings.budget_usd, settings.token_price
+    if budget is None or price is None:
+        return bounded
+    from judge.calls.budgeted import Budgeted
+
+    if purse is None:
+        purse = Purse(budget)
+        purse.count(journal.billed_usd(price) if journal is not None else 0.0)
+    return Budgeted(bounded, purse=purse, price=price, journal=journal, stop=stop)
+
+
+def _guarded(
+    settings: Settings, attempts: Backend, stop: asyncio.Event | None, throttled: Callable[[int], None] | None
+) -> Backend:
+    from judge.calls.careful import Careful
     from judge.calls.retrying import Retrying
 
-    bounded = Limited(Deadline(backend, timeout_s=settings.timeout_s), concurrency=settings.concurrency, stop=stop)
-    return Careful(Retrying(bounded, max_retries=settings.max_retries, stop=stop, throttled=throttled))
+    return Careful(Retrying(attempts, max_retries=settings.max_retries, stop=stop, throttled=throttled))
 
 
 def _asker(settings: Settings, backend: Backend, *, keep: Keep) -> Asker:
@@ -159,6 +213,7 @@ def _asker(settings: Settings, backend: Backend, *, keep: Keep) -> Asker:
         evidence=settings.evidence,
         samples=settings.samples,
         min_coverage=settings.min_coverage,
+        sees_images=sees_images(settings),
     )
 
 

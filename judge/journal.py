@@ -20,6 +20,7 @@ from threading import RLock
 from judge.backend import Reply
 from judge.errors import CacheError
 from judge.journal_file import RETIRED, check_file, connect_file, make_file
+from judge.price import Price
 from judge.sealed import DamagedError, dump_reply, load_reply
 from judge.wal import log_of
 
@@ -86,6 +87,34 @@ class Journal:
     def _last(self) -> int:
         (last,) = self._db.execute("SELECT coalesce(max(rowid), 0) FROM replies").fetchone()
         return int(last)
+
+    def pledge(self, usd: float) -> int:
+        """Write down, before a call is sent, what it may cost; it counts as spent until it is redeemed.
+
+        Returns:
+            Its number, for `redeem`.
+        """
+        with self._errors():
+            return self._db.execute("INSERT INTO pledges (usd) VALUES (?)", (usd,)).lastrowid or 0
+
+    def redeem(self, pledge: int) -> None:
+        """Take a pledge back: the call's cost is known, and counts by itself."""
+        with self._errors():
+            self._db.execute("DELETE FROM pledges WHERE id = ?", (pledge,))
+
+    def billed_usd(self, price: Price) -> float:
+        """All that the run may have been billed for, at the most.
+
+        Known costs; tokens at this price where a reply's cost is not known; and the pledges that nobody redeemed, of
+        calls that were lost or cut off.
+        """
+        with self._errors():
+            pledged: float = self._db.execute("SELECT coalesce(sum(usd), 0.0) FROM pledges").fetchone()[0]
+            return pledged + sum(_cost_usd(reply, price) for reply in self._replies())
+
+    def _replies(self) -> Iterator[Reply]:
+        for call_id, sealed in self._db.execute("SELECT call_id, reply FROM replies"):
+            yield load_reply(call_id, sealed)
 
     def commit(self, call_id: str, reply: Reply) -> None:
         """Make a paid reply safe. When this returns, a `kill -9` does not lose it.
@@ -175,6 +204,12 @@ def is_full(error: OSError | sqlite3.Error, folder: Path) -> bool:
 def served(reply: Reply) -> Reply:
     """A stored reply as it is handed out: nothing was sent and nothing is paid."""
     return replace(reply, cached=True, cost_usd=0.0, attempts=0, queued_s=0.0)
+
+
+def _cost_usd(reply: Reply, price: Price) -> float:
+    if reply.cost_usd is not None:
+        return reply.cost_usd
+    return price.cost_usd(reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens) or 0.0
 
 
 def _add(totals: Spent, reply: Reply) -> None:

@@ -1,6 +1,7 @@
 """A journal's file: made, connected to, and checked before anything more is paid.
 
-One table `replies`: a row a paid reply, never deleted, so that row ids count up in the order of commits.
+Table `replies`: a row a paid reply, never deleted, so that row ids count up in the order of commits.
+Table `pledges`: a row a call under way, with the most that it may cost; deleted when the cost is known.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _VERSION = 2
 _SCHEMA = (
     "CREATE TABLE replies (call_id TEXT NOT NULL, reply BLOB NOT NULL, retired INTEGER NOT NULL DEFAULT 0)",
     "CREATE INDEX by_call ON replies (call_id, retired)",
+    "CREATE TABLE pledges (id INTEGER PRIMARY KEY, usd REAL NOT NULL)",
 )
 _HEAD = b"SQLite format 3\0" + PAGE_BYTES.to_bytes(2)
 _MODES = (b"\x01\x01", b"\x02\x02")  # without a log, where a network file system has none, and with

@@ -99,6 +99,11 @@ class Lines:
             raise InputError(f"{'standard input' if name == '-' else name} holds no records.")
         self._first.append(cast("Line", first))
 
+    @property
+    def first(self) -> bytes | RecordError | None:
+        """The first line, once it was read by `begin`."""
+        return self._first[0][1][1] if self._first else None
+
     def __iter__(self) -> Iterator[Line]:
         return chain(self._first, self._lines)
 

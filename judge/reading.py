@@ -101,6 +101,16 @@ class Reading:
         self.lines = lines
         self._reader = reader
 
+    @property
+    def begins_with_image(self) -> bool:
+        """Whether the first row points at an image."""
+        first = self.lines.first
+        try:
+            value = parse_line(first) if isinstance(first, bytes) else None
+        except RecordError:
+            return False
+        return isinstance(value, Mapping) and _points_at_images(value)
+
     async def record(self, number: int, row: bytes | RecordError) -> Record:
         """The record of a row.
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from judge.block import block_of
-from judge.connect import refuse_unusable
+from judge.connect import refuse_unusable, sees_images
 from judge.directory import RunDirectory, disk_errors
 from judge.errors import ConfigError
 from judge.journal import Journal
@@ -28,7 +28,7 @@ from judge.reading import Reading, Traces
 from judge.recovery import open_journal
 from judge.session import Ended, Session
 from judge.settings import Settings, package_version
-from judge.worker import Inherited, Task
+from judge.worker import Inherited, SharedCells, Task, make_cells, shared_purse
 from judge.workers import Workers
 
 __all__ = ["Progress", "RunReport", "score_file"]
@@ -72,6 +72,7 @@ async def score_file(
         reading = stack.enter_context(traces.opened())
         # Before anything is touched: a wrong input must cost no earlier run.
         await reading.lines.begin(stop, traces.path)
+        _refuse_blind(reading, settings)
         if overwrite:
             directory.clear()
         journal = None if settings.free else _open_journal(directory, tell)
@@ -85,6 +86,13 @@ async def score_file(
 def _refuse_pipe(traces: Traces, workers: int) -> None:
     if workers > 1 and traces.path == "-":
         raise ConfigError("--workers needs a file: standard input can be read by one process only.")
+
+
+def _refuse_blind(reading: Reading, settings: Settings) -> None:
+    """Before anything is paid; an image further down, among texts, is a failure of its record."""
+    if not settings.free and reading.begins_with_image and not sees_images(settings):
+        message = f"the records have images, and {settings.judge} reads texts only."
+        raise ConfigError(message, hint="Use a judge that sees images, or describe them in `context` and remove them.")
 
 
 def _open_journal(directory: RunDirectory, tell: Callable[[str], None] | None) -> Journal:
@@ -140,8 +148,18 @@ class _Run:
             settings=self.settings,
             earlier=None if self.journal is None else self.journal.earlier,
             lock=Inherited(lock),
+            cells=self._cells(workers),
         )
         return await self._write_up(Workers(task, workers, progress=self.progress, stop=self.stop))
+
+    def _cells(self, workers: int) -> SharedCells | None:
+        """One budget for all workers, with what earlier sessions spent counted."""
+        budget, price = self.settings.budget_usd, self.settings.token_price
+        if budget is None or price is None or self.journal is None:
+            return None
+        cells = make_cells(workers)
+        shared_purse(budget, cells).count(self.journal.billed_usd(price))
+        return cells
 
     async def _write_up(self, work: Session | Workers) -> RunReport:
         story = _Story(self.traces, self.directory, self.settings, self.progress)

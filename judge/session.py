@@ -17,6 +17,7 @@ from judge.journal import Journal
 from judge.lines import Line
 from judge.outcome import Outcome, failed_record
 from judge.progress import Progress
+from judge.purse import Purse
 from judge.reading import Reading
 from judge.settings import Settings
 from judge.working import each
@@ -64,6 +65,7 @@ class Session:
         progress: Counts as the session goes on.
         stop: When set, nothing more is sent; what is under way is waited for.
         share: Which blocks.
+        purse: Of a budget that several sessions share; None where this one has it alone.
 
     Attributes:
         notes: What the backend had to do differently.
@@ -79,6 +81,7 @@ class Session:
         progress: Progress,
         stop: asyncio.Event,
         share: Share = Share(),
+        purse: Purse | None = None,
     ) -> None:
         self._directory = directory
         self._settings = settings
@@ -87,6 +90,7 @@ class Session:
         self._progress = progress
         self._stop = stop
         self._share = share
+        self._purse = purse
         self._taken = 0
         self._blocks: dict[int, Block] = {}
         # One thread: parts are written beside the asking, one after the other.
@@ -102,7 +106,11 @@ class Session:
         """
         try:
             async with connect(
-                self._settings, journal=self._journal, stop=self._stop, throttled=self._progress.throttle
+                self._settings,
+                journal=self._journal,
+                stop=self._stop,
+                throttled=self._progress.throttle,
+                purse=self._purse,
             ) as connection:
                 self.notes = connection.notes
                 await self._work_through(connection.asker)

@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -17,24 +17,25 @@ from pydantic import JsonValue
 
 from judge.errors import ConfigError
 from judge.image import ImageRules
+from judge.price import Price, find_price
 from judge.probe import Granularity
 from judge.prompt import JudgeModel, Prompt
 from judge.rubric import Rubric
 from judge.table import Labels
 from judge.verdict import EvidenceRule
 
-__all__ = ["BASELINE", "DEFAULT_PARAMS", "INSTALL_REMOTE", "SERVERS", "Settings", "package_version"]
+__all__ = ["BASELINE", "DEFAULT_PARAMS", "INSTALL_REMOTE", "SERVERS", "Settings", "litellm_model", "package_version"]
 
 BASELINE = "lexical"
 SERVERS: Mapping[str, str | None] = {"hosted_vllm": None, "openai": "https://api.openai.com/v1"}
 """Providers that are asked straight over HTTP, with the address of those that have one. All others are litellm's."""
+_FORCED = "litellm/"
 INSTALL_REMOTE = "pip install 'rationale-judge[remote]'"
 DEFAULT_PARAMS: Mapping[str, JsonValue] = {"temperature": 0, "max_tokens": 4096}
 _GRANULARITIES = get_args(Granularity)
 _EVIDENCE_RULES = get_args(EvidenceRule)
 _OURS = frozenset({"messages", "model", "n", "response_format", "stream"})
 _COMMON = "temperature, top_p, max_tokens, seed, and what your server knows"
-_TOLD = ("concurrency", "timeout_s", "max_retries")
 _MOST_CALLS = 10_000  # a worker each, and a connection: more than a machine has open files for
 
 
@@ -43,12 +44,19 @@ def package_version() -> str:
     return version("rationale-judge")
 
 
+def litellm_model(judge: str) -> str | None:
+    """`provider/model` for litellm; None for a judge that is asked without it."""
+    forced = judge.startswith(_FORCED)
+    return judge.removeprefix(_FORCED) if forced or judge.partition("/")[0] not in SERVERS else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """One judge, one rubric, and how they are asked.
 
     Attributes:
-        judge: `lexical`, `hosted_vllm/MODEL`, `openai/MODEL`, or `PROVIDER/MODEL` as litellm names it.
+        judge: `lexical`, `hosted_vllm/MODEL`, `openai/MODEL`, or `PROVIDER/MODEL` as litellm names it;
+            `litellm/PROVIDER/MODEL` asks through litellm whatever the provider.
         rubric: What is scored.
         api_base: Address of the server, up to and with `/v1`. Where none is given, that of `HOSTED_VLLM_API_BASE` or
             `OPENAI_API_BASE` (other providers likewise), or OpenAI's own for `openai/MODEL`. None for a
@@ -63,6 +71,10 @@ class Settings:
         max_retries: Further attempts after a transport error, 0 or more.
         cache: Folder of the shared store; None for none.
         image_max_side: Pixels of the longer side that images are shrunk to before they are sent, from 16 to 16,384.
+        price: What tokens cost, in place of what is known of the model; money does not make another judge.
+        budget_usd: What the run may cost, above 0; None for no limit.
+        key_file: Holds the key, in place of the environment's.
+        headers: Further headers for the server: name -> `env:VARIABLE` or `file:PATH`, never the value.
     """
 
     judge: str
@@ -78,6 +90,10 @@ class Settings:
     max_retries: int = 4
     cache: Path | None = None
     image_max_side: int = 1568
+    price: Price | None = None
+    budget_usd: float | None = None
+    key_file: Path | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before anything is paid.
@@ -110,6 +126,12 @@ class Settings:
             ("max_retries", self.max_retries, self.max_retries >= 0, "0 or more"),
             ("timeout", self.timeout_s, 0 < self.timeout_s < math.inf, "a number of seconds above 0"),
             ("min_coverage", self.min_coverage, 0 <= self.min_coverage <= 1, "between 0 and 1"),
+            (
+                "budget",
+                self.budget_usd,
+                self.budget_usd is None or 0 < self.budget_usd < math.inf,
+                "a number of USD above 0",
+            ),
         )
 
     def shared_by(self, processes: int) -> Settings:
@@ -128,6 +150,22 @@ class Settings:
     def free(self) -> bool:
         """Whether asking again costs nothing, so that nothing has to be stored."""
         return self.judge == BASELINE
+
+    @property
+    def token_price(self) -> Price | None:
+        """What tokens cost: the price that was given, else that of the model; None where it is not known."""
+        return self.price or (None if self.free else find_price(self.judge))
+
+    @property
+    def told(self) -> dict[str, JsonValue]:
+        """What does not make another judge, for `run.json`; of secrets only where they come from."""
+        price, paths = self.token_price, {"cache": self.cache, "key_file": self.key_file}
+        return {
+            **{name: getattr(self, name) for name in ("concurrency", "timeout_s", "max_retries", "budget_usd")},
+            **{name: None if path is None else str(path) for name, path in paths.items()},
+            "headers": dict(self.headers),
+            "usd_per_token": None if price is None else asdict(price),
+        }
 
     @cached_property
     def prompt(self) -> Prompt:
@@ -157,12 +195,6 @@ class Settings:
             **({"version": package_version()} if self.free else {}),
         }
 
-    @property
-    def told(self) -> dict[str, JsonValue]:
-        """How the judge is asked, as far as it changes no answer; for `run.json`, without secrets."""
-        told: dict[str, JsonValue] = {name: getattr(self, name) for name in _TOLD}
-        return told | {"cache": None if self.cache is None else str(self.cache)}
-
     @cached_property
     def labels(self) -> Labels:
         """What every row says of this judge and rubric."""
@@ -179,7 +211,7 @@ class Settings:
 
 def _address(judge: str, given: str | None) -> str | None:
     """The server's address, in one spelling."""
-    provider, slash, _ = judge.partition("/")
+    provider, slash, _ = judge.removeprefix(_FORCED).partition("/")
     if not slash:
         return None
     named = os.environ.get(f"{provider.upper()}_API_BASE") if provider.isascii() else None

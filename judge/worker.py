@@ -7,6 +7,7 @@ When it breaks, whoever started this process is dead, and it ends too.
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -14,19 +15,24 @@ from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import DupFd
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from judge.directory import RunDirectory, disk_errors
 from judge.errors import JudgeError
 from judge.journal import Journal
 from judge.progress import Progress
+from judge.purse import CELLS, Purse
 from judge.reading import Traces
 from judge.session import Ended, Session, Share
 from judge.settings import Settings
 
-__all__ = ["Inherited", "Task", "work"]
+if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import SynchronizedArray
+
+__all__ = ["Inherited", "SharedCells", "Task", "make_cells", "shared_purse", "work"]
 
 _TOLD_EVERY_S = 0.2
+SharedCells: TypeAlias = "SynchronizedArray[float]"
 
 
 class Inherited:
@@ -49,6 +55,7 @@ class Task:
 
     Attributes:
         earlier: Last row of the journal before this session; None where there is no journal.
+        cells: Of the purse that they share; None without a budget.
         lock: The open file that locks the directory; a worker holds it by having it open until it ends.
     """
 
@@ -57,6 +64,18 @@ class Task:
     settings: Settings
     earlier: int | None
     lock: Inherited
+    cells: SharedCells | None = None
+
+
+def make_cells(workers: int) -> SharedCells:
+    """Numbers of a purse that these processes share."""
+    cells: SharedCells = multiprocessing.get_context("spawn").Array("d", CELLS * workers)
+    return cells
+
+
+def shared_purse(budget_usd: float, cells: SharedCells, *, worker: int = 0) -> Purse:
+    """The purse of a budget, as this worker sees it."""
+    return Purse(budget_usd, cells=cells, lock=cells.get_lock(), worker=worker)
 
 
 def work(task: Task, share: Share, pipe: Connection) -> None:
@@ -100,12 +119,23 @@ class _Errand:
                 journal = Journal(directory.journal_path, earlier=task.earlier)
                 stack.callback(journal.close)
             session = Session(
-                directory, settings, journal, reading, progress=self._progress, stop=self._stop, share=self._share
+                directory,
+                settings,
+                journal,
+                reading,
+                progress=self._progress,
+                stop=self._stop,
+                share=self._share,
+                purse=self._purse(),
             )
             try:
                 return await session.run()
             finally:
                 self._pipe.send(("notes", session.notes))
+
+    def _purse(self) -> Purse | None:
+        cells, budget = self._task.cells, self._task.settings.budget_usd
+        return None if cells is None or budget is None else shared_purse(budget, cells, worker=self._share.index)
 
     def _hear(self, cancel: Callable[[], object]) -> None:
         try:

@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from judge.errors import FatalError
 from judge.progress import Progress
 from judge.session import Ended, Share
-from judge.worker import Task, work
+from judge.worker import Task, shared_purse, work
 
 __all__ = ["Workers"]
 
@@ -169,10 +169,17 @@ class _Worker:
         assert self._process is not None
         self._process.join()
         if not self.ended.done():
+            self._abandon()
             code = self._process.exitcode or 0
             how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
             hint = "What was paid for is safe. Was there enough memory?"
             self.ended.set_exception(FatalError(f"a worker process {how}.", code="worker_died", hint=hint))
+
+    def _abandon(self) -> None:
+        """What it had reserved of the budget may have been billed; the others must not wait for it."""
+        cells, budget = self._task.cells, self._task.settings.budget_usd
+        if cells is not None and budget is not None:
+            shared_purse(budget, cells).abandon(self._share.index)
 
 
 def _joined(shares: list[Ended], *, complete: bool) -> Ended:

@@ -431,7 +431,7 @@ def test_a_wrong_key_is_found_with_one_call(out, monkeypatch):
     with Server(api_key="right") as server:
         shown = judge("score", TRACES, "--out", out, "--judge", "hosted_vllm/m", "--api-base", server.api_base)
     assert shown.exit_code == 2
-    assert "401" in shown.stderr and "Is the right API key in the environment?" in shown.stderr
+    assert "401" in shown.stderr and "Is the right API key in the environment, or in --key-file?" in shown.stderr
     assert "sk-wrong-secret" not in shown.output
     assert server.ledger.requests == 1
 
@@ -739,5 +739,7 @@ def test_notes_are_shown(out):
         shown = judge("score", TRACES, "--out", out, *words)
     assert f"Note: {server.api_base} refused response_format json_schema" in shown.stdout
     assert re.search(
-        r"\d+ calls paid for \([\d,]+ \+ [\d,]+ tokens, price unknown\), 0 answered without a new one", shown.stdout
+        r"\d+ calls paid for \([\d,]+ \+ [\d,]+ tokens, price unknown; --price IN,OUT gives one\), "
+        r"0 answered without a new one",
+        shown.stdout,
     )

@@ -61,7 +61,11 @@ def test_a_bare_machine_is_fine_and_says_what_to_do(tmp_path):
 @pytest.mark.parametrize(
     ("missing", "mark", "said"),
     [
-        ((), "ok", "litellm and instructor are installed; a key is read from the provider's own variable"),
+        (
+            (),
+            "ok",
+            "litellm and instructor are installed; a key is read from the provider's own variable, or --key-file",
+        ),
         (("instructor",), "--", "instructor not installed; pip install 'rationale-judge[remote]'"),
         (
             ("litellm", "instructor"),

@@ -147,7 +147,7 @@ def test_a_wrong_key_is_met_once(tmp_path: Path, out: Path) -> None:
         assert server.ledger.requests == 1
     assert code == 2, said
     assert "answered 401" in said
-    assert "Is the right API key in the environment?" in said
+    assert "Is the right API key in the environment, or in --key-file?" in said
     assert SECRET not in said
     assert "Traceback" not in said
     written = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())

@@ -19,7 +19,7 @@ from PIL import Image as PilImage
 from run_kit import NAME, RUBRIC, environment, make_record, read_failures, run_judge, score, settings_for, to_lines
 
 from judge import Judge
-from judge.errors import RecordError
+from judge.errors import ConfigError, RecordError
 from judge.image import ImageRules
 from judge.reading import Reader, Traces
 from judge.run import score_file
@@ -71,10 +71,9 @@ def listening(heard: list[Ask], **behaviour: Any) -> Server:
 # What is sent.
 
 
-@pytest.mark.parametrize("judge", [NAME, "deepseek/any"])
-def test_images_are_sent_before_the_text_as_data(judge: str, root: Path, out: Path, monkeypatch: Any) -> None:
+@pytest.mark.parametrize("judge", [NAME, f"litellm/{NAME}"])
+def test_images_are_sent_before_the_text_as_data(judge: str, root: Path, out: Path) -> None:
     """Through both HTTP backends; as the image module made them, so without what the file says beside the pixels."""
-    monkeypatch.setenv("DEEPSEEK_API_KEY", "k" * 20)
     heard: list[Ask] = []
     inline = "data:image/png;base64," + base64.b64encode(encode(PilImage.new("RGB", (8, 8), "red"))).decode()
     with listening(heard) as server:
@@ -174,6 +173,21 @@ def test_a_model_that_sees_no_images_stops_the_run_before_anything_is_paid(worke
     assert code == 2, said
     assert "any is not a multimodal model" in said
     assert "Use a judge that sees images, or remove them from the records." in said
+
+
+@pytest.mark.parametrize("judge", ["openai/o3-mini", "deepseek/any"])
+def test_a_judge_that_is_known_to_be_blind_is_refused_unasked(
+    judge: str, root: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one by litellm's map; the other because litellm would leave the image out of the request without a word."""
+    monkeypatch.setenv("DEEPSEEK_API_KEY", "k" * 20)
+    with Server() as server:
+        with pytest.raises(ConfigError, match=f"the records have images, and {judge} reads texts only"):
+            ask(root, out, ["a.png"], server, judge=judge)
+        assert server.ledger.requests == 0
+        failures = ask(root, out, [None, "a.png", None], server, judge=judge)
+        assert [(row["line"], row["error"]) for row in failures] == [(2, "image_not_seen")]
+        assert server.ledger.requests == 2
 
 
 def test_the_baseline_opens_no_image(root: Path, out: Path) -> None:

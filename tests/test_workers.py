@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 from run_kit import (
     NAME,
@@ -60,9 +63,9 @@ def wait_for(server: Server, requests: int, process: subprocess.Popen[bytes]) ->
         time.sleep(0.01)
 
 
-def assert_as_one_process(out: Path, server: Server) -> None:
+def assert_as_one_process(out: Path, server: Server, **changes: Any) -> None:
     server.latency_ms = 0
-    score(LINES, out.with_name("alone"), server)
+    score(LINES, out.with_name("alone"), server, **changes)
     assert_same_tables(out, out.with_name("alone"))
 
 
@@ -110,6 +113,24 @@ def test_a_wrong_key_is_met_once(traces: Path, out: Path) -> None:
     assert code == 2, said
     assert "answered 401" in said
     assert "Traceback" not in said
+
+
+def test_a_budget_is_one_for_all_and_is_not_passed(traces: Path, out: Path) -> None:
+    with Server(latency_ms=5) as server:
+        words = ("--workers", 2, "--price", "1,1", "--param", "max_tokens=1000", "--concurrency", 32)
+        spent = []
+        for budget in (0.2, 0.4):
+            code, said = run_judge(*arguments_for(traces, out, server, *words, "--budget", budget))
+            assert code == 75, said
+            assert "the budget of" in said
+            calls = pl.read_parquet(out / "calls.parquet")
+            spent.append(json.loads((out / "run.json").read_bytes())["spent"]["cost_usd"])
+            assert calls["cost_usd"].sum() <= spent[-1] + 1e-9
+            assert 0.9 * budget <= spent[-1] <= budget
+        code, said = run_judge(*arguments_for(traces, out, server, *words, "--budget", 10))
+        assert code == 3, said
+        assert (server.ledger.paid, server.ledger.repaid) == (COUNT, 0)
+        assert_as_one_process(out, server, params={"max_tokens": 1000})
 
 
 def test_a_pipe_cannot_be_shared(out: Path) -> None:

@@ -9,11 +9,13 @@ from email.utils import parsedate_to_datetime
 
 import orjson
 
+from judge.backends.secret import hide
 from judge.backends.server import Server
 from judge.errors import BackendError, FatalError, RejectedError, TransientError
 
-__all__ = ["is_too_long", "refusal", "shown"]
+__all__ = ["WRONG_KEY", "is_too_long", "refusal", "shown"]
 
+WRONG_KEY = "Is the right API key in the environment, or in --key-file?"
 _TOO_LONG = ("context length", "context_length", "context size", "max_model_len", "prompt is too long")
 
 _BLIND = re.compile(  # vLLM, OpenAI, llama.cpp and gateways in front of them; not "at most 4 images"
@@ -33,7 +35,7 @@ def refusal(status: int, headers: dict[str, str], body: bytes, server: Server, *
     if images and _BLIND.search(text) and "format" not in text:  # a format that it does not read is another matter
         return FatalError(message, code="blind", hint="Use a judge that sees images, or remove them from the records.")
     if status in (401, 403):
-        return FatalError(message, code="auth", hint="Is the right API key in the environment?")
+        return FatalError(message, code="auth", hint=WRONG_KEY)
     if status == 404:
         return FatalError(message, code="model_not_found", hint=f"Does the server serve {server.model!r}?")
     if status == 402 or (status == 429 and "insufficient_quota" in text):
@@ -62,9 +64,10 @@ def is_too_long(text: str) -> bool:
 
 
 def shown(text: str, server: Server) -> str:
-    """A server's words on one line, fit for a terminal, without the key that some of them repeat."""
-    if server.api_key:
+    """A server's words on one line, fit for a terminal, without the secrets that some of them repeat."""
+    if server.api_key:  # however short
         text = text.replace(server.api_key, "***")
+    text = hide(text)
     return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))[:300]
 
 

@@ -6,10 +6,13 @@ Request -> instructor: messages and schema in one of four modes -> litellm: one 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -19,14 +22,25 @@ from pydantic import BaseModel, ConfigDict
 from judge.backend import Reply
 from judge.backends.http_status import is_too_long
 from judge.backends.litellm_errors import kinds_of, map_error, read_refusal, said_by
-from judge.backends.litellm_setup import FIXED, check_model, import_litellm, internal_call, once, refuse_params
+from judge.backends.litellm_setup import (
+    FIXED,
+    check_model,
+    import_litellm,
+    internal_call,
+    once,
+    read_secrets,
+    refuse_params,
+)
 from judge.backends.messages import chat_messages
+from judge.backends.secret import hide_sent
 from judge.backends.server import Server
 from judge.errors import TransientError
+from judge.price import Price, find_price
 from judge.prompt import Request
 
 __all__ = ["LiteLLM"]
 
+_log = logging.getLogger(__name__)
 _REFUSED_BY = {  # instructor's modes, best first, and the words of a server that does not know one
     "JSON_SCHEMA": ("response_format", "schema", "structured", "guided", "grammar"),
     "TOOLS": ("tools", "tool_choice", "tool call", "function call"),
@@ -50,21 +64,34 @@ class LiteLLM:
     """Asks one model of any provider. Retries nothing itself, and lets neither library do so.
 
     Args:
-        model: `provider/model`, as litellm names it. Keys come from the provider's own environment variables.
+        model: `provider/model`, as litellm names it.
         api_base: The provider's address, where it is not its usual one.
+        key_file: Holds the key; else litellm reads it from the provider's own environment variable.
+        headers: Further headers: name -> `env:VARIABLE` or `file:PATH`.
+        price: Of its tokens, in place of what litellm knows.
 
     Raises:
-        ConfigError: As `check_model`.
+        ConfigError: As `check_model`; or a key or header that cannot be used.
 
     Attributes:
         notes: What had to be done differently for this model, in words for the end of a run.
     """
 
-    def __init__(self, model: str, *, api_base: str | None) -> None:
+    def __init__(
+        self,
+        model: str,
+        *,
+        api_base: str | None,
+        key_file: Path | None = None,
+        headers: Mapping[str, str] | None = None,
+        price: Price | None = None,
+    ) -> None:
         provider = check_model(model, api_base=api_base)
-        self._server = Server(model=model, api_base=api_base or provider)
+        key, read = read_secrets(key_file, headers or {})
+        self._server = Server(model=model, api_base=api_base or provider, api_key=key, headers=read)
         self._litellm = import_litellm()
         self._target = {"model": model, "api_base": api_base}
+        self._price = price
         self._form = _Form()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.notes: list[str] = []
@@ -83,11 +110,19 @@ class LiteLLM:
             call = await self._ask(request, tried)
             attempts += not call.has("UnsupportedParamsError")  # litellm refuses by itself, and nothing is sent
             if call.error is None or call.has("ContentPolicyViolationError"):
-                return _read(call.response, attempts)
+                return self._priced(_read(call.response, attempts))
             if not self._adapt(call, tried, request):
                 break
         # Not inside an `except`: the provider's exception holds its request, and that holds the key.
         raise map_error(call.error, self._server, images=bool(request.images))
+
+    def _priced(self, reply: Reply) -> Reply:
+        """At the price that was given; else at litellm's, which is that of the model that answered, if it knows it."""
+        if self._price is None and reply.cost_usd is not None:
+            return reply
+        price = self._price or find_price(self._server.model)
+        counts = (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens)
+        return replace(reply, cost_usd=price.cost_usd(*counts) if price else None)
 
     async def aclose(self) -> None:
         """Close what litellm keeps open for this loop, unless another backend uses it. May be called twice."""
@@ -110,7 +145,7 @@ class LiteLLM:
     async def _ask(self, request: Request, form: _Form) -> _Call:
         params = {name: value for name, value in request.params.items() if name not in form.left_out}
         refuse_params(params)
-        call = _Call(self._litellm, {**params, **self._target, **FIXED}, request.schema)
+        call = _Call(self._litellm, {**params, **self._target, **self._secrets(), **FIXED}, request.schema)
         instructor = import_module("instructor")
         client = instructor.from_litellm(call.send, mode=instructor.Mode[form.mode])
         try:
@@ -121,6 +156,11 @@ class LiteLLM:
             if not call.came_back:
                 raise
         return call
+
+    def _secrets(self) -> dict[str, Any]:
+        """What litellm is given; where nothing was read, it looks for itself."""
+        key = {"api_key": self._server.api_key} if self._server.api_key else {}
+        return {**key, "extra_headers": dict(self._server.headers)} if self._server.headers else key
 
     def _adapt(self, call: _Call, tried: _Form, request: Request) -> bool:
         """Whether a refusal was about the form and there is another one to try; it is kept for this model."""
@@ -140,6 +180,7 @@ class LiteLLM:
         if other != tried == self._form:  # else another call found it out while this one was under way
             self._form = other
             self.notes.append(f"{self._server.model} {note}.")
+            _log.info("%s %s", self._server.model, note)
         return other != tried
 
 
@@ -219,8 +260,8 @@ def _read(response: Any, attempts: int) -> Reply:
     counted = usage is not None and usage.prompt_tokens > 0  # litellm writes 0 where the provider said nothing
     said = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
     return Reply(
-        text=message.tool_calls[0].function.arguments if message.tool_calls else message.content or "",
-        model=response.model,
+        text=hide_sent((message.tool_calls[0].function.arguments if message.tool_calls else message.content) or ""),
+        model=hide_sent(response.model) if response.model else None,
         finish_reason="refusal" if said else response.choices[0].finish_reason,
         attempts=attempts,
         **(_usage(response, usage) if counted else {}),

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote
 
-from judge.backends.http_status import refusal, shown
+from judge.backends.http_status import WRONG_KEY, refusal, shown
+from judge.backends.secret import hide
 from judge.backends.server import Server
 from judge.errors import BackendError, FatalError, RejectedError, TransientError
 
 __all__ = ["clean", "kinds_of", "map_error", "read_refusal", "said_by"]
 
-_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _SECRET = re.compile(
     r"(bearer\s+|[?&][\w-]*(?:key|token|secret|sig)[\w-]*=|api[-_]key['\"]?\s*[:=]\s*['\"]?|://(?=[^\s/]*@))"
     r"[^\s&'\"@]+|\b(?:sk|rk|gsk|xai|hf|pplx)[-_][\w*.-]{6,}|\bAIza[\w*-]{6,}",
@@ -41,7 +39,7 @@ def _unanswered(error: BaseException | None, message: str, server: Server) -> Ba
     if "Unmapped LLM provider" in message:
         return FatalError(message, code="provider", hint="litellm offers no chat completions there.")
     if kinds & {"AuthenticationError", "PermissionDeniedError"} or re.search("api_key|credentials", message):
-        return FatalError(message, code="auth", hint="Is the right API key in the environment?")
+        return FatalError(message, code="auth", hint=WRONG_KEY)
     if "NotFoundError" in kinds:
         return FatalError(message, code="model_not_found", hint=f"Does the provider serve {server.model!r}?")
     if "RateLimitError" in kinds:
@@ -90,8 +88,5 @@ def kinds_of(errors: Iterable[BaseException | None]) -> set[str]:
 
 
 def clean(text: str) -> str:
-    """Without what may be a key: the secrets of the environment, and what looks like one."""
-    for name, value in os.environ.items():
-        if _SECRET_NAME.search(name) and len(secret := value.strip()) >= 8:
-            text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
-    return _SECRET.sub(r"\1***", text)
+    """Without what may be a key: the secrets that we know, and what looks like one."""
+    return _SECRET.sub(r"\1***", hide(text))

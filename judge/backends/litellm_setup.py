@@ -6,19 +6,21 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+from judge.backends.secret import read_headers, read_key_file
 from judge.backends.server import parse_address
 from judge.errors import ConfigError
 from judge.settings import INSTALL_REMOTE
 
-__all__ = ["FIXED", "check_model", "import_litellm", "internal_call", "once", "refuse_params"]
+__all__ = ["FIXED", "check_model", "import_litellm", "internal_call", "once", "read_secrets", "refuse_params"]
 
 _TROJANED = ("1.82.7", "1.82.8")
 _QUIET = {
@@ -118,6 +120,26 @@ def check_model(model: str, *, api_base: str | None, params: Iterable[str] = ())
     raise ConfigError(f"litellm knows no provider for {model!r}.", hint=hint)
 
 
+def read_secrets(key_file: Path | None, headers: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:
+    """The key, None where litellm is to find one itself, and further headers.
+
+    Args:
+        key_file: Holds the key.
+        headers: Name -> `env:VARIABLE` or `file:PATH`.
+
+    Raises:
+        ConfigError: They cannot be read; or an Authorization that is no bearer key, as litellm writes its own.
+    """
+    key = read_key_file(key_file) if key_file is not None else None
+    sent = read_headers(headers)
+    for name in [name for name in sent if name.lower() == "authorization"]:
+        scheme, _, key = sent.pop(name).partition(" ")
+        if scheme.lower() != "bearer" or not key:
+            message = "litellm writes the header Authorization itself, from a key."
+            raise ConfigError(message, hint="Let its value be `Bearer KEY`, or give the key with --key-file.")
+    return key, sent
+
+
 @cache
 def internal_call() -> ContextVar[bool]:
     """An internal call of litellm has no callbacks, and leaves no logging task behind in our loop."""
@@ -131,5 +153,7 @@ def internal_call() -> ContextVar[bool]:
 def refuse_params(params: Iterable[str]) -> None:
     """Refuse parameters that name a key, an address or a retry: those have places of their own."""
     for name in sorted(_NOT_PARAMS.intersection(params)):
-        hint = "Keys come from the provider's own environment variable, the address from --api-base."
+        hint = (
+            "Keys come from the provider's variable or --key-file, headers from --header, the address from --api-base."
+        )
         raise ConfigError(f"the parameter {name!r} is not one of a request.", hint=hint)

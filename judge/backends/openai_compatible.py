@@ -6,6 +6,7 @@ POST {api_base}/chat/completions
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -15,12 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from judge.backend import Reply
 from judge.backends.http_status import is_too_long, refusal, shown
 from judge.backends.messages import chat_messages
+from judge.backends.secret import hide_sent
 from judge.backends.server import Server
 from judge.errors import TransientError
+from judge.price import Price
 from judge.prompt import Request
 
 __all__ = ["OpenAICompatible", "open_session"]
 
+_log = logging.getLogger(__name__)
 _MAX_REPLY_BYTES = 16 * 1024 * 1024
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _NO_SCHEMAS = ("response_format", "json_schema", "structured", "guided", "grammar")
@@ -62,13 +66,15 @@ class OpenAICompatible:
     Args:
         server: Where and as whom.
         session: Owned by the caller, of the loop that calls.
+        price: Of its tokens; None leaves the cost of a reply unknown.
 
     Attributes:
         notes: What had to be done differently for this server, in words for the end of a run.
     """
 
-    def __init__(self, server: Server, session: aiohttp.ClientSession) -> None:
+    def __init__(self, server: Server, session: aiohttp.ClientSession, *, price: Price | None = None) -> None:
         self._server = server
+        self._price = price
         self._session = session
         self._schemas = True
         self._token_limit = "max_tokens"
@@ -89,7 +95,7 @@ class OpenAICompatible:
                 form = self._body(request)  # another call may have found it out while this one was under way
         if status != 200:
             raise refusal(status, headers, body, self._server, images=bool(request.images))
-        return _read(body, self._server, attempts=attempts)
+        return _read(body, self._server, self._price, attempts=attempts)
 
     def _body(self, request: Request) -> dict[str, JsonValue]:
         params = request.params
@@ -121,11 +127,10 @@ class OpenAICompatible:
             self.notes.append(
                 f"{self._server.api_base} refused response_format json_schema; asked for JSON in the text instead."
             )
+        _log.info("a request was refused: schemas %s, token limit as %s", self._schemas, self._token_limit)
 
     async def _post(self, body: dict[str, JsonValue]) -> tuple[int, dict[str, str], bytes]:
-        headers = {"Content-Type": "application/json"}
-        if self._server.api_key:
-            headers["Authorization"] = f"Bearer {self._server.api_key}"
+        headers = {"Content-Type": "application/json", **self._server.sent_headers}
         url = f"{self._server.api_base}/chat/completions"
         try:
             async with self._session.post(url, data=orjson.dumps(body), headers=headers) as response:
@@ -159,19 +164,25 @@ async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
     return bytes(received)
 
 
-def _read(body: bytes, server: Server, *, attempts: int) -> Reply:
+def _read(body: bytes, server: Server, price: Price | None, *, attempts: int) -> Reply:
     try:
         completion = _Completion.model_validate_json(body)
     except ValidationError as exc:
         found = shown(body.decode("utf-8", "replace"), server)[:80]
         raise TransientError(f"the server's reply is not a chat completion: {found!r}.", code="bad_response") from exc
     choice, usage = completion.choices[0], completion.usage or _Usage()
+    cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
     return Reply(
-        text=choice.message.content or "",
-        model=completion.model,
-        finish_reason="refusal" if choice.message.refusal else choice.finish_reason,
+        text=hide_sent(choice.message.content or ""),
+        model=hide_sent(completion.model) if completion.model else None,
+        finish_reason="refusal" if choice.message.refusal else _word(choice.finish_reason),
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
-        cached_tokens=usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None,
+        cached_tokens=cached,
+        cost_usd=price.cost_usd(usage.prompt_tokens, usage.completion_tokens, cached) if price else None,
         attempts=attempts,
     )
+
+
+def _word(finish_reason: str | None) -> str | None:
+    return hide_sent(finish_reason) if finish_reason else finish_reason

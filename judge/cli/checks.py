@@ -83,7 +83,7 @@ def _litellm() -> _Check:
     name, missing = "PROVIDER/MODEL", [name for name in ("litellm", "instructor") if find_spec(name) is None]
     if missing:
         return _Check(name=name, fine=None, found=f"{' and '.join(missing)} not installed; {INSTALL_REMOTE}")
-    found = "litellm and instructor are installed; a key is read from the provider's own variable"
+    found = "litellm and instructor are installed; a key is read from the provider's own variable, or --key-file"
     return _Check(name=name, fine=True, found=found)
 
 

@@ -40,6 +40,10 @@ class Options:
     timeout: float
     max_retries: int
     cache: str | None
+    price: str | None
+    budget: float | None
+    key_file: Path | None
+    headers: tuple[tuple[str, str], ...]
     seed: int
     limit: int | None
     image_root: Path | None
@@ -48,6 +52,7 @@ class Options:
     overwrite: bool
     quiet: bool
     as_json: bool
+    log_level: str
 
 
 def _option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:
@@ -71,6 +76,18 @@ class _Parameter(click.ParamType["tuple[str, JsonValue]"]):
             return key, parse_json(text)
         except StrictJsonError:
             return key, text
+
+
+class _Header(click.ParamType["tuple[str, str]"]):
+    """`NAME=env:VARIABLE` or `NAME=file:PATH`."""
+
+    name = "NAME=SOURCE"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        name, _, source = value.partition("=")
+        if not (name and source.startswith(("env:", "file:"))):  # not repeated: it may be the value itself
+            self.fail("a header is NAME=env:VARIABLE or NAME=file:PATH; its value is never written here", param, ctx)
+        return name, source
 
 
 @click.command()
@@ -117,6 +134,24 @@ class _Parameter(click.ParamType["tuple[str, JsonValue]"]):
 )
 @_option("--cache", metavar="DIR|none", help="Shared store of replies.  [default: the user's cache folder]")
 @_option(
+    "--price",
+    metavar="IN,OUT[,CACHED]",
+    help="USD a million tokens, for servers and models whose price is not known; wins over a known one.",
+)
+@_option("--budget", type=float, metavar="USD", help="Stop before the run has cost more.")
+@_option(
+    "--key-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File with the judge's key, in place of its environment variable.",
+)
+@_option(
+    "--header",
+    "headers",
+    type=_Header(),
+    multiple=True,
+    help="Another header for the server: NAME=env:VARIABLE or NAME=file:PATH.",
+)
+@_option(
     "--seed",
     type=click.IntRange(0, _LARGEST_SEED),
     metavar="N",
@@ -141,6 +176,13 @@ class _Parameter(click.ParamType["tuple[str, JsonValue]"]):
 )
 @_option("--overwrite", is_flag=True, help="Start afresh, whatever is in --out.")
 @_option("--quiet", is_flag=True, help="No progress, no notices, no table; errors only.")
+@_option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning"]),
+    default="warning",
+    show_default=True,
+    help="What is logged to standard error: info tells of failed attempts, debug of every one.",
+)
 @_option("--json", "as_json", is_flag=True, help="The summary as one JSON object on standard output.")
 def score(**given: Any) -> None:
     """Score a JSONL file of reasoning traces (- for standard input) into the folder --out.

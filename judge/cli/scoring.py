@@ -15,9 +15,11 @@ import orjson
 import polars as pl
 
 from judge.aggregate import summarise
+from judge.cli.logs import logging_to_stderr
 from judge.cli.score import Options, cache_folder
 from judge.cli.terminal import LEGEND, Screen, answer_lines, clean, report_progress, summary_table
 from judge.errors import InputError, JudgeError
+from judge.price import parse_price
 from judge.reading import Traces
 from judge.rubric import load_rubric
 from judge.run import Progress, RunReport, score_file
@@ -50,6 +52,10 @@ class Scoring:
 
     def run(self) -> int:
         """Score, print, and say how it ended: the exit code."""
+        with logging_to_stderr(self._options.log_level):
+            return self._run()
+
+    def _run(self) -> int:
         try:
             settings = _settings(self._options)
             self._introduce(settings)
@@ -151,11 +157,19 @@ class Scoring:
         show(f"Written to {self._options.out}: {', '.join(names + ['failures.jsonl'] * bool(_failed(report)))}")
 
     def _give_up(self, error: JudgeError) -> int:
+        if error.code == "budget":
+            self._complain(f"{error.message}{self._left()} {error.hint}")
+            return self._stopped()
         self._complain(error)
         # Nothing was answered, so a wrong key, model or folder was found before the first paid call. A server that is
         # down, a disk that is full, a reply that was paid for and could not be kept: the same command may work later.
         mistaken = not self._progress.calls and error.code not in _NO_MISTAKES
         return EXIT_USAGE if mistaken or isinstance(error, InputError) else self._stopped()
+
+    def _left(self) -> str:
+        """How many records are left, where the input can be read once more to count them."""
+        lines = asyncio.run(_count(self._options.traces, self._options.limit))
+        return f" {max(lines - self._progress.done, 0):,} records left." if lines is not None else ""
 
     def _stopped(self) -> int:
         again = [word for word in sys.argv[1:] if word != "--overwrite"]  # which would throw away what is done
@@ -181,6 +195,10 @@ def _settings(options: Options) -> Settings:
         max_retries=options.max_retries,
         cache=None if options.judge == BASELINE else cache_folder(options.cache),
         image_max_side=options.image_max_side,
+        price=None if options.price is None else parse_price(options.price),
+        budget_usd=options.budget,
+        key_file=options.key_file,
+        headers=dict(options.headers),
     )
 
 
@@ -223,7 +241,7 @@ def _spent(report: RunReport, progress: Progress) -> str:
     if not report.spent:
         return f"{progress.calls} calls, all computed here at no cost"
     spent, cost = report.spent, report.spent["cost_usd"]
-    price = "price unknown" if cost is None else f"${cost:.4f}"
+    price = "price unknown; --price IN,OUT gives one" if cost is None else f"${cost:.4f}"
     tokens = f"{spent['prompt_tokens']:,} + {spent['completion_tokens']:,} tokens"
     return f"{spent['replies']:,} calls paid for ({tokens}, {price}), {progress.cached:,} answered without a new one"
 
