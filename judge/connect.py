@@ -144,7 +144,14 @@ def _guarded(
     from judge.calls.limited import Limited
     from judge.calls.retrying import Retrying
 
-    bounded = Limited(Deadline(backend, timeout_s=settings.timeout_s), concurrency=settings.concurrency, stop=stop)
+    bounded = Limited(
+        Deadline(backend, timeout_s=settings.timeout_s),
+        concurrency=settings.concurrency,
+        rpm=settings.rpm,
+        tpm=settings.tpm,
+        stop=stop,
+        throttled=throttled,
+    )
     return Careful(Retrying(bounded, max_retries=settings.max_retries, stop=stop, throttled=throttled))
 
 

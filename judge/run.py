@@ -35,6 +35,8 @@ from judge.working import each
 
 __all__ = ["Progress", "RunReport", "score_file"]
 
+_HOW = ("concurrency", "rpm", "tpm", "timeout_s", "max_retries")
+
 
 async def score_file(
     source: BinaryIO,
@@ -227,7 +229,7 @@ class _Session:
                     "rubric": labels.rubric_fp,
                 },
                 "identity": settings.identity,
-                "settings": {name: getattr(settings, name) for name in ("concurrency", "timeout_s", "max_retries")}
+                "settings": {name: getattr(settings, name) for name in _HOW}
                 | {"cache": None if settings.cache is None else str(settings.cache)},
                 "counts": {name: counts[name] for name in ("read", "scored", "failed") if counts},
                 "units": {name: counts[f"units_{name}"] for name in ("asked", "judged") if counts},

@@ -57,6 +57,7 @@ class Settings:
         samples: Repeats of each judgement, at least 1.
         min_coverage: Share of judged weight, in [0, 1], below which an axis has no score.
         concurrency: Calls in flight, from 1 to 10,000.
+        rpm, tpm: Requests and tokens that may be sent a minute, at least 1; None for no bound of our own.
         timeout_s: Seconds that one attempt may take.
         max_retries: Further attempts after a transport error, 0 or more.
         cache: Folder of the shared store; None for none.
@@ -71,6 +72,8 @@ class Settings:
     samples: int = 1
     min_coverage: float = 1.0
     concurrency: int = 64
+    rpm: int | None = None
+    tpm: int | None = None
     timeout_s: float = 120.0
     max_retries: int = 4
     cache: Path | None = None
@@ -103,6 +106,8 @@ class Settings:
             ("evidence", self.evidence, self.evidence in _EVIDENCE_RULES, f"one of {', '.join(_EVIDENCE_RULES)}"),
             ("samples", self.samples, self.samples >= 1, "at least 1"),
             ("concurrency", self.concurrency, 1 <= self.concurrency <= _MOST_CALLS, f"between 1 and {_MOST_CALLS:,}"),
+            ("rpm", self.rpm, self.rpm is None or self.rpm >= 1, "at least 1"),
+            ("tpm", self.tpm, self.tpm is None or self.tpm >= 1, "at least 1"),
             ("max_retries", self.max_retries, self.max_retries >= 0, "0 or more"),
             ("timeout", self.timeout_s, 0 < self.timeout_s < math.inf, "a number of seconds above 0"),
             ("min_coverage", self.min_coverage, 0 <= self.min_coverage <= 1, "between 0 and 1"),

@@ -36,6 +36,8 @@ class Options:
     params: tuple[tuple[str, JsonValue], ...]
     min_coverage: float
     concurrency: int
+    rpm: int | None
+    tpm: int | None
     timeout: float
     max_retries: int
     cache: str | None
@@ -95,6 +97,8 @@ class _Parameter(click.ParamType["tuple[str, JsonValue]"]):
     "--min-coverage", type=float, default=1.0, show_default=True, help="Judged share below which an axis has no score."
 )
 @_option("--concurrency", type=int, default=64, show_default=True, help="Calls in flight.")
+@_option("--rpm", type=int, metavar="N", help="Requests sent a minute, at most; retries count.")
+@_option("--tpm", type=int, metavar="N", help="Tokens sent and received a minute, at most.")
 @_option("--timeout", type=float, default=120.0, show_default=True, help="Seconds that one attempt may take.")
 @_option(
     "--max-retries",

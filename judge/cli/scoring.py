@@ -146,8 +146,8 @@ class Scoring:
     def _give_up(self, error: JudgeError) -> int:
         self._complain(error)
         # Nothing was answered, so a wrong key, model or folder was found before the first paid call. A server that is
-        # down is no mistake: the same command may work later.
-        mistaken = not self._progress.calls and error.code != "provider_down"
+        # down or busy is no mistake: the same command may work later.
+        mistaken = not self._progress.calls and error.code not in ("provider_down", "rate_limit")
         return EXIT_USAGE if mistaken or isinstance(error, InputError) else self._stopped()
 
     def _stopped(self) -> int:
@@ -170,6 +170,8 @@ def _settings(options: Options) -> Settings:
         samples=options.samples,
         min_coverage=options.min_coverage,
         concurrency=options.concurrency,
+        rpm=options.rpm,
+        tpm=options.tpm,
         timeout_s=options.timeout,
         max_retries=options.max_retries,
         cache=None if options.judge == BASELINE else cache_folder(options.cache),
