@@ -46,16 +46,8 @@ def record(number: int) -> dict[str, object]:
 def storm(folder: Path) -> Round:
     traces, ledger = folder / "traces.jsonl", folder / "ledger.jsonl"
     traces.write_text("".join(json.dumps(record(number)) + "\n" for number in range(RECORDS)))
-    serve = [
-        sys.executable,
-        "-m",
-        "judge.testing",
-        "--rate-limit",
-        str(PER_S),
-        "--ledger",
-        str(ledger),
-        "--stop-on-eof",
-    ]
+    serve = [sys.executable, "-m", "judge.testing", "--rate-limit", str(PER_S), "--stop-on-eof"]
+    serve += ["--ledger", str(ledger)]
     with subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         base = server.stdout.readline().strip()

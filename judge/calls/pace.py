@@ -6,7 +6,8 @@ Until the first "too many requests" (429) nobody waits. From then on, for all ca
     ramp       from a tenth of the rate to all of it within the length of the pause, at most 1 s: what has waited does
                not come back at once
     approach   from 0.8 of what went through before to all of it. In 2 s, or in eight times the Retry-After: to find out
-               whether more is let through by now costs a pause, and is tried the more seldom, the longer that is
+               whether more is let through by now costs a pause, and is tried the more seldom, the longer that is (2 s
+               where nothing went through, so that nothing is known)
     search     twice as fast with every second, until the next refusal, or until there is nothing left to wait for
 
 A limit is found within a few refusals, held at the price of a few more, and followed when it moves. Places alone (see
@@ -49,6 +50,7 @@ class Pace:
         self.refused_since: float | None = None
         self._meter = _Meter()
         self._peak: float | None = None
+        self._measured = False
         self._told_s = _FIRST_PAUSE_S
         self._pause_s = 0.0
         self._refused_in_a_row = 0
@@ -98,16 +100,17 @@ class Pace:
             self._open_at = max(self._open_at, now + retry_after_s)
 
     def _cut(self, now: float, sent: float) -> None:
+        self._measured = sent != self._first_sent
         if self._peak is None:
             self._peak = max(_AT_FIRST, self._meter.rate(now))
-        elif sent == self._first_sent:
-            # The very first after a pause: the pause was too short, which says little of the rate. Whoever is refused
-            # for minutes must not be as slow as the slowest afterwards.
-            self._peak = min(self._peak, max(self._peak * self._growth(now), 1 / self._told_s))
+        elif not self._measured:
+            # The very first after a pause: the pause was too short, which says little of the rate. Who is refused for
+            # minutes must not be as slow afterwards as after so many cuts, nor wait long to find out.
+            self._peak = min(self._peak, max(self._peak * self._growth(now), 1 / min(1.0, self._told_s)))
         else:
             self._refused_in_a_row = 0
-            measured = self._meter.rate(now) if now - self._cut_at >= 1 else inf
-            self._peak = max(_SLOWEST, min(self._peak * self._growth(now), measured))
+            let_through = self._meter.rate(now) if now - self._cut_at >= 1 else inf
+            self._peak = max(_SLOWEST, min(self._peak * self._growth(now), let_through))
         self._cut_at, self._first_sent = now, None
 
     def _pause(self, now: float, retry_after_s: float | None) -> None:
@@ -124,7 +127,8 @@ class Pace:
     def _growth(self, now: float) -> float:
         """What is allowed by now, as a multiple of the peak."""
         open_s = max(0.0, now - self._open_at)
-        approach_s = min(_LONGEST_APPROACH_S, max(_SHORTEST_APPROACH_S, _PAUSES_AN_APPROACH * self._told_s))
+        told_s = self._told_s if self._measured else 0.0
+        approach_s = min(_LONGEST_APPROACH_S, max(_SHORTEST_APPROACH_S, _PAUSES_AN_APPROACH * told_s))
         if open_s < approach_s:
             return _KEPT + (1 - _KEPT) * open_s / approach_s
         return float(2 ** min(64.0, (open_s - approach_s) / _DOUBLED_IN_S))

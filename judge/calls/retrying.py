@@ -99,6 +99,7 @@ class _Attempts:
         self._max_retries = max_retries
         self._counted = 0
         self._told_s = 0.0
+        self._next_s = 0.0
         self.sent = 0
         self.throttled = False
 
@@ -107,7 +108,7 @@ class _Attempts:
         self.sent += 1
         self.throttled = error.throttled
         self._counted += not error.throttled
-        return self._counted > self._max_retries or self._told_s > LONGEST_WAIT_S
+        return self._counted > self._max_retries or max(self._told_s, error.retry_after_s or 0) > LONGEST_WAIT_S
 
     def wait_s(self, state: RetryCallState) -> float:
         error = _error(state)
@@ -115,7 +116,8 @@ class _Attempts:
         if error.retry_after_s is not None:
             # On top, not instead: callers that were told the same time must not come back at the same time.
             backoff_s = error.retry_after_s + random.uniform(0, min(_JITTER_S, backoff_s + 0.05))
-        self._told_s += backoff_s if error.throttled or error.retry_after_s is not None else 0.0
+        self._told_s += self._next_s
+        self._next_s = backoff_s if error.throttled or error.retry_after_s is not None else 0.0
         return backoff_s
 
 
