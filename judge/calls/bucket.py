@@ -60,6 +60,7 @@ class Bucket:
 
     def take(self, now: float, amount: float) -> Portion:
         """So much goes out."""
+        self._fill(now)
         portion = Portion(at=now, amount=amount)
         self._sent.append(portion)
         self._total += amount
@@ -77,7 +78,7 @@ class Bucket:
     def _fill(self, now: float) -> None:
         self._level = min(self._most, self._level + self._rate * (now - self._filled_at))
         self._filled_at = now
-        while self._sent and self._sent[0].at <= now - _MINUTE_S:
+        while self._sent and self._sent[0].at + _MINUTE_S <= now:  # as in `wait_s`, to the last bit
             gone = self._sent.popleft()
             gone.counted = False
             self._total -= gone.amount
