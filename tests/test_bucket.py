@@ -84,5 +84,6 @@ def test_what_was_more_than_estimated_counts_in_its_minute() -> None:
     assert bucket.wait_s(59.6, 50) == 0
     assert bucket.wait_s(59.6, 51) == pytest.approx(0.4)
     assert bucket.wait_s(60.0, 51) == 0
-    bucket.settle(portion, 10_000.0)  # a minute later that is nobody's minute any more
-    assert bucket.wait_s(160.0, 100) == 0
+    bucket.settle(portion, 20_000.0)  # by now that is nobody's minute any more
+    bucket.take(400.0, 10.0)
+    assert bucket.wait_s(400.5, 50) == 0

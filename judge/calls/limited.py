@@ -91,8 +91,8 @@ class Limited:
         return self._quotas.take(now, request)
 
     async def _slow_down(self, error: TransientError, now: float, *, sent: float) -> None:
-        await self._places.shrink(now, sent=sent)
-        self._pace.refused(now, sent=sent, retry_after_s=error.retry_after_s)
+        if self._pace.refused(now, sent=sent, retry_after_s=error.retry_after_s):
+            await self._places.shrink(now, sent=sent)
         since = self._pace.refused_since
         if since is not None and now - since > LONGEST_WAIT_S:
             message = f"the server has refused every request for {LONGEST_WAIT_S:.0f} s. The last one: {error}"

@@ -1,6 +1,7 @@
 """How fast a server lets us ask, learnt from what it refuses. Arithmetic only: whoever asks brings the time.
 
-Until the first "too many requests" (429) nobody waits. From then on, for all calls together:
+Until a server says "too many requests" (429) to more than one in twenty, only those it says it to wait. From then on, for
+all calls together:
 
     pause      until the server's Retry-After is over; without one, 0.25 s, doubled with each refusal in a row
     ramp       from a tenth of the rate to all of it within the length of the pause, at most 1 s: what has waited does
@@ -36,6 +37,8 @@ _FASTEST = 10_000.0
 """Requests a second; nobody sends as many, so whoever may do so has nothing to wait for."""
 _BURST_S = 0.1
 """A busy machine wakes up late; what is missed within this time is made up for."""
+_TOLERATED = 0.05
+"""Share of refusals: some servers refuse now and then whatever the rate, and slower calls would not help."""
 _ONE_SILENCE_S = 600.0
 
 
@@ -77,7 +80,7 @@ class Pace:
 
     def send(self, now: float) -> None:
         """A request goes out."""
-        self._meter.add(now)
+        self._meter.send(now)
         self._level -= 1
         if self._first_sent is None:
             self._first_sent = now
@@ -86,31 +89,34 @@ class Pace:
         """A request was answered."""
         self.refused_since = None
 
-    def refused(self, now: float, *, sent: float, retry_after_s: float | None) -> None:
-        """A request that went out at `sent` was one too many."""
-        self._meter.take_back()
+    def refused(self, now: float, *, sent: float, retry_after_s: float | None) -> bool:
+        """A request that went out at `sent` was one too many.
+
+        Returns:
+            Whether that slows down all; a few among many do not.
+        """
+        self._meter.refuse()
         if self.refused_since is None or now - self._refused_at > _ONE_SILENCE_S:
             self.refused_since = now
         self._refused_at = now
-        if sent >= self._cut_at:
+        if sent < self._cut_at:  # it was under way when we slowed down; only the time that it names is new
+            self._open_at = max(self._open_at, now + (retry_after_s or 0.0))
+        elif self._meter.refused_share > _TOLERATED:
             self._told_s = retry_after_s or _FIRST_PAUSE_S
             self._cut(now, sent)
             self._pause(now, retry_after_s)
-        elif retry_after_s:  # it was under way when we slowed down; only the time that it names is new
-            self._open_at = max(self._open_at, now + retry_after_s)
+            return True
+        return False
 
     def _cut(self, now: float, sent: float) -> None:
+        # The very first after a pause says that the pause was too short, and little of the rate.
         self._measured = sent != self._first_sent
         if self._peak is None:
             self._peak = max(_AT_FIRST, self._meter.rate(now))
-        elif not self._measured:
-            # The very first after a pause: the pause was too short, which says little of the rate. Who is refused for
-            # minutes must not be as slow afterwards as after so many cuts, nor wait long to find out.
-            self._peak = min(self._peak, max(self._peak * self._growth(now), 1 / min(1.0, self._told_s)))
         else:
-            self._refused_in_a_row = 0
-            let_through = self._meter.rate(now) if now - self._cut_at >= 1 else inf
+            let_through = self._meter.rate(now) if self._measured and now - self._cut_at >= 1 else inf
             self._peak = max(_SLOWEST, min(self._peak * self._growth(now), let_through))
+        self._refused_in_a_row = 0 if self._measured else self._refused_in_a_row
         self._cut_at, self._first_sent = now, None
 
     def _pause(self, now: float, retry_after_s: float | None) -> None:
@@ -135,23 +141,31 @@ class Pace:
 
 
 class _Meter:
-    """Requests a second that were not refused, over the last one to two seconds."""
+    """What was sent and refused in the last one to two seconds."""
 
     def __init__(self) -> None:
         self._begun = -inf
-        self._before = 0
-        self._count = 0
+        self._sent = self._sent_before = 0
+        self._refused = self._refused_before = 0
 
-    def add(self, now: float) -> None:
+    def send(self, now: float) -> None:
         age_s = now - self._begun
         if age_s >= 1:
-            self._before, self._count = (self._count, 0) if age_s < 2 else (0, 0)
+            self._sent_before, self._refused_before = (self._sent, self._refused) if age_s < 2 else (0, 0)
+            self._sent = self._refused = 0
             self._begun = self._begun + 1 if age_s < 2 else now
-        self._count += 1
+        self._sent += 1
 
-    def take_back(self) -> None:
-        self._count -= 1
+    def refuse(self) -> None:
+        self._refused += 1
+
+    @property
+    def refused_share(self) -> float:
+        """Of what was sent; refusals of what was sent before that may make it more than 1."""
+        return (self._refused + self._refused_before) / max(1, self._sent + self._sent_before)
 
     def rate(self, now: float) -> float:
-        seconds = now - self._begun + (1 if self._before else 0)
-        return max(0, self._before + self._count) / max(1.0, seconds)
+        """Requests a second that were not refused."""
+        let_through = self._sent + self._sent_before - self._refused - self._refused_before
+        seconds = now - self._begun + (1 if self._sent_before else 0)
+        return max(0, let_through) / max(1.0, seconds)
