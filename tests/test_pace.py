@@ -71,8 +71,8 @@ def test_a_refusal_is_a_pause_for_all(retry_after_s: float | None, pause_s: floa
 
 
 def test_after_a_pause_the_rate_is_a_fifth_less_and_comes_back() -> None:
-    """100/s less 11 refusals in 2 s, 94.5/s, were let through. The ramp is over after 0.25 s, and the approach after 2 s:
-    0.8 to 1.0 of it, linearly."""
+    """100/s less 11 refusals in 2 s, 94.5/s, were let through. The ramp is over after 0.25 s; in 2 s the approach goes
+    from 0.8 to 1.0 of it."""
     per_second = Counter(int(at - 10.25) for at in sent_until(refused_at(10.0), 10.0, 14.25))
     # First second: 0.85 of it, 80, less what the ramp takes: about 0.45 of 0.25 s, or 8. Second: 0.95 of it, 90.
     assert 65 <= per_second[0] <= 80

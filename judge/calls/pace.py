@@ -1,7 +1,7 @@
 """How fast a server lets us ask, learnt from what it refuses. Arithmetic only: whoever asks brings the time.
 
-Until a server says "too many requests" (429) to more than one in twenty, only those it says it to wait. From then on, for
-all calls together:
+Until a server says "too many requests" (429) to more than one in twenty, only those wait that it says it to. From then
+on, for all calls together:
 
     pause      until the server's Retry-After is over; without one, 0.25 s, doubled with each refusal in a row
     ramp       from a tenth of the rate to all of it within the length of the pause, at most 1 s: what has waited does
