@@ -50,6 +50,7 @@ class Judge:
         samples: Repeats of each judgement.
         min_coverage: Share of judged weight, in [0, 1], below which an axis has no score.
         concurrency: Calls in flight.
+        rpm, tpm: Requests and tokens that may be sent a minute; None for no bound of our own.
         timeout_s: Seconds that one attempt may take.
         max_retries: Further attempts after a transport error.
         cache: Folder of a shared store of replies; None keeps none.
@@ -86,6 +87,8 @@ class Judge:
         samples: int = 1,
         min_coverage: float = 1.0,
         concurrency: int = 64,
+        rpm: int | None = None,
+        tpm: int | None = None,
         timeout_s: float = 120.0,
         max_retries: int = 4,
         cache: str | Path | None = None,
@@ -107,6 +110,8 @@ class Judge:
             samples=samples,
             min_coverage=min_coverage,
             concurrency=concurrency,
+            rpm=rpm,
+            tpm=tpm,
             timeout_s=timeout_s,
             max_retries=max_retries,
             cache=None if cache is None else Path(cache),

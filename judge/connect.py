@@ -135,7 +135,7 @@ async def _connect_paid(
     backend = await _open_backend(settings, stack)
     if store is not None:
         stack.callback(_close_store, store, backend.notes)
-    attempts = _attempts(settings, backend, journal, stop, purse)
+    attempts = _attempts(settings, backend, journal, stop, throttled, purse)
     guarded = _guarded(settings, attempts, stop, throttled)
     cached = Cached(guarded, journal=journal, store=store, stop=stop, notes=backend.notes)
     stack.push_async_exit(_ending(cached, settings.timeout_s))
@@ -174,7 +174,12 @@ def _ending(cached: Cached, timeout_s: float) -> Callable[..., Awaitable[None]]:
 
 
 def _attempts(
-    settings: Settings, backend: Backend, journal: Journal | None, stop: asyncio.Event | None, purse: Purse | None
+    settings: Settings,
+    backend: Backend,
+    journal: Journal | None,
+    stop: asyncio.Event | None,
+    throttled: Callable[[int], None] | None,
+    purse: Purse | None,
 ) -> Backend:
     """One attempt of a call: in time, told of, in its place, and inside the budget."""
     from judge.calls.deadline import Deadline
@@ -182,7 +187,14 @@ def _attempts(
     from judge.calls.logged import Logged
 
     timed = Logged(Deadline(backend, timeout_s=settings.timeout_s))
-    bounded = Limited(timed, concurrency=settings.concurrency, stop=stop)
+    bounded = Limited(
+        timed,
+        concurrency=settings.concurrency,
+        rpm=settings.rpm,
+        tpm=settings.tpm,
+        stop=stop,
+        throttled=throttled,
+    )
     budget, price = settings.budget_usd, settings.token_price
     if budget is None or price is None:
         return bounded

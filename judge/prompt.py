@@ -26,6 +26,7 @@ from judge.rubric import Rubric
 __all__ = ["JudgeModel", "Prompt", "Request", "reply_schema", "unit_name"]
 
 _KEY_VERSION = 1  # raise it when a reply that is stored under an old key must not be used any more
+_CHARS_A_TOKEN = 4
 _TEMPLATES = ("system", "record", "units", "complaint")
 
 
@@ -75,6 +76,12 @@ class Request:
     def user(self) -> str:
         """The user message."""
         return self.shared + self.asked + self.complaint
+
+    @property
+    def guessed_tokens(self) -> float:
+        """Prompt tokens by length alone, above 0; the one place where all that a request sends is counted."""
+        characters = len(self.system) + len(self.user) + len(self.schema)
+        return characters / _CHARS_A_TOKEN + sum(image.tokens for image in self.images)
 
     @cached_property
     def key(self) -> str:

@@ -36,6 +36,7 @@ _GRANULARITIES = get_args(Granularity)
 _EVIDENCE_RULES = get_args(EvidenceRule)
 _OURS = frozenset({"messages", "model", "n", "response_format", "stream"})
 _COMMON = "temperature, top_p, max_tokens, seed, and what your server knows"
+_HOW = ("concurrency", "rpm", "tpm", "timeout_s", "max_retries", "budget_usd")
 _MOST_CALLS = 10_000  # a worker each, and a connection: more than a machine has open files for
 
 
@@ -67,6 +68,7 @@ class Settings:
         samples: Repeats of each judgement, at least 1.
         min_coverage: Share of judged weight, in [0, 1], below which an axis has no score.
         concurrency: Calls in flight, from 1 to 10,000.
+        rpm, tpm: Requests and tokens that may be sent a minute, at least 1; None for no bound of our own.
         timeout_s: Seconds that one attempt may take.
         max_retries: Further attempts after a transport error, 0 or more.
         cache: Folder of the shared store; None for none.
@@ -86,6 +88,8 @@ class Settings:
     samples: int = 1
     min_coverage: float = 1.0
     concurrency: int = 64
+    rpm: int | None = None
+    tpm: int | None = None
     timeout_s: float = 120.0
     max_retries: int = 4
     cache: Path | None = None
@@ -123,6 +127,8 @@ class Settings:
             ("evidence", self.evidence, self.evidence in _EVIDENCE_RULES, f"one of {', '.join(_EVIDENCE_RULES)}"),
             ("samples", self.samples, self.samples >= 1, "at least 1"),
             ("concurrency", self.concurrency, 1 <= self.concurrency <= _MOST_CALLS, f"between 1 and {_MOST_CALLS:,}"),
+            ("rpm", self.rpm, self.rpm is None or self.rpm >= 1, "at least 1"),
+            ("tpm", self.tpm, self.tpm is None or self.tpm >= 1, "at least 1"),
             ("max_retries", self.max_retries, self.max_retries >= 0, "0 or more"),
             ("timeout", self.timeout_s, 0 < self.timeout_s < math.inf, "a number of seconds above 0"),
             ("min_coverage", self.min_coverage, 0 <= self.min_coverage <= 1, "between 0 and 1"),
@@ -136,7 +142,8 @@ class Settings:
 
     def shared_by(self, processes: int) -> Settings:
         """The settings of each of several processes that ask one provider at the same time."""
-        return replace(self, concurrency=-(-self.concurrency // processes))
+        rpm, tpm = (None if quota is None else max(1, quota // processes) for quota in (self.rpm, self.tpm))
+        return replace(self, concurrency=-(-self.concurrency // processes), rpm=rpm, tpm=tpm)
 
     def image_rules(self, *, root: Path | None, allow_urls: bool) -> ImageRules | None:
         """Where images may come from and how large they are sent; None for a judge that reads texts only.
@@ -161,7 +168,7 @@ class Settings:
         """What does not make another judge, for `run.json`; of secrets only where they come from."""
         price, paths = self.token_price, {"cache": self.cache, "key_file": self.key_file}
         return {
-            **{name: getattr(self, name) for name in ("concurrency", "timeout_s", "max_retries", "budget_usd")},
+            **{name: getattr(self, name) for name in _HOW},
             **{name: None if path is None else str(path) for name, path in paths.items()},
             "headers": dict(self.headers),
             "usd_per_token": None if price is None else asdict(price),

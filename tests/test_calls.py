@@ -108,7 +108,7 @@ def test_no_more_calls_than_places() -> None:
 
 
 def test_whoever_waits_for_the_next_try_holds_no_place() -> None:
-    first = TransientError("busy", throttled=True, retry_after_s=0.3)
+    first = TransientError("overloaded", retry_after_s=0.3)
     backend = Scripted(first, OK)
     begun = time.monotonic()
 
@@ -161,23 +161,44 @@ def test_being_asked_to_slow_down_is_no_retry(hurried: None) -> None:
 
 
 def test_nobody_slows_down_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying, "_LONGEST_TOLD_S", 0.2)
+    monkeypatch.setattr(retrying, "LONGEST_WAIT_S", 0.2)
     backend = Scripted(TransientError("busy", throttled=True, retry_after_s=0.05))
     begun = time.monotonic()
     (outcome,) = ask(Retrying(backend, max_retries=0))
     assert isinstance(outcome, TransientError)
-    assert 1 <= backend.calls == outcome.attempts <= 5  # 0.05 s and some jitter each, 0.2 s in all
+    assert 1 <= backend.calls == outcome.attempts <= 6  # 0.05 s and some jitter each, 0.2 s in all before the last
     assert time.monotonic() - begun < 2
 
 
-@pytest.mark.parametrize("throttled", [True, False])
-def test_an_endless_wait_is_refused_at_once(throttled: bool) -> None:
-    backend = Scripted(TransientError("busy", throttled=throttled, retry_after_s=1e9))
+def test_an_endless_wait_is_refused_at_once() -> None:
+    backend = Scripted(TransientError("busy", retry_after_s=1e9))
     begun = time.monotonic()
     (outcome,) = ask(Retrying(backend, max_retries=4))
     assert isinstance(outcome, TransientError)
     assert backend.calls == 1
     assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize("before", [[], [BUSY, BROKEN]], ids=["first", "later"])
+def test_a_server_that_asks_everybody_to_wait_for_an_hour_ends_the_run(before: list[Any], hurried: None) -> None:
+    backend = Scripted(*before, TransientError("busy.", throttled=True, retry_after_s=3600.0))
+    (outcome,) = ask(Retrying(backend, max_retries=4))
+    assert isinstance(outcome, FatalError)
+    said = "the server asks to wait 3,600 s, which is longer than judge waits: busy. Resume then."
+    assert (str(outcome), outcome.code) == (said, "rate_limit")
+    assert backend.calls == outcome.attempts == len(before) + 1
+
+
+def test_ten_minutes_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def passes(seconds: float, _: asyncio.Event) -> None:
+        waited.append(seconds)
+
+    waited: list[float] = []
+    monkeypatch.setattr(retrying, "wait", passes)
+    (outcome,) = ask(Retrying(Scripted(TransientError("busy", throttled=True, retry_after_s=600.0), OK), max_retries=0))
+    assert outcome.attempts == 2
+    assert len(waited) == 1
+    assert 600 <= waited[0] <= 600.5
 
 
 def test_those_who_wait_because_of_429_are_counted() -> None:

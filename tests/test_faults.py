@@ -11,12 +11,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 from run_kit import (
+    Heard,
     arguments_for,
     asked_after_commit,
+    completion,
+    error,
+    http,
     make_records,
     read_failures,
     run_judge,
     score,
+    scripted,
     settings_for,
     to_lines,
     traces_of,
@@ -24,10 +29,11 @@ from run_kit import (
 from tenacity import wait_none
 
 from judge.errors import FatalError
-from judge.run import score_file
+from judge.run import RunReport, score_file
 from judge.testing import QUICK, REPLY, Server
 
 SECRET = "sk-canary-4711"
+HONEST = '{"u1": {"evidence": null, "reason": "Not there.", "presence": 0, "correctness": null}}'
 
 
 @pytest.fixture
@@ -80,12 +86,70 @@ def test_spoilt_replies_are_asked_again_and_never_scored(script: str, out: Path,
 
 
 def test_a_storm_of_429_fails_nobody(out: Path) -> None:
-    """64 askers where 15 would do, and no retry allowed: being asked to slow down is none."""
-    with Server(rate_limit=150) as server:
-        report = score(make_records(400), out, server, max_retries=0)
-        assert (report.read, report.scored) == (400, 400)
+    """64 askers where one would do, and no retry allowed: being asked to slow down is none.
+
+    150 go through at once, and the rest at 150/s whoever asks: without a pace, all come back for each.
+    """
+    with Server(rate_limit=50) as server:
+        report = score(make_records(250), out, server, max_retries=0)
+        assert (report.read, report.scored) == (250, 250)
         assert server.ledger.repaid == 0
-        assert 500 <= server.ledger.requests <= 4 * 400
+        assert 250 < server.ledger.requests <= 1.7 * 250
+
+
+def test_a_window_that_is_full_until_the_next_second(out: Path) -> None:
+    """As providers count: 40 in a second, then nothing until the next, and a Retry-After in whole seconds."""
+    counted: Counter[int] = Counter()
+
+    def answer(_: int, heard: Heard) -> bytes:
+        counted[window := int(heard.at)] += 1
+        if counted[window] > 40:
+            return http(429, error("slow down"), Retry_After="1")
+        return http(200, completion(HONEST))
+
+    async def main() -> tuple[RunReport, int]:
+        async with scripted(answer) as (base, heard):
+            report = await score_file(
+                traces_of(to_lines(make_records(120)), out), out, settings_for(base, max_retries=0)
+            )
+            return report, len(heard)
+
+    report, requests = asyncio.run(main())
+    assert (report.read, report.scored) == (120, 120)
+    assert 120 < requests <= 1.7 * 120
+
+
+def test_a_server_that_asks_to_wait_for_an_hour_ends_the_run(tmp_path: Path, out: Path) -> None:
+    """As a daily limit does. One line, no failed record, and the command that goes on later."""
+    with Server(always="429", retry_after_s=3600) as server:
+        code, said = judge_lines(tmp_path, out, server, 100, "--quiet")
+        assert server.ledger.requests == 1
+        assert code == 75, said
+        first, second = said.splitlines()
+        assert first.startswith("the server asks to wait 3,600 s, which is longer than judge waits: http://127.0.0.1")
+        assert second.startswith("Stopped early; what is done is kept. To resume: judge score")
+        server.always = None
+        code, said = judge_lines(tmp_path, out, server, 100)
+    assert code == 0, said
+
+
+def test_a_request_that_is_too_large_for_a_minute_fails_alone(out: Path) -> None:
+    """It is refused with 429, and would be for ever; the others must not wait for it."""
+    large = error("Request too large for m on tokens per min (TPM): Limit 30000, Requested 31000.", code="rate_limit")
+
+    def answer(_: int, heard: Heard) -> bytes:
+        too_large = "Case 2." in str(heard.body["messages"])
+        return http(429, large, Retry_After="20") if too_large else http(200, completion(HONEST))
+
+    async def main() -> tuple[RunReport, int]:
+        async with scripted(answer) as (base, heard):
+            return await score_file(traces_of(to_lines(make_records(9)), out), out, settings_for(base)), len(heard)
+
+    report, requests = asyncio.run(main())
+    assert (report.scored, report.failed, requests) == (8, 1, 9)
+    (failure,) = read_failures(out)
+    assert (failure["record_id"], failure["error"]) == ("r2", "context_limit")
+    assert failure["message"].endswith("The record needs more tokens than the server lets through in a minute.")
 
 
 # A provider that is down.

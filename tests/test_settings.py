@@ -25,6 +25,8 @@ def settings(**given):
         ("samples", 0, "samples is 0; it must be at least 1."),
         ("concurrency", 0, "concurrency is 0; it must be between 1 and 10,000."),
         ("concurrency", 10_001, "concurrency is 10001; it must be between 1 and 10,000."),
+        ("rpm", 0, "rpm is 0; it must be at least 1."),
+        ("tpm", -5, "tpm is -5; it must be at least 1."),
         ("max_retries", -1, "max_retries is -1; it must be 0 or more."),
         ("timeout_s", 0, "timeout is 0; it must be a number of seconds above 0."),
         ("timeout_s", math.inf, "timeout is inf"),
@@ -42,7 +44,7 @@ def test_what_cannot_work_is_refused(name, value, said):
 
 def test_the_edges_of_ranges_are_inside():
     settings(samples=1, concurrency=1, max_retries=0, timeout_s=1e-9, min_coverage=0.0)
-    settings(concurrency=10_000, min_coverage=1.0)
+    settings(concurrency=10_000, rpm=1, tpm=1, min_coverage=1.0)
 
 
 def test_parameters_are_laid_over_the_defaults():
@@ -66,6 +68,7 @@ def test_parameters_are_laid_over_the_defaults():
         ({"concurrency": 1}, False),
         ({"timeout_s": 1.0}, False),
         ({"max_retries": 0}, False),
+        ({"rpm": 60, "tpm": 10_000}, False),
         ({"cache": "x"}, False),
     ],
 )

@@ -17,6 +17,7 @@ __all__ = ["WRONG_KEY", "is_too_long", "refusal", "shown"]
 
 WRONG_KEY = "Is the right API key in the environment, or in --key-file?"
 _TOO_LONG = ("context length", "context_length", "context size", "max_model_len", "prompt is too long")
+_TOO_LARGE = "request too large"
 
 _BLIND = re.compile(  # vLLM, OpenAI, llama.cpp and gateways in front of them; not "at most 4 images"
     r"not a multimodal|mmproj|image\w*\W+(?:\w+\W+){0,3}(?:not|only|un)\W*supported"
@@ -40,6 +41,9 @@ def refusal(status: int, headers: dict[str, str], body: bytes, server: Server, *
         return FatalError(message, code="model_not_found", hint=f"Does the server serve {server.model!r}?")
     if status == 402 or (status == 429 and "insufficient_quota" in text):
         return FatalError(message, code="quota", hint="The quota or the credit is used up.")
+    if status == 429 and _TOO_LARGE in text.lower():  # alone, it is more than a minute's tokens
+        hint = "The record needs more tokens than the server lets through in a minute."
+        return RejectedError(message, code="context_limit", hint=hint)
     if status in (408, 409, 425, 429) or status >= 500:
         wait_s = _retry_after_s(headers)
         code = "rate_limit" if status == 429 else f"http_{status}"

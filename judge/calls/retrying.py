@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from judge.backend import Backend, Reply
-from judge.errors import BackendError, TransientError
+from judge.calls.waiting import LONGEST_WAIT_S, wait
+from judge.errors import BackendError, FatalError, TransientError
 from judge.prompt import Request
 
 __all__ = ["Retrying"]
 
 _BACKOFF = wait_random_exponential(multiplier=0.25, max=30)
 _JITTER_S = 0.5
-_LONGEST_TOLD_S = 600.0
-"""Being asked to slow down says nothing about the request, so it is not counted as a retry; but not for ever.
-Whoever asks for a longer wait than this is not waited for at all: the run says so now and can be resumed then."""
 
 
 class Retrying:
@@ -31,6 +28,9 @@ class Retrying:
         max_retries: Further attempts after the first, 0 or more. Answers "too many requests" do not count.
         stop: When set, nobody waits any more for the next try, which then finds out that there is none.
         throttled: Told +1 when a call begins to wait because of "too many requests", and -1 when it goes on.
+
+    Raises:
+        FatalError: The server asks everybody to wait longer than ten minutes: a resume is for that.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Retrying:
 
     async def complete(self, request: Request) -> Reply:
         try:
-            return await self._backend.complete(request)
+            return await self._try(request)
         except TransientError as exc:  # tenacity is entered only now: it costs more than a local call does
             return await self._retry(request, exc)
 
@@ -59,12 +59,12 @@ class Retrying:
         async def attempt() -> Reply:
             for error in failed:
                 raise error
-            return await self._backend.complete(request)
+            return await self._try(request)
 
         async def sleep(seconds: float) -> None:
             self._throttled(+attempts.throttled)
             try:
-                await self._sleep(seconds)
+                await wait(seconds, self._stop)
             finally:
                 self._throttled(-attempts.throttled)
 
@@ -82,10 +82,14 @@ class Retrying:
             raise
         return replace(reply, attempts=attempts.sent + reply.attempts)
 
-    async def _sleep(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stop.wait()
+    async def _try(self, request: Request) -> Reply:
+        try:
+            return await self._backend.complete(request)
+        except TransientError as exc:
+            if exc.throttled and exc.retry_after_s is not None and exc.retry_after_s > LONGEST_WAIT_S:
+                message = f"the server asks to wait {exc.retry_after_s:,.0f} s, which is longer than judge waits: {exc}"
+                raise FatalError(message, code="rate_limit", hint="Resume then.") from exc
+            raise
 
 
 class _Attempts:
@@ -95,6 +99,7 @@ class _Attempts:
         self._max_retries = max_retries
         self._counted = 0
         self._told_s = 0.0
+        self._next_s = 0.0
         self.sent = 0
         self.throttled = False
 
@@ -103,7 +108,7 @@ class _Attempts:
         self.sent += 1
         self.throttled = error.throttled
         self._counted += not error.throttled
-        return self._counted > self._max_retries or self._told_s > _LONGEST_TOLD_S
+        return self._counted > self._max_retries or max(self._told_s, error.retry_after_s or 0) > LONGEST_WAIT_S
 
     def wait_s(self, state: RetryCallState) -> float:
         error = _error(state)
@@ -111,7 +116,8 @@ class _Attempts:
         if error.retry_after_s is not None:
             # On top, not instead: callers that were told the same time must not come back at the same time.
             backoff_s = error.retry_after_s + random.uniform(0, min(_JITTER_S, backoff_s + 0.05))
-        self._told_s += backoff_s if error.throttled or error.retry_after_s is not None else 0.0
+        self._told_s += self._next_s
+        self._next_s = backoff_s if error.throttled or error.retry_after_s is not None else 0.0
         return backoff_s
 
 

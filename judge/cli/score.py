@@ -36,6 +36,8 @@ class Options:
     params: tuple[tuple[str, JsonValue], ...]
     min_coverage: float
     concurrency: int
+    rpm: int | None
+    tpm: int | None
     workers: int
     timeout: float
     max_retries: int
@@ -116,6 +118,8 @@ class _Header(click.ParamType["tuple[str, str]"]):
     "--min-coverage", type=float, default=1.0, show_default=True, help="Judged share below which an axis has no score."
 )
 @_option("--concurrency", type=int, default=64, show_default=True, help="Calls in flight.")
+@_option("--rpm", type=int, metavar="N", help="Requests sent a minute, at most; retries count.")
+@_option("--tpm", type=int, metavar="N", help="Tokens sent and received a minute, at most.")
 @_option(
     "--workers",
     type=click.IntRange(1, 64),

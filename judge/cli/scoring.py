@@ -33,7 +33,7 @@ EXIT_FAILED_RECORDS = 3
 EXIT_RESUMABLE = 75
 _PORTION = 2**20
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-_NO_MISTAKES = ("provider_down", "disk_full", "not_kept")
+_NO_MISTAKES = ("provider_down", "rate_limit", "disk_full", "not_kept")
 
 
 class Scoring:
@@ -191,6 +191,8 @@ def _settings(options: Options) -> Settings:
         samples=options.samples,
         min_coverage=options.min_coverage,
         concurrency=options.concurrency,
+        rpm=options.rpm,
+        tpm=options.tpm,
         timeout_s=options.timeout,
         max_retries=options.max_retries,
         cache=None if options.judge == BASELINE else cache_folder(options.cache),
