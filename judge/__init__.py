@@ -4,6 +4,7 @@ The flow, top to bottom; a file imports only files above it:
 
     errors.py       every error that we raise, in one tree
     resource.py     a built-in's name       -> its file
+    plugin.py       a judge's name          -> the package that answers to it
     strict_json.py  bytes                   -> one JSON value
     working.py      items                   -> work on each  N workers over one iterator
     lines.py        a JSONL stream          -> its lines, numbered

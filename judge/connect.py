@@ -12,12 +12,14 @@ from judge.asking import Asker, Keep
 from judge.backend import Backend, Reply
 from judge.errors import ConfigError
 from judge.journal import Journal
+from judge.plugin import list_plugins
 from judge.prompt import Request
 from judge.settings import BASELINE, INSTALL_REMOTE, SERVERS, Settings
 
 if TYPE_CHECKING:
     from judge.backends.litellm import LiteLLM
     from judge.backends.openai_compatible import OpenAICompatible
+    from judge.backends.plugged import Plugged
     from judge.calls.cached import Cached
     from judge.calls.store import Store
 
@@ -46,17 +48,25 @@ def refuse_unusable(settings: Settings) -> None:
         return
     provider, _, model = settings.judge.partition("/")
     if not (provider and model):
-        names = ", ".join([BASELINE, *(f"{name}/MODEL" for name in SERVERS)])
+        names = ", ".join([BASELINE, *(f"{name}/MODEL" for name in (*SERVERS, *_plugged()))])
         message = f"no judge is called {settings.judge!r}; there are: {names}, and PROVIDER/MODEL of litellm."
         raise ConfigError(message, hint=f"For the last: {INSTALL_REMOTE}. See: judge doctor")
     if provider in SERVERS:
         from judge.backends.server import find_server
 
         find_server(settings.judge, settings.api_base)
+    elif settings.plugin is not None:
+        from judge.backends.plugged import open_plugin
+
+        open_plugin(settings.plugin, model, api_base=settings.api_base)
     else:
         from judge.backends.litellm_setup import check_model
 
         check_model(settings.judge, api_base=settings.api_base, params=settings.model.params)
+
+
+def _plugged() -> list[str]:
+    return sorted({plugin.name for plugin in list_plugins()} - {BASELINE, *SERVERS})
 
 
 @asynccontextmanager
@@ -105,16 +115,24 @@ async def _connect_paid(
         stack.callback(_close_store, store, backend.notes)
     cached = Cached(_guarded(settings, backend, stop, throttled), journal=journal, store=store)
     stack.push_async_exit(_ending(cached, settings.timeout_s))
-    return Connection(asker=_asker(settings, cached, keep=cached.keep), notes=backend.notes)
+    asker = _asker(settings, cached, keep=cached.keep, sees_images=getattr(backend, "sees_images", False))
+    return Connection(asker=asker, notes=backend.notes)
 
 
-async def _open_backend(settings: Settings, stack: AsyncExitStack) -> OpenAICompatible | LiteLLM:
-    if settings.judge.partition("/")[0] in SERVERS:
+async def _open_backend(settings: Settings, stack: AsyncExitStack) -> OpenAICompatible | LiteLLM | Plugged:
+    provider, _, model = settings.judge.partition("/")
+    if provider in SERVERS:
         from judge.backends.openai_compatible import OpenAICompatible, open_session
         from judge.backends.server import find_server
 
         server = find_server(settings.judge, settings.api_base)
         return OpenAICompatible(server, await stack.enter_async_context(open_session(server)))
+    if settings.plugin is not None:
+        from judge.backends.plugged import open_plugin
+
+        plugged = open_plugin(settings.plugin, model, api_base=settings.api_base)
+        stack.push_async_callback(plugged.aclose)
+        return plugged
     from judge.backends.litellm import LiteLLM
 
     backend = LiteLLM(settings.judge, api_base=settings.api_base)
@@ -148,7 +166,7 @@ def _guarded(
     return Careful(Retrying(bounded, max_retries=settings.max_retries, stop=stop, throttled=throttled))
 
 
-def _asker(settings: Settings, backend: Backend, *, keep: Keep) -> Asker:
+def _asker(settings: Settings, backend: Backend, *, keep: Keep, sees_images: bool = False) -> Asker:
     return Asker(
         settings.prompt,
         settings.model,
@@ -158,7 +176,7 @@ def _asker(settings: Settings, backend: Backend, *, keep: Keep) -> Asker:
         evidence=settings.evidence,
         samples=settings.samples,
         min_coverage=settings.min_coverage,
-        texts_only=settings.free,
+        texts_only=settings.free or sees_images,  # either way nothing that an image shows is missed unsaid
     )
 
 

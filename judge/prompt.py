@@ -36,11 +36,13 @@ class JudgeModel:
         name: As the user names it, such as `hosted_vllm/Qwen3-32B`.
         api_base: The server's address; part of the identity, as two servers may serve two models under one name.
         params: Sampling and other request parameters, sent as they are.
+        code: Version of a judge that is code, and package and version of a backend that is not ours; else empty.
     """
 
     name: str
     api_base: str | None = None
     params: Mapping[str, JsonValue] = field(default_factory=dict)
+    code: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,7 @@ class Request:
         """64 hex digits over the whole request: model, server, messages, schema, sampling, sample."""
         model = self.model
         parts = [model.name, model.api_base, model.params, self.system, self.user, self.schema, self.sample]
+        parts += [model.code] * bool(model.code)
         return hashlib.sha256(orjson.dumps([_KEY_VERSION, *parts], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property
