@@ -106,14 +106,18 @@ async def _connect_paid(
     throttled: Callable[[int], None] | None,
     stack: AsyncExitStack,
 ) -> Connection:
+    from judge.backends.open_files import fit_concurrency
     from judge.calls.cached import Cached
     from judge.calls.store import Store
 
+    concurrency, crowded = fit_concurrency(settings.concurrency)
     store = Store(settings.cache) if settings.cache is not None else None
     backend = await _open_backend(settings, stack)
+    backend.notes.extend([crowded] * bool(crowded))
     if store is not None:
         stack.callback(_close_store, store, backend.notes)
-    cached = Cached(_guarded(settings, backend, stop, throttled), journal=journal, store=store)
+    guarded = _guarded(settings, backend, stop, throttled, concurrency=concurrency)
+    cached = Cached(guarded, journal=journal, store=store)
     stack.push_async_exit(_ending(cached, settings.timeout_s))
     asker = _asker(settings, cached, keep=cached.keep, sees_images=getattr(backend, "sees_images", False))
     return Connection(asker=asker, notes=backend.notes)
@@ -155,14 +159,19 @@ def _ending(cached: Cached, timeout_s: float) -> Callable[..., Awaitable[None]]:
 
 
 def _guarded(
-    settings: Settings, backend: Backend, stop: asyncio.Event | None, throttled: Callable[[int], None] | None
+    settings: Settings,
+    backend: Backend,
+    stop: asyncio.Event | None,
+    throttled: Callable[[int], None] | None,
+    *,
+    concurrency: int,
 ) -> Backend:
     from judge.calls.careful import Careful
     from judge.calls.deadline import Deadline
     from judge.calls.limited import Limited
     from judge.calls.retrying import Retrying
 
-    bounded = Limited(Deadline(backend, timeout_s=settings.timeout_s), concurrency=settings.concurrency, stop=stop)
+    bounded = Limited(Deadline(backend, timeout_s=settings.timeout_s), concurrency=concurrency, stop=stop)
     return Careful(Retrying(bounded, max_retries=settings.max_retries, stop=stop, throttled=throttled))
 
 
