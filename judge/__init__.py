@@ -6,6 +6,7 @@ The flow, top to bottom; a file imports only files above it:
     resource.py     a built-in's name       -> its file
     plugin.py       a judge's name          -> the package that answers to it
     strict_json.py  bytes                   -> one JSON value
+    strict_yaml.py  YAML text               -> one value, and where it is written
     working.py      items                   -> work on each  N workers over one iterator
     lines.py        a JSONL stream          -> its lines, numbered
     record.py       a JSONL line            -> Record

@@ -19,7 +19,7 @@ MODULES = {path.stem: path for path in PACKAGE.glob("*.py") if not path.stem.sta
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # A format has one home; JSON and tables are spoken everywhere.
-FORMATS = {"orjson": None, "polars": None, "yaml": "rubric", "jinja2": "prompt", "PIL": "image"}
+FORMATS = {"orjson": None, "polars": None, "yaml": "strict_yaml", "jinja2": "prompt", "PIL": "image"}
 EVERYWHERE = {"pydantic", "judge", *sys.stdlib_module_names}
 # The one module that knows backends and wrappers by name. It may import them, inside functions only: a run loads no
 # more than it uses.
