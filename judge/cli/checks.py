@@ -15,7 +15,7 @@ from rich.text import Text
 
 from judge.backends.openai_compatible import open_session
 from judge.backends.server import Server, find_server
-from judge.cli.score import cache_folder
+from judge.cli.options import cache_folder
 from judge.cli.terminal import Screen, clean
 from judge.errors import ConfigError
 from judge.rubric import load_rubric

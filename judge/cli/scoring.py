@@ -16,14 +16,15 @@ import orjson
 import polars as pl
 
 from judge.aggregate import summarise
-from judge.cli.score import Options, cache_folder
+from judge.cli.options import JudgeOptions, cache_folder
+from judge.cli.score import Options
 from judge.cli.terminal import LEGEND, Screen, answer_lines, clean, report_progress, summary_table
 from judge.errors import InputError, JudgeError
 from judge.rubric import load_rubric
 from judge.run import Progress, RunReport, score_file
 from judge.settings import BASELINE, Settings
 
-__all__ = ["EXIT_FAILED_RECORDS", "EXIT_OK", "EXIT_RESUMABLE", "EXIT_USAGE", "Scoring"]
+__all__ = ["EXIT_FAILED_RECORDS", "EXIT_OK", "EXIT_RESUMABLE", "EXIT_USAGE", "Scoring", "read_settings"]
 
 EXIT_OK = 0
 EXIT_USAGE = 2
@@ -50,7 +51,7 @@ class Scoring:
     def run(self) -> int:
         """Score, print, and say how it ended: the exit code."""
         try:
-            settings = _settings(self._options)
+            settings = read_settings(self._options)
             self._introduce(settings)
             return self._conclude(asyncio.run(self._score(settings)), settings)
         except JudgeError as exc:
@@ -159,7 +160,12 @@ class Scoring:
         self._errors.print(clean(what))
 
 
-def _settings(options: Options) -> Settings:
+def read_settings(options: JudgeOptions) -> Settings:
+    """Settings of what the user gave.
+
+    Raises:
+        ConfigError, RubricError: They cannot be used.
+    """
     return Settings(
         judge=options.judge,
         rubric=load_rubric(options.rubric),
