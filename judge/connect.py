@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from judge.calls.cached import Cached
     from judge.calls.store import Store
 
-__all__ = ["Connection", "connect", "refuse_unusable"]
+__all__ = ["Connection", "connect", "open_backend", "refuse_unusable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ async def _connect_paid(
 
     concurrency, crowded = fit_concurrency(settings.concurrency)
     store = Store(settings.cache) if settings.cache is not None else None
-    backend = await _open_backend(settings, stack)
+    backend = await open_backend(settings, stack)
     backend.notes.extend([crowded] * bool(crowded))
     if store is not None:
         stack.callback(_close_store, store, backend.notes)
@@ -123,7 +123,12 @@ async def _connect_paid(
     return Connection(asker=asker, notes=backend.notes)
 
 
-async def _open_backend(settings: Settings, stack: AsyncExitStack) -> OpenAICompatible | LiteLLM | Plugged:
+async def open_backend(settings: Settings, stack: AsyncExitStack) -> OpenAICompatible | LiteLLM | Plugged:
+    """Open the backend of a judge that is not the baseline, without wrappers; the stack closes it.
+
+    Raises:
+        ConfigError: As `refuse_unusable`.
+    """
     provider, _, model = settings.judge.partition("/")
     if provider in SERVERS:
         from judge.backends.openai_compatible import OpenAICompatible, open_session

@@ -18,9 +18,9 @@ from judge.backends.server import parse_address
 from judge.errors import ConfigError
 from judge.settings import INSTALL_REMOTE
 
-__all__ = ["FIXED", "check_model", "import_litellm", "internal_call", "once", "refuse_params"]
+__all__ = ["FIXED", "TROJANED", "check_model", "import_litellm", "internal_call", "look_up", "once", "refuse_params"]
 
-_TROJANED = ("1.82.7", "1.82.8")
+TROJANED = ("1.82.7", "1.82.8")
 _QUIET = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it fetches prices when imported, and the next two later on
     "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
@@ -55,7 +55,7 @@ def import_litellm() -> Any:
     """
     try:
         found = version("litellm")
-        if found in _TROJANED:
+        if found in TROJANED:
             hint = f"Uninstall it, replace every key that this machine could read, then: {INSTALL_REMOTE}"
             raise ConfigError(f"litellm {found} is one of the two versions that carried a trojan.", hint=hint)
         for variable, value in _QUIET.items():
@@ -116,6 +116,22 @@ def check_model(model: str, *, api_base: str | None, params: Iterable[str] = ())
         return str(litellm.get_llm_provider(model, api_base=api_base)[1])
     hint = "Name it as provider/model: https://docs.litellm.ai/docs/providers"
     raise ConfigError(f"litellm knows no provider for {model!r}.", hint=hint)
+
+
+def look_up(model: str, *, api_base: str | None) -> tuple[list[str], bool]:
+    """What litellm knows of a model without asking it.
+
+    Returns:
+        Variables of the environment that its keys are read from and that are not set, and whether it is known to see
+        images.
+
+    Raises:
+        ConfigError: As `check_model`.
+    """
+    check_model(model, api_base=api_base)
+    litellm = import_litellm()
+    missing = litellm.validate_environment(model)["missing_keys"]
+    return [str(name) for name in missing], bool(litellm.supports_vision(model))
 
 
 @cache

@@ -20,7 +20,7 @@ from judge.errors import BackendError, ConfigError, InputError, RejectedError, T
 from judge.plugin import GROUP, Plugin
 from judge.prompt import Request
 
-__all__ = ["Plugged", "open_plugin"]
+__all__ = ["Plugged", "load_factory", "open_plugin"]
 
 _EXPECTED = (
     "Expected: def open_backend(model: str, *, api_base: str | None) -> Backend, "
@@ -98,7 +98,7 @@ def open_plugin(plugin: Plugin, model: str, *, api_base: str | None) -> Plugged:
     Raises:
         ConfigError: It cannot be imported, raises, or opens what cannot answer; names package and entry point.
     """
-    factory = _load(plugin)
+    factory = load_factory(plugin)
     try:
         backend = factory(model, api_base=api_base)
     except InputError:  # it says in our words what is missing
@@ -110,7 +110,12 @@ def open_plugin(plugin: Plugin, model: str, *, api_base: str | None) -> Plugged:
     return Plugged(plugin, model, backend)
 
 
-def _load(plugin: Plugin) -> BackendFactory:
+def load_factory(plugin: Plugin) -> BackendFactory:
+    """Import a plugin, and open nothing.
+
+    Raises:
+        ConfigError: It cannot be imported, or is no function.
+    """
     try:
         factory: BackendFactory = plugin.entry.load()
     except Exception as exc:
