@@ -11,6 +11,7 @@ from plugin_kit import install
 from judge.cli import cli, extras, served
 from judge.testing import Server
 
+READABLE = "that this machine could read"
 INSTALL = "pip install 'rationale-judge[remote]'"
 KEY = "sk-a-very-secret-key"
 
@@ -77,8 +78,7 @@ def test_a_bare_machine_is_fine_and_says_what_to_do(tmp_path):
         (
             {"litellm": "1.82.7"},
             "no",
-            "litellm 1.82.7 carried a trojan; uninstall it, replace every key that this machine could read, then: "
-            + INSTALL,
+            f"litellm 1.82.7 carried a trojan; uninstall it, replace every key {READABLE}, then: {INSTALL}",
         ),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import namedtuple
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,9 +33,8 @@ def test_a_store_that_everybody_can_write(tmp_path):
 
 
 def test_little_disk(monkeypatch):
-    usage = namedtuple("usage", "total used free")
     for free, fine, found in ((5 * 2**30, True, "5.0 GiB free here"), (2**29, None, "0.5 GiB free here")):
-        monkeypatch.setattr(machine.shutil, "disk_usage", lambda _, free=free: usage(0, 0, free))
+        monkeypatch.setattr(machine.shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
         assert (checks()["disk"].fine, checks()["disk"].found) == (fine, found)
 
 
@@ -62,9 +61,8 @@ def test_encoding(monkeypatch, encoding, fine):
 
 def test_proxies_are_named_without_their_passwords(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://me:canary-proxy@proxy.invalid:3128")
-    elsewhere, here, unnamed = (
-        checks(base)["proxies"] for base in ("https://x.invalid/v1", "https://127.0.0.1/v1", None)
-    )
+    bases = ("https://x.invalid/v1", "https://127.0.0.1/v1", None)
+    elsewhere, here, unnamed = (checks(base)["proxies"] for base in bases)
     assert (elsewhere.fine, elsewhere.found) == (None, "HTTPS_PROXY: before https://x.invalid/v1")
     assert here.fine is unnamed.fine is True
     assert here.found == "HTTPS_PROXY: for servers elsewhere, never for this machine"

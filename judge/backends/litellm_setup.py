@@ -68,6 +68,8 @@ def import_litellm() -> Any:
     litellm.suppress_debug_info = True  # else it prints something at every error
     # It makes its coroutine in a thread: a call that is cancelled just then leaves one behind that nobody has begun.
     warnings.filterwarnings("ignore", r"coroutine '.*completion' was never awaited", RuntimeWarning)
+    # It says this once, when it is imported; but it makes its models at their first use, when filters may be others.
+    warnings.filterwarnings("ignore", r".*`ReadOnly` qualifier", UserWarning)
     if os.environ["LITELLM_LOG"] == _QUIET["LITELLM_LOG"]:
         for name in ("LiteLLM", "instructor"):  # both log what a server said, which may repeat a key
             logging.getLogger(name).setLevel(logging.CRITICAL)
