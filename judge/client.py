@@ -35,7 +35,8 @@ class Judge:
     """One judge with one rubric. Works in threads, inside a running event loop, and after a fork; pickles.
 
     Args:
-        judge: `lexical`, `hosted_vllm/MODEL` (any OpenAI-compatible server) or `openai/MODEL`.
+        judge: `lexical`, `hosted_vllm/MODEL` (any OpenAI-compatible server), `openai/MODEL`, or `PROVIDER/MODEL` of
+            litellm or of a package that registers it in the entry point group `judge.backends`.
         rubric: Name of a built-in rubric, path of a YAML file, or a loaded rubric.
         api_base: Address of the server, up to and with `/v1`.
         params: Sampling and other request parameters, such as `{"temperature": 0.7, "max_tokens": 2048}`.

@@ -11,7 +11,7 @@ and `--judge echo/MODEL` asks what `judge_echo.open_backend` opens; see `docs/ba
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 
 from judge.errors import ConfigError
 
@@ -63,7 +63,16 @@ def find_plugin(name: str) -> Plugin | None:
 def _read(entry: EntryPoint) -> Plugin:
     package = entry.dist
     assert package is not None  # only an entry point that is made by hand has none
-    # Metadata of others: a name or a version may be missing, and is then None whatever the types say.
-    return Plugin(
-        name=entry.name, package=package.name or "a package", version=package.version or "unknown", entry=entry
-    )
+    name, version = _told(package, "Name") or "a package", _told(package, "Version") or "unknown"
+    return Plugin(name=entry.name, package=name, version=version, entry=entry)
+
+
+def _told(package: Distribution, field: str) -> str:
+    """A field of the metadata of others, which may lack it: None from the standard library, an error from its backport.
+
+    The backport `importlib_metadata` answers for the standard library as soon as any package imports it.
+    """
+    try:
+        return package.metadata[field] or ""
+    except KeyError:
+        return ""
