@@ -4,7 +4,9 @@ The flow, top to bottom; a file imports only files above it:
 
     errors.py       every error that we raise, in one tree
     resource.py     a built-in's name       -> its file
+    plugin.py       a judge's name          -> the package that answers to it
     strict_json.py  bytes                   -> one JSON value
+    strict_yaml.py  YAML text               -> one value, and where it is written
     working.py      items                   -> work on each  N workers over one iterator
     lines.py        a JSONL stream          -> its lines, numbered
     fetch.py        an https address        -> its bytes      from public hosts only
@@ -40,6 +42,7 @@ The flow, top to bottom; a file imports only files above it:
     journal.py      paid replies            -> disk, and back
     recovery.py     a journal of any state  -> one to go on with
     settings.py     one judge, one rubric   -> their identity
+    usable.py       Settings                -> whether this judge can be asked
     connect.py      Settings                -> Asker         backend and wrappers, by name
     directory.py    a run's files           -> whole or not at all
     block.py        neighbouring Outcomes   -> one part      joined with what is there

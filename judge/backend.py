@@ -7,7 +7,7 @@ from typing import Protocol
 
 from judge.prompt import Request
 
-__all__ = ["Backend", "Reply"]
+__all__ = ["Backend", "BackendFactory", "Reply"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +51,25 @@ class Backend(Protocol):
             RejectedError: The same request will be refused again; `FatalError`: and so will every other.
         """
         ...
+
+
+class BackendFactory(Protocol):
+    """What another package registers in the entry point group `judge.backends`, under the name of a provider.
+
+    It is called in plain code, more than once, and before anything is read: first to find out whether this judge can
+    be asked, then for every connection. So it looks at what it needs (a key, a file) and opens nothing; that is for the
+    first `complete`. The backend may have more than `complete`:
+
+    - `async def aclose(self) -> None`: called once at the end, in the loop that called `complete`.
+    - `notes: list[str]`: what it had to do differently, in words for the end of a run; it may grow.
+    - `sees_images: bool`: it reads `request.probes.record.image`. Without it, records with an image are refused.
+
+    Args:
+        model: What follows the provider in `--judge PROVIDER/MODEL`, such as `any` of `echo/any`.
+        api_base: `--api-base`, or `PROVIDER_API_BASE` of the environment; None where neither is given.
+
+    Raises:
+        ConfigError: This judge cannot be asked; says what is missing.
+    """
+
+    def __call__(self, model: str, *, api_base: str | None) -> Backend: ...

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from judge import loop
 from judge.asking import Asker
-from judge.connect import Connection, connect, refuse_unusable
+from judge.connect import Connection, connect
 from judge.errors import InputError, JudgeError, RecordError
 from judge.image import ImageRules
 from judge.outcome import Outcome, failed_record
@@ -27,6 +27,7 @@ from judge.record import Record
 from judge.rubric import Rubric, load_rubric
 from judge.settings import Settings
 from judge.table import Run, build_tables
+from judge.usable import refuse_unusable
 from judge.verdict import EvidenceRule
 from judge.working import each
 
@@ -39,8 +40,9 @@ class Judge:
     """One judge with one rubric. Works in threads, inside a running event loop, and after a fork; pickles.
 
     Args:
-        judge: `lexical`, `hosted_vllm/MODEL` (any OpenAI-compatible server), `openai/MODEL`, or `PROVIDER/MODEL` and
-            `litellm/PROVIDER/MODEL` through litellm.
+        judge: `lexical`, `hosted_vllm/MODEL` (any OpenAI-compatible server), `openai/MODEL`, or `PROVIDER/MODEL` of
+            litellm or of a package that registers it in the entry point group `judge.backends`;
+            `litellm/PROVIDER/MODEL` asks through litellm whatever the provider.
         rubric: Name of a built-in rubric, path of a YAML file, or a loaded rubric.
         api_base: Address of the server, up to and with `/v1`.
         params: Sampling and other request parameters, such as `{"temperature": 0.7, "max_tokens": 2048}`.

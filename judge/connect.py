@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from judge.asking import Asker, Keep
 from judge.backend import Backend, Reply
-from judge.errors import ConfigError
 from judge.journal import Journal
-from judge.price import find_facts
 from judge.prompt import Request
 from judge.purse import Purse
-from judge.settings import BASELINE, INSTALL_REMOTE, SERVERS, Settings, litellm_model
+from judge.settings import Settings, litellm_model
+from judge.usable import refuse_unusable, sees_images
 
 if TYPE_CHECKING:
     from judge.backends.litellm import LiteLLM
     from judge.backends.openai_compatible import OpenAICompatible
+    from judge.backends.plugged import Plugged
     from judge.calls.cached import Cached
     from judge.calls.store import Store
 
-__all__ = ["Connection", "connect", "refuse_unusable", "sees_images"]
+__all__ = ["Connection", "connect", "open_backend"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,56 +36,6 @@ class Connection:
 
     asker: Asker
     notes: list[str] = field(default_factory=list)
-
-
-def refuse_unusable(settings: Settings) -> None:
-    """Find out before anything is read or paid whether this judge can be asked.
-
-    Raises:
-        ConfigError: Unknown judge, no address, no key, a package that is not installed, a budget without a price.
-    """
-    if settings.judge == BASELINE:
-        return
-    named = litellm_model(settings.judge)
-    provider, _, model = (settings.judge if named is None else named).partition("/")
-    if not (provider and model):
-        names = ", ".join([BASELINE, *(f"{name}/MODEL" for name in SERVERS)])
-        message = f"no judge is called {settings.judge!r}; there are: {names}, and PROVIDER/MODEL of litellm."
-        raise ConfigError(message, hint=f"For the last: {INSTALL_REMOTE}. See: judge doctor")
-    if named is None:
-        from judge.backends.server import find_server
-
-        find_server(settings.judge, settings.api_base, key_file=settings.key_file, headers=settings.headers)
-    else:
-        from judge.backends.litellm_setup import check_model, read_secrets
-
-        check_model(named, api_base=settings.api_base, params=settings.model.params)
-        read_secrets(settings.key_file, settings.headers)
-    _refuse_budget(settings)
-
-
-def sees_images(settings: Settings) -> bool:
-    """Whether images reach a model that is not known to be blind."""
-    named = litellm_model(settings.judge)
-    if settings.free or find_facts(settings.judge).supports_vision is False:
-        return False
-    if named is None:
-        return True  # a server says itself what its model cannot see
-    from judge.backends.litellm_vision import drops_images
-
-    return not drops_images(named, api_base=settings.api_base)
-
-
-def _refuse_budget(settings: Settings) -> None:
-    """A budget is kept by knowing before a call what it may cost."""
-    if settings.budget_usd is None:
-        return
-    if settings.token_price is None:
-        hint = "Give it in USD a million tokens: --price IN,OUT, or --price 0,0 where it costs nothing."
-        raise ConfigError(f"a budget needs the price of {settings.judge!r}, which is not known.", hint=hint)
-    limits = (settings.model.params.get(name) for name in ("max_tokens", "max_completion_tokens"))
-    if not any(isinstance(limit, int) for limit in limits):
-        raise ConfigError("a budget needs max_tokens, else a reply may cost anything.", hint="--param max_tokens=4096")
 
 
 @asynccontextmanager
@@ -128,21 +78,35 @@ async def _connect_paid(
     purse: Purse | None,
     stack: AsyncExitStack,
 ) -> Connection:
+    from judge.backends.open_files import fit_concurrency
     from judge.calls.cached import Cached
     from judge.calls.store import Store
 
+    concurrency, crowded = fit_concurrency(settings.concurrency)
     store = Store(settings.cache) if settings.cache is not None else None
-    backend = await _open_backend(settings, stack)
+    backend = await open_backend(settings, stack)
+    backend.notes.extend([crowded] * bool(crowded))
     if store is not None:
         stack.callback(_close_store, store, backend.notes)
-    attempts = _attempts(settings, backend, journal, stop, throttled, purse)
+    attempts = _attempts(settings, backend, journal, stop, throttled, purse, concurrency=concurrency)
     guarded = _guarded(settings, attempts, stop, throttled)
     cached = Cached(guarded, journal=journal, store=store, stop=stop, notes=backend.notes)
     stack.push_async_exit(_ending(cached, settings.timeout_s))
     return Connection(asker=_asker(settings, cached, keep=cached.keep), notes=backend.notes)
 
 
-async def _open_backend(settings: Settings, stack: AsyncExitStack) -> OpenAICompatible | LiteLLM:
+async def open_backend(settings: Settings, stack: AsyncExitStack) -> OpenAICompatible | LiteLLM | Plugged:
+    """Open the backend of a judge that is not the baseline, without wrappers; the stack closes it.
+
+    Raises:
+        ConfigError: As `refuse_unusable`.
+    """
+    if settings.plugin is not None:
+        from judge.backends.plugged import open_plugin
+
+        plugged = open_plugin(settings.plugin, settings.judge.partition("/")[2], api_base=settings.api_base)
+        stack.push_async_callback(plugged.aclose)
+        return plugged
     named = litellm_model(settings.judge)
     if named is None:
         from judge.backends.openai_compatible import OpenAICompatible, open_session
@@ -180,6 +144,8 @@ def _attempts(
     stop: asyncio.Event | None,
     throttled: Callable[[int], None] | None,
     purse: Purse | None,
+    *,
+    concurrency: int,
 ) -> Backend:
     """One attempt of a call: in time, told of, in its place, and inside the budget."""
     from judge.calls.deadline import Deadline
@@ -189,7 +155,7 @@ def _attempts(
     timed = Logged(Deadline(backend, timeout_s=settings.timeout_s))
     bounded = Limited(
         timed,
-        concurrency=settings.concurrency,
+        concurrency=concurrency,
         rpm=settings.rpm,
         tpm=settings.tpm,
         stop=stop,

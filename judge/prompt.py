@@ -38,11 +38,13 @@ class JudgeModel:
         name: As the user names it, such as `hosted_vllm/Qwen3-32B`.
         api_base: The server's address; part of the identity, as two servers may serve two models under one name.
         params: Sampling and other request parameters, sent as they are.
+        code: Version of a judge that is code, and package and version of a backend that is not ours; else empty.
     """
 
     name: str
     api_base: str | None = None
     params: Mapping[str, JsonValue] = field(default_factory=dict)
+    code: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,7 @@ class Request:
         model, images = self.model, [image.digest for image in self.images]
         parts: list[object] = [model.name, model.api_base, model.params, self.system, self.user, self.schema]
         parts += [self.sample, *([images] if images else [])]
+        parts += [model.code] * bool(model.code)
         return hashlib.sha256(orjson.dumps([_KEY_VERSION, *parts], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property

@@ -19,7 +19,6 @@ from pathlib import Path
 import polars as pl
 
 from judge.block import block_of
-from judge.connect import refuse_unusable, sees_images
 from judge.directory import RunDirectory, disk_errors
 from judge.errors import ConfigError
 from judge.journal import Journal
@@ -28,6 +27,7 @@ from judge.reading import Reading, Traces
 from judge.recovery import open_journal
 from judge.session import Ended, Session
 from judge.settings import Settings, package_version
+from judge.usable import refuse_unusable, sees_images
 from judge.worker import Inherited, SharedCells, Task, make_cells, shared_purse
 from judge.workers import Workers
 

@@ -17,6 +17,7 @@ from pydantic import JsonValue
 
 from judge.errors import ConfigError
 from judge.image import ImageRules
+from judge.plugin import Plugin, find_plugin
 from judge.price import Price, find_price
 from judge.probe import Granularity
 from judge.prompt import JudgeModel, Prompt
@@ -56,8 +57,8 @@ class Settings:
     """One judge, one rubric, and how they are asked.
 
     Attributes:
-        judge: `lexical`, `hosted_vllm/MODEL`, `openai/MODEL`, or `PROVIDER/MODEL` as litellm names it;
-            `litellm/PROVIDER/MODEL` asks through litellm whatever the provider.
+        judge: `lexical`, `hosted_vllm/MODEL`, `openai/MODEL`, `PROVIDER/MODEL` of another package (`judge.plugin`), or
+            as litellm names it; `litellm/PROVIDER/MODEL` asks through litellm whatever the provider.
         rubric: What is scored.
         api_base: Address of the server, up to and with `/v1`. Where none is given, that of `HOSTED_VLLM_API_BASE` or
             `OPENAI_API_BASE` (other providers likewise), or OpenAI's own for `openai/MODEL`. None for a
@@ -175,6 +176,16 @@ class Settings:
         }
 
     @cached_property
+    def plugin(self) -> Plugin | None:
+        """Of which other package the backend is; our own names cannot be taken.
+
+        Raises:
+            ConfigError: Two packages want the name.
+        """
+        provider, slash, _ = self.judge.partition("/")
+        return find_plugin(provider) if slash and provider not in (BASELINE, *SERVERS) else None
+
+    @cached_property
     def prompt(self) -> Prompt:
         """The rubric's templates, compiled."""
         return Prompt(self.rubric, evidence=self.evidence != "none")
@@ -182,7 +193,15 @@ class Settings:
     @cached_property
     def model(self) -> JudgeModel:
         """Who is asked."""
-        return JudgeModel(name=self.judge, api_base=self.api_base, params={**DEFAULT_PARAMS, **self.params})
+        params = {**DEFAULT_PARAMS, **self.params}
+        return JudgeModel(name=self.judge, api_base=self.api_base, params=params, code=self._code)
+
+    @property
+    def _code(self) -> dict[str, JsonValue]:
+        """Of a judge that is code, or is asked by code that we do not know: another version is another judge."""
+        if self.free:
+            return {"version": package_version()}
+        return {"package": self.plugin.package, "version": self.plugin.version} if self.plugin else {}
 
     @cached_property
     def identity(self) -> dict[str, JsonValue]:
@@ -198,8 +217,7 @@ class Settings:
             "samples": self.samples,
             "min_coverage": self.min_coverage,
             "image_max_side": self.image_max_side,
-            # The baseline is code: another version is another judge.
-            **({"version": package_version()} if self.free else {}),
+            **self._code,
         }
 
     @cached_property

@@ -27,11 +27,11 @@ from run_kit import (
 )
 
 from judge import Judge
-from judge.connect import refuse_unusable
 from judge.errors import ConfigError, FatalError
 from judge.price import Price
 from judge.testing import QUICK, REPLY, Server
 from judge.testing.usage import count_tokens, prompt_text
+from judge.usable import refuse_unusable
 
 # A token of the prompt costs 1, a written one 10 and a cached one half a millionth.
 PRICE = Price(prompt=1e-6, completion=10e-6, cached=0.5e-6)

@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from judge.backends.litellm_setup import import_litellm
 from judge.calls import store
 from judge.cli import cli
-from judge.cli.score import cache_folder
+from judge.cli.options import cache_folder
 from judge.errors import CacheError, ConfigError
 from judge.run import RunReport
 from judge.testing import Server

@@ -1,3 +1,4 @@
+import json
 import os
 import threading
 from contextlib import contextmanager
@@ -5,10 +6,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from click.testing import CliRunner
+from plugin_kit import install
 
-from judge.cli import checks, cli
+from judge.cli import cli, extras, served
 from judge.testing import Server
 
+READABLE = "that this machine could read"
+INSTALL = "pip install 'rationale-judge[remote]'"
 KEY = "sk-a-very-secret-key"
 
 
@@ -55,30 +59,84 @@ def test_a_bare_machine_is_fine_and_says_what_to_do(tmp_path):
     assert lines["openai/MODEL"] == ("--", "set OPENAI_API_KEY to use it")
     assert lines["hosted_vllm/MODEL"][0] == "--"
     assert "judge doctor --api-base http://127.0.0.1:8000/v1" in lines["hosted_vllm/MODEL"][1]
-    assert lines["shared store"] == ("ok", str(tmp_path / "store"))
+    assert lines["shared store"] == ("ok", f"{tmp_path / 'store'}, made at first use")
+    names = ["keys", "extra vllm", "extra serve", ".jsonl.zst", "disk", "open files", "terminal", "proxies", "gpu"]
+    assert set(names) <= set(lines)
 
 
 @pytest.mark.parametrize(
     ("missing", "mark", "said"),
     [
+        ({}, "ok", "instructor 1.17.0, litellm 1.90.0: a key is read from the provider's own variable"),
+        ({"instructor": None}, "--", "instructor not installed; pip install 'rationale-judge[remote]'"),
         (
-            (),
-            "ok",
-            "litellm and instructor are installed; a key is read from the provider's own variable, or --key-file",
-        ),
-        (("instructor",), "--", "instructor not installed; pip install 'rationale-judge[remote]'"),
-        (
-            ("litellm", "instructor"),
+            {"litellm": None, "instructor": None},
             "--",
-            "litellm and instructor not installed; pip install 'rationale-judge[remote]'",
+            "instructor and litellm not installed; pip install 'rationale-judge[remote]'",
+        ),
+        ({"litellm": "1.9.0"}, "--", "litellm 1.9.0 is older than 1.83.7; pip install 'rationale-judge[remote]'"),
+        (
+            {"litellm": "1.82.7"},
+            "no",
+            f"litellm 1.82.7 carried a trojan; uninstall it, replace every key {READABLE}, then: {INSTALL}",
         ),
     ],
 )
 def test_other_providers(monkeypatch, missing, mark, said):
-    monkeypatch.setattr(checks, "find_spec", lambda name: None if name in missing else object())
+    here = {"litellm": "1.90.0", "instructor": "1.17.0"} | missing
+    monkeypatch.setattr(extras, "_version", lambda name: here.get(name, "99"))
     code, lines = doctor()
     assert code == 0
     assert lines["PROVIDER/MODEL"] == (mark, said)
+
+
+def test_what_an_extra_needs_is_what_our_metadata_says():
+    """litellm and instructor, with the lowest versions of pyproject.toml."""
+    assert dict(extras._required("remote")) == {"litellm": "1.83.7", "instructor": "1.17"}
+    assert set(dict(extras._required("serve"))) == {"fastapi", "starlette", "uvicorn"}
+
+
+def test_versions_are_compared_as_numbers():
+    assert extras._numbers("1.83.10") > extras._numbers("1.83.7rc1") == (1, 83, 7)
+
+
+def test_keys_are_named_where_they_are_set(monkeypatch):
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    monkeypatch.setenv("MISTRAL_API_KEY", "  ")
+    mark, said = doctor()[1]["keys"]
+    assert mark == "ok"
+    assert "GEMINI_API_KEY (gemini/)" in said and "MISTRAL" not in said
+
+
+def test_json_has_a_fixed_form(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    shown = CliRunner().invoke(cli, ["doctor", "--json", "--api-base", "http://127.0.0.1:1/v1"])
+    told = json.loads(shown.stdout)
+    assert KEY not in shown.output
+    assert list(told) == ["version", "ok", "checks", "asked"]
+    assert (told["ok"], told["asked"], shown.exit_code) == (False, None, 1)
+    assert all(list(check) == ["name", "status", "found", "fix"] for check in told["checks"])
+    by_name = {check["name"]: check for check in told["checks"]}
+    assert by_name["hosted_vllm/MODEL"]["status"] == "failed"
+    assert by_name["hosted_vllm/MODEL"]["fix"] == "Is the server running?"
+    assert by_name["lexical"]["status"] == "ok"
+    assert {check["status"] for check in told["checks"]} <= {"ok", "failed", "missing"}
+
+
+def test_backends_of_other_packages_and_why_one_cannot_be_used(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    install(tmp_path)
+    install(tmp_path, "import no_such_module", name="broken", package="judge-broken")
+    install(tmp_path, name="openai", package="judge-shadow")
+    install(tmp_path, name="twice", package="judge-twice")
+    install(tmp_path, name="twice", package="judge-again")
+    code, lines = doctor()
+    assert code == 0  # nobody asked for them
+    assert lines["other/MODEL"] == ("ok", "judge-other 1.2 (judge_other:open_backend)")
+    mark, said = lines["broken/MODEL"]
+    assert mark == "no" and "judge-broken 1.2" in said and "No module named 'no_such_module'" in said
+    assert lines["openai/MODEL"][1].startswith("judge-shadow 1.2 (judge_shadow:open_backend) cannot have this name")
+    assert "the judge 'twice' is registered twice" in lines["twice/MODEL"][1]
 
 
 def test_a_server_names_its_models_and_how_to_use_one():
@@ -101,9 +159,7 @@ def test_a_wrong_port():
     assert code == 1
     mark, said = lines["hosted_vllm/MODEL"]
     assert mark == "no"
-    assert (
-        said == "http://127.0.0.1:1/v1 cannot be reached (Connect call failed ('127.0.0.1', 1)). Is the server running?"
-    )
+    assert said == "cannot reach http://127.0.0.1:1/v1 (Connect call failed ('127.0.0.1', 1)). Is the server running?"
 
 
 def test_an_address_that_is_none():
@@ -159,7 +215,7 @@ def test_many_models_and_harmful_names():
 
 
 def test_a_server_that_never_answers(monkeypatch):
-    monkeypatch.setattr(checks, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(served, "_PATIENCE_S", 0.2)
 
     class Silent(HTTPServer):
         def process_request(self, *_):

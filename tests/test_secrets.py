@@ -77,7 +77,9 @@ class Place:
 
 
 def check(place: Place, said: str, *, at_least: int = 1) -> None:
-    files = [("what was printed", said), *place.written()]
+    # What is printed ends with the first failure, and that names the image which it is about.
+    printed = [line for line in said.splitlines() if "says why. The first: " not in line]
+    files = [("what was printed", "\n".join(printed)), *place.written()]
     assert len(files) > at_least
     for name, text in files:
         for canary in (KEY, quote(KEY, safe=""), json.dumps(KEY)[1:-1], HEADER):

@@ -20,9 +20,19 @@ from judge.backends.server import parse_address
 from judge.errors import ConfigError
 from judge.settings import INSTALL_REMOTE
 
-__all__ = ["FIXED", "check_model", "import_litellm", "internal_call", "once", "read_secrets", "refuse_params"]
+__all__ = [
+    "FIXED",
+    "TROJANED",
+    "check_model",
+    "import_litellm",
+    "internal_call",
+    "look_up",
+    "once",
+    "read_secrets",
+    "refuse_params",
+]
 
-_TROJANED = ("1.82.7", "1.82.8")
+TROJANED = ("1.82.7", "1.82.8")
 _QUIET = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it fetches prices when imported, and the next two later on
     "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
@@ -57,7 +67,7 @@ def import_litellm() -> Any:
     """
     try:
         found = version("litellm")
-        if found in _TROJANED:
+        if found in TROJANED:
             hint = f"Uninstall it, replace every key that this machine could read, then: {INSTALL_REMOTE}"
             raise ConfigError(f"litellm {found} is one of the two versions that carried a trojan.", hint=hint)
         for variable, value in _QUIET.items():
@@ -70,6 +80,8 @@ def import_litellm() -> Any:
     litellm.suppress_debug_info = True  # else it prints something at every error
     # It makes its coroutine in a thread: a call that is cancelled just then leaves one behind that nobody has begun.
     warnings.filterwarnings("ignore", r"coroutine '.*completion' was never awaited", RuntimeWarning)
+    # It says this once, when it is imported; but it makes its models at their first use, when filters may be others.
+    warnings.filterwarnings("ignore", r".*`ReadOnly` qualifier", UserWarning)
     if os.environ["LITELLM_LOG"] == _QUIET["LITELLM_LOG"]:
         for name in ("LiteLLM", "instructor"):  # both log what a server said, which may repeat a key
             logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -138,6 +150,22 @@ def read_secrets(key_file: Path | None, headers: Mapping[str, str]) -> tuple[str
             message = "litellm writes the header Authorization itself, from a key."
             raise ConfigError(message, hint="Let its value be `Bearer KEY`, or give the key with --key-file.")
     return key, sent
+
+
+def look_up(model: str, *, api_base: str | None) -> tuple[list[str], bool]:
+    """What litellm knows of a model without asking it.
+
+    Returns:
+        Variables of the environment that its keys are read from and that are not set, and whether it is known to see
+        images.
+
+    Raises:
+        ConfigError: As `check_model`.
+    """
+    check_model(model, api_base=api_base)
+    litellm = import_litellm()
+    missing = litellm.validate_environment(model)["missing_keys"]
+    return [str(name) for name in missing], bool(litellm.supports_vision(model))
 
 
 @cache

@@ -7,7 +7,6 @@ POST {api_base}/chat/completions
 from __future__ import annotations
 
 import logging
-from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -18,6 +17,7 @@ from judge.backends.http_status import is_too_long, refusal, shown
 from judge.backends.messages import chat_messages
 from judge.backends.secret import hide_sent
 from judge.backends.server import Server
+from judge.backends.transport import proxy_for, transport_error
 from judge.errors import TransientError
 from judge.price import Price
 from judge.prompt import Request
@@ -26,7 +26,6 @@ __all__ = ["OpenAICompatible", "open_session"]
 
 _log = logging.getLogger(__name__)
 _MAX_REPLY_BYTES = 16 * 1024 * 1024
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _NO_SCHEMAS = ("response_format", "json_schema", "structured", "guided", "grammar")
 
 
@@ -136,21 +135,18 @@ class OpenAICompatible:
             async with self._session.post(url, data=orjson.dumps(body), headers=headers) as response:
                 headers_received = {key.lower(): value for key, value in response.headers.items()}
                 return response.status, headers_received, await _read_bounded(response)
-        except aiohttp.ClientConnectorError as exc:
-            message = f"cannot reach {self._server.api_base} ({exc.os_error.strerror or exc.os_error})."
-            raise TransientError(message, code="unreachable", hint="Is the server running?") from exc
         except (aiohttp.ClientError, OSError) as exc:
-            raise TransientError(f"{url}: the connection broke ({type(exc).__name__}).", code="connection") from exc
+            raise transport_error(exc, self._server.api_base) from exc
 
 
 def open_session(server: Server) -> aiohttp.ClientSession:
     """A client session for this server, to be closed by the caller in the same loop."""
     # No timeout of aiohttp's own: a wall-clock deadline stands around every attempt. No limit of connections: the
-    # limit of calls is the limit. A proxy of the environment is not for servers on this machine.
+    # limit of calls is the limit.
     return aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
-        trust_env=urlsplit(server.api_base).hostname not in _LOOPBACK,
+        proxy=proxy_for(server.api_base),
         auto_decompress=True,
     )
 

@@ -16,7 +16,8 @@ import polars as pl
 
 from judge.aggregate import summarise
 from judge.cli.logs import logging_to_stderr
-from judge.cli.score import Options, cache_folder
+from judge.cli.options import JudgeOptions, cache_folder
+from judge.cli.score import Options
 from judge.cli.terminal import LEGEND, Screen, answer_lines, clean, report_progress, summary_table
 from judge.errors import InputError, JudgeError
 from judge.price import parse_price
@@ -25,7 +26,7 @@ from judge.rubric import load_rubric
 from judge.run import Progress, RunReport, score_file
 from judge.settings import BASELINE, Settings
 
-__all__ = ["EXIT_FAILED_RECORDS", "EXIT_OK", "EXIT_RESUMABLE", "EXIT_USAGE", "Scoring"]
+__all__ = ["EXIT_FAILED_RECORDS", "EXIT_OK", "EXIT_RESUMABLE", "EXIT_USAGE", "Scoring", "read_settings"]
 
 EXIT_OK = 0
 EXIT_USAGE = 2
@@ -57,7 +58,7 @@ class Scoring:
 
     def _run(self) -> int:
         try:
-            settings = _settings(self._options)
+            settings = read_settings(self._options)
             self._introduce(settings)
             return self._conclude(asyncio.run(self._score(settings)), settings)
         except JudgeError as exc:
@@ -180,7 +181,12 @@ class Scoring:
         self._errors.print(clean(what))
 
 
-def _settings(options: Options) -> Settings:
+def read_settings(options: JudgeOptions) -> Settings:
+    """Settings of what the user gave.
+
+    Raises:
+        ConfigError, RubricError: They cannot be used.
+    """
     return Settings(
         judge=options.judge,
         rubric=load_rubric(options.rubric),

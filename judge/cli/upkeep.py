@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from judge.calls.retention import Amount, Entry, clear, entries, find_store, measure, prune
-from judge.cli.score import cache_folder
+from judge.cli.options import cache_folder
 from judge.cli.terminal import Screen, clean
 from judge.errors import ConfigError, JudgeError
 

@@ -1,0 +1,70 @@
+"""Which optional packages are here, and new enough; by the requirements of our own metadata."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+
+from judge.backends.litellm_setup import TROJANED
+from judge.cli.diagnosis import Check
+
+__all__ = ["check_extra", "check_zstandard"]
+
+_REQUIREMENT = re.compile(r"""([\w.-]+)[^;]*?>=([\d.]+)[^;]*;\s*extra\s*==\s*['"](\w+)['"]""")
+
+
+def check_extra(extra: str, *, name: str, gives: str) -> Check:
+    """Whether all packages of an extra are here.
+
+    Args:
+        extra: Its name in our `pyproject.toml`.
+        name: Of the check.
+        gives: What can be done with it.
+    """
+    install = f"pip install 'rationale-judge[{extra}]'"
+    found, wrong, missing = [], [], []
+    for package, least in _required(extra):
+        here = _version(package)
+        if here is None:
+            missing.append(package)
+        elif package == "litellm" and here in TROJANED:
+            fix = f"uninstall it, replace every key that this machine could read, then: {install}"
+            return Check(name=name, fine=False, found=f"litellm {here} carried a trojan", fix=fix, needed=False)
+        elif _numbers(here) < _numbers(least):
+            wrong.append(f"{package} {here} is older than {least}")
+        else:
+            found.append(f"{package} {here}")
+    if missing or wrong:
+        told = [*wrong, f"{' and '.join(missing)} not installed"] if missing else wrong
+        return Check(name=name, fine=None, found=", ".join(told), fix=install)
+    return Check(name=name, fine=True, found=f"{', '.join(found)}: {gives}")
+
+
+def check_zstandard() -> Check:
+    """Whether `.jsonl.zst` can be read."""
+    here = _version("zstandard")
+    if here is None:
+        return Check(name=".jsonl.zst", fine=None, found="zstandard not installed", fix="pip install zstandard")
+    return Check(name=".jsonl.zst", fine=True, found=f"zstandard {here}")
+
+
+def _required(extra: str) -> Iterator[tuple[str, str]]:
+    """Packages of an extra with their lowest versions."""
+    for line in requires("rationale-judge") or ():
+        match = _REQUIREMENT.match(line)
+        if match is not None and match[3] == extra:
+            yield match[1], match[2]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """The release part: `1.83.7rc1` as (1, 83, 7)."""
+    release = re.match(r"\d+(\.\d+)*", text)
+    return tuple(int(part) for part in release[0].split(".")) if release else ()

@@ -1,0 +1,47 @@
+"""Forms of options that click does not know: `k=v` and `NAME=SOURCE`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+__all__ = ["Header", "Parameter"]
+
+
+class Parameter(click.ParamType["tuple[str, JsonValue]"]):
+    """`k=v`; the value is JSON where it can be read as JSON, else text."""
+
+    name = "k=v"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, JsonValue]:
+        from judge.strict_json import StrictJsonError, parse_json
+
+        key, separator, text = value.partition("=")
+        if not separator or not key:
+            self.fail(f"{value!r} is not of the form k=v, such as temperature=0.7", param, ctx)
+        try:
+            return key, parse_json(text)
+        except StrictJsonError:
+            return key, text
+
+    def pair(self, key: str, value: JsonValue) -> str:
+        """The words of `key: value` in a run file, so that text which looks like a number stays text."""
+        import orjson
+
+        return f"{key}={orjson.dumps(value).decode()}"
+
+
+class Header(click.ParamType["tuple[str, str]"]):
+    """`NAME=env:VARIABLE` or `NAME=file:PATH`."""
+
+    name = "NAME=SOURCE"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        name, _, source = value.partition("=")
+        if not (name and source.startswith(("env:", "file:"))):  # not repeated: it may be the value itself
+            self.fail("a header is NAME=env:VARIABLE or NAME=file:PATH; its value is never written here", param, ctx)
+        return name, source

@@ -1,0 +1,184 @@
+"""The options of every command that asks a judge: declared once, and what they gave as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from judge.cli.option_types import Header, Parameter
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from judge.probe import Granularity
+    from judge.verdict import EvidenceRule
+
+__all__ = ["COMMAND_LINE_ONLY", "PATHS", "JudgeOptions", "cache_folder", "option", "scoring_options"]
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+PATHS: dict[str, Callable[[str], bool]] = {
+    "rubric": lambda given: "/" in given or given.endswith((".yaml", ".yml")),
+    "cache": lambda given: given != "none",
+}
+"""Options that hold a path at times, and when; those of the type `click.Path` always do."""
+COMMAND_LINE_ONLY = {
+    "config": "one file is all",
+    "overwrite": "at every start it would throw away the run before; give it on the command line",
+}
+"""Options that a run file cannot hold, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeOptions:
+    """What is judged, by whom and how: from the command line, the environment and the run file, in this order."""
+
+    traces: str
+    judge: str
+    api_base: str | None
+    rubric: str
+    granularity: Granularity
+    evidence: EvidenceRule
+    samples: int
+    params: tuple[tuple[str, JsonValue], ...]
+    min_coverage: float
+    concurrency: int
+    rpm: int | None
+    tpm: int | None
+    timeout: float
+    max_retries: int
+    cache: str | None
+    price: str | None
+    budget: float | None
+    key_file: Path | None
+    headers: tuple[tuple[str, str], ...]
+    limit: int | None
+    image_root: Path | None
+    allow_image_urls: bool
+    image_max_side: int
+
+
+def option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:
+    """An option that the environment can set too: `--max-retries` is `JUDGE_MAX_RETRIES`."""
+    variable = "JUDGE_" + names[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, **settings)
+
+
+def _read_run_file(ctx: click.Context, _: click.Parameter, path: str | None) -> None:
+    """Make what the run file says the defaults of this command."""
+    if path is not None and not ctx.resilient_parsing:
+        from judge.cli.run_file import read_run_file
+
+        ctx.default_map = read_run_file(Path(path), ctx)
+
+
+_SCORING = (
+    click.argument("traces", type=click.Path(exists=True, dir_okay=False, allow_dash=True)),
+    option(
+        "--config",
+        type=click.Path(exists=True, dir_okay=False),
+        is_eager=True,
+        expose_value=False,
+        callback=_read_run_file,
+        help="YAML file with any of these options by name, TRACES too.",
+    ),
+    option("--judge", default="lexical", show_default=True, metavar="NAME", help="Who judges."),
+    option("--api-base", metavar="URL", help="Address of the judge's server, up to and with /v1."),
+    option("--rubric", default="pkr", show_default=True, metavar="NAME|FILE", help="Built-in rubric, or a YAML file."),
+    option(
+        "--granularity",
+        type=click.Choice(["trace", "axis", "unit"]),
+        default="axis",
+        show_default=True,
+        help="Units that share a call: all of a trace, those of an axis, or each alone.",
+    ),
+    option(
+        "--evidence",
+        type=click.Choice(["required", "flag", "none"]),
+        default="required",
+        show_default=True,
+        help="A quote that is not in the trace fails its unit, or is only marked (flag); none asks for no quotes.",
+    ),
+    option("--samples", type=int, default=1, show_default=True, help="Repeats of every judgement."),
+    option("--param", "params", type=Parameter(), multiple=True, help="Sampling parameter, such as temperature=0.7."),
+    option(
+        "--min-coverage",
+        type=float,
+        default=1.0,
+        show_default=True,
+        help="Judged share below which an axis has no score.",
+    ),
+    option("--concurrency", type=int, default=64, show_default=True, help="Calls in flight."),
+    option("--rpm", type=int, metavar="N", help="Requests sent a minute, at most; retries count."),
+    option("--tpm", type=int, metavar="N", help="Tokens sent and received a minute, at most."),
+    option("--timeout", type=float, default=120.0, show_default=True, help="Seconds that one attempt may take."),
+    option(
+        "--max-retries",
+        type=int,
+        default=4,
+        show_default=True,
+        help="Further attempts after a transport error; being told to slow down (429) does not count.",
+    ),
+    option("--cache", metavar="DIR|none", help="Shared store of replies.  [default: the user's cache folder]"),
+    option(
+        "--price",
+        metavar="IN,OUT[,CACHED]",
+        help="USD a million tokens, for servers and models whose price is not known; wins over a known one.",
+    ),
+    option("--budget", type=float, metavar="USD", help="Stop before the run has cost more."),
+    option(
+        "--key-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="File with the judge's key, in place of its environment variable.",
+    ),
+    option(
+        "--header",
+        "headers",
+        type=Header(),
+        multiple=True,
+        help="Another header for the server: NAME=env:VARIABLE or NAME=file:PATH.",
+    ),
+    option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N records at most."),
+    option(
+        "--image-root",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder that image paths are below.  [default: the folder of TRACES]",
+    ),
+    option("--allow-image-urls", is_flag=True, help="Fetch https addresses of images, from public hosts only."),
+    option(
+        "--image-max-side",
+        type=int,
+        metavar="PIXELS",
+        default=1568,
+        show_default=True,
+        help="Longer side that images are shrunk to before they are sent.",
+    ),
+)
+
+
+def scoring_options(command: _Command) -> _Command:
+    """Add what every command that asks a judge takes, in the order of its help: the fields of `JudgeOptions`."""
+    for add in reversed(_SCORING):
+        command = add(command)
+    return command
+
+
+def cache_folder(given: str | None) -> Path | None:
+    """Folder of the shared store; None for `none`.
+
+    Raises:
+        ConfigError: It is in a home folder, and this user has none.
+    """
+    from judge.calls.store import default_store_path
+    from judge.errors import ConfigError
+
+    if given == "none":
+        return None
+    try:
+        return default_store_path() if given is None else Path(given).expanduser()
+    except RuntimeError as exc:  # an account without a home folder, as in many containers
+        hint = "Give another --cache DIR, or --cache none."
+        raise ConfigError(f"the shared store has no place: {exc}", hint=hint) from exc

@@ -1,0 +1,178 @@
+"""A run file (`--config judge.yaml`) -> the defaults of a command, checked as the command line is.
+
+    traces: traces.jsonl
+    judge: hosted_vllm/Qwen3-32B
+    api-base: http://127.0.0.1:8000/v1
+    param: {temperature: 0.7}
+    out: runs/first
+
+The keys are the long names of the command's own options, so nothing is listed here. Paths are relative to the file. It
+holds no key: such files are copied, committed and shared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+import click
+
+from judge.backends.litellm_errors import clean
+from judge.cli.options import COMMAND_LINE_ONLY, PATHS
+from judge.strict_yaml import Document, StrictYamlError, parse_yaml
+
+__all__ = ["read_run_file"]
+
+_Field: TypeAlias = tuple[int | str, ...]
+_SECRET_NAME = re.compile(r"(^|[-_ ])(api)?(key|token|secret|password|authorization)$", re.IGNORECASE)
+_KEY_FILE = "key-file"
+
+
+def read_run_file(path: Path, ctx: click.Context) -> dict[str, Any]:
+    """Read a run file for the command of this context.
+
+    Args:
+        path: The file.
+        ctx: Of the command whose options it may hold.
+
+    Returns:
+        Values by the names of click's parameters, fit to be its `default_map`.
+
+    Raises:
+        click.UsageError: The file is wrong; says where, with line and column.
+    """
+    return _RunFile(path, ctx).read()
+
+
+class _RunFile:
+    def __init__(self, path: Path, ctx: click.Context) -> None:
+        self._path = path
+        self._ctx = ctx
+        self._options = {name: param for param in ctx.command.params if (name := _name(param)) not in COMMAND_LINE_ONLY}
+        self._document = self._parse()
+
+    def read(self) -> dict[str, Any]:
+        given = self._document.value
+        if not isinstance(given, dict):
+            self._refuse((), "a run file is a mapping of options, such as `judge: lexical`")
+        for field, text in _texts(given, ()):
+            self._refuse_secret(field, text)
+        values = {}
+        for name, value in given.items():
+            option = self._find(name)
+            values[str(option.name)] = self._checked(option, name, value)
+        return values
+
+    def _parse(self) -> Document:
+        try:
+            return parse_yaml(self._path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as exc:
+            raise click.UsageError(f"{self._path}: cannot be read: {exc}.", self._ctx) from exc
+        except StrictYamlError as exc:
+            raise click.UsageError(f"{self._path}:{exc.place}: {exc.problem}.", self._ctx) from exc
+
+    def _refuse(self, field: _Field, problem: str, *, at: _Field | None = None, place: str = "") -> NoReturn:
+        where = place or self._document.place(field if at is None else at)
+        name, end = (f"{field[0]}: " if field else ""), "" if problem.endswith((".", "?")) else "."
+        raise click.UsageError(f"{self._path}:{where}: {name}{problem}{end}", self._ctx)
+
+    def _refuse_secret(self, field: _Field, text: str) -> None:
+        key = str(field[-1])
+        named = _SECRET_NAME.search(key) is not None
+        option = self._options.get(str(field[0]))
+        # A folder may have a name like a key's beginning; a key in place of a path is a word alone.
+        is_path = option is not None and _is_path(option, text) and "/" in text
+        secret = not is_path and clean(text) != text
+        if not (named or secret):
+            return
+        places = "the environment (OPENAI_API_KEY, HOSTED_VLLM_API_KEY, or the provider's own variable)"
+        if _KEY_FILE in self._options:
+            places += f", or into a file that `{_KEY_FILE}` names"
+        wrong = f"{key!r} names a key" if named else "the value looks like a key"
+        # Only the place is told, and no value.
+        self._refuse((), f"{wrong}, and a run file holds none: it is shared. Put it into {places}", at=field)
+
+    def _find(self, name: str) -> click.Parameter:
+        if name not in self._options:
+            self._refuse((), self._unknown(name), place=self._document.place_of_key(name))
+        return self._options[name]
+
+    def _unknown(self, name: str) -> str:
+        if name in COMMAND_LINE_ONLY:
+            return f"a run file cannot hold {name!r}: {COMMAND_LINE_ONLY[name]}"
+        close = get_close_matches(name.lower().replace("_", "-"), self._options, n=1)
+        meant = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(self._options)}"
+        return f"{name!r} is no option of `{self._ctx.command_path}`; {meant}"
+
+    def _checked(self, option: click.Parameter, name: str, value: object) -> Any:
+        """The words of a value as the command line would have them, after its own check of them."""
+        field: _Field = (name,)
+        if option.multiple:
+            words: Any = [self._words(option, where, each) for where, each in self._several(option, field, value)]
+        else:
+            words = self._words(option, field, value)
+        try:
+            option.type_cast_value(self._ctx, words)
+        except click.BadParameter as exc:
+            self._refuse(field, exc.message)
+        return words
+
+    def _several(self, option: click.Parameter, field: _Field, value: object) -> Iterator[tuple[_Field, object]]:
+        """Values of an option that may be repeated: one, a list, or `key: value` for those of the form k=v."""
+        if isinstance(value, dict):
+            pair = getattr(option.type, "pair", None)
+            for key, inner in value.items():
+                where = (*field, key)
+                yield where, pair(key, inner) if pair else f"{key}={self._words(option, where, inner)}"
+        elif isinstance(value, list):
+            yield from (((*field, at), each) for at, each in enumerate(value))
+        else:
+            yield field, value
+
+    def _words(self, option: click.Parameter, field: _Field, value: object) -> str | bool:
+        is_flag = isinstance(option, click.Option) and option.is_flag
+        if isinstance(value, bool) and is_flag:
+            return value
+        if value is None:
+            self._refuse(field, "has no value; give one, or leave the line out")
+        if is_flag:
+            self._refuse(field, f"is {value!r}; it must be true or false")
+        written = self._document.words(field)
+        if isinstance(value, bool):
+            self._refuse(field, f'is read as {value}; if it is text, write it in quotes: "{written}"')
+        if isinstance(value, dict | list):
+            self._refuse(field, "takes one value here, and not a list or a mapping")
+        # A number as it is written: 0.10 stays what the user sees.
+        return self._located(option, value) if isinstance(value, str) else written
+
+    def _located(self, option: click.Parameter, text: str) -> str:
+        """A path, from where the file is."""
+        if text == "-" or not _is_path(option, text):
+            return text
+        return str(self._path.parent / (Path(text).expanduser() if text.startswith("~") else text))
+
+
+def _name(option: click.Parameter) -> str:
+    """The long name, without dashes; an argument has only one name."""
+    long = [name for name in option.opts if name.startswith("--")]
+    return long[0].removeprefix("--") if long else str(option.name)
+
+
+def _texts(value: object, field: _Field) -> Iterator[tuple[_Field, str]]:
+    """Every scalar below a value as text, with its place."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts(inner, (*field, key))
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            yield from _texts(inner, (*field, at))
+    elif field:
+        yield field, str(value)
+
+
+def _is_path(option: click.Parameter, text: str) -> bool:
+    at_times = PATHS.get(str(option.name))
+    return at_times(text) if at_times else isinstance(option.type, click.Path)

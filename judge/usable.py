@@ -1,0 +1,72 @@
+"""Settings -> whether this judge can be asked, and what it can see, found out before anything is read or paid."""
+
+from __future__ import annotations
+
+from judge.errors import ConfigError
+from judge.plugin import list_plugins
+from judge.price import find_facts
+from judge.settings import BASELINE, INSTALL_REMOTE, SERVERS, Settings, litellm_model
+
+__all__ = ["refuse_unusable", "sees_images"]
+
+
+def refuse_unusable(settings: Settings) -> None:
+    """Find out before anything is read or paid whether this judge can be asked.
+
+    Raises:
+        ConfigError: Unknown judge, no address, no key, a package that is not installed, a budget without a price.
+    """
+    if settings.judge == BASELINE:
+        return
+    named = litellm_model(settings.judge)
+    provider, _, model = (settings.judge if named is None else named).partition("/")
+    if not (provider and model):
+        names = ", ".join([BASELINE, *(f"{name}/MODEL" for name in (*SERVERS, *_plugged()))])
+        message = f"no judge is called {settings.judge!r}; there are: {names}, and PROVIDER/MODEL of litellm."
+        raise ConfigError(message, hint=f"For the last: {INSTALL_REMOTE}. See: judge doctor")
+    if named is None:
+        from judge.backends.server import find_server
+
+        find_server(settings.judge, settings.api_base, key_file=settings.key_file, headers=settings.headers)
+    elif settings.plugin is not None:
+        from judge.backends.plugged import open_plugin
+
+        open_plugin(settings.plugin, settings.judge.partition("/")[2], api_base=settings.api_base)
+    else:
+        from judge.backends.litellm_setup import check_model, read_secrets
+
+        check_model(named, api_base=settings.api_base, params=settings.model.params)
+        read_secrets(settings.key_file, settings.headers)
+    _refuse_budget(settings)
+
+
+def sees_images(settings: Settings) -> bool:
+    """Whether images reach a model that is not known to be blind."""
+    named = litellm_model(settings.judge)
+    if settings.free or find_facts(settings.judge).supports_vision is False:
+        return False
+    if named is None:
+        return True  # a server says itself what its model cannot see
+    if settings.plugin is not None:
+        from judge.backends.plugged import open_plugin
+
+        return open_plugin(settings.plugin, settings.judge.partition("/")[2], api_base=settings.api_base).sees_images
+    from judge.backends.litellm_vision import drops_images
+
+    return not drops_images(named, api_base=settings.api_base)
+
+
+def _refuse_budget(settings: Settings) -> None:
+    """A budget is kept by knowing before a call what it may cost."""
+    if settings.budget_usd is None:
+        return
+    if settings.token_price is None:
+        hint = "Give it in USD a million tokens: --price IN,OUT, or --price 0,0 where it costs nothing."
+        raise ConfigError(f"a budget needs the price of {settings.judge!r}, which is not known.", hint=hint)
+    limits = (settings.model.params.get(name) for name in ("max_tokens", "max_completion_tokens"))
+    if not any(isinstance(limit, int) for limit in limits):
+        raise ConfigError("a budget needs max_tokens, else a reply may cost anything.", hint="--param max_tokens=4096")
+
+
+def _plugged() -> list[str]:
+    return sorted({plugin.name for plugin in list_plugins()} - {BASELINE, *SERVERS})
