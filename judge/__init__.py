@@ -5,9 +5,15 @@ The flow, top to bottom; a file imports only files above it:
     errors.py       every error that we raise, in one tree
     resource.py     a built-in's name       -> its file
     strict_json.py  bytes                   -> one JSON value
+    digest.py       a value                 -> the hash that it goes by
     working.py      items                   -> work on each  N workers over one iterator
-    lines.py        a JSONL stream          -> its lines, numbered
-    record.py       a JSONL line            -> Record
+    source.py       a path                  -> its rows, numbered
+    lines.py        rows                    -> the same with their places, up to a limit
+    record.py       a row                   -> Record
+    mapping.py      --map words             -> rows under our names
+    options.py      a question              -> the options at its end
+    shape.py        a row of a known shape  -> the fields of a record
+    references.py   units in another file   -> the fields that a record lacks
     rubric.py       a YAML file             -> Rubric
     probe.py        Record × Rubric         -> Probes        what is asked, and at what granularity
     prompt.py       Probes                  -> Request       messages and schema
@@ -35,6 +41,7 @@ The flow, top to bottom; a file imports only files above it:
     loop.py         coroutines              -> the one event loop of this process
     client.py       class Judge: the library's door, sync and async
     calls/          cached careful retrying limited deadline: each wraps a backend and is one
+    sources/        jsonl compressed parquet: what an input may be
     backends/       openai_compatible litellm lexical: what answers
     cli/            one file a command
     testing/        a scripted judge on loopback that misbehaves on request

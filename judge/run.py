@@ -16,7 +16,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import polars as pl
 
@@ -31,13 +30,14 @@ from judge.outcome import Outcome, failed_record
 from judge.progress import Progress, RunReport
 from judge.record import parse_record
 from judge.settings import Settings, package_version
+from judge.source import Row, Source
 from judge.working import each
 
 __all__ = ["Progress", "RunReport", "score_file"]
 
 
 async def score_file(
-    source: BinaryIO,
+    source: Source,
     out: Path,
     settings: Settings,
     *,
@@ -47,10 +47,10 @@ async def score_file(
     progress: Progress | None = None,
     stop: asyncio.Event | None = None,
 ) -> RunReport:
-    """Score a JSONL stream into a run directory, or go on with one.
+    """Score the rows of an input into a run directory, or go on with one.
 
     Args:
-        source: JSONL, opened for bytes.
+        source: The input, as `open_source` gives it.
         out: The run directory.
         settings: Judge and rubric; those of an earlier session must be the same.
         name: Of the input, for `run.json`.
@@ -61,7 +61,7 @@ async def score_file(
 
     Raises:
         ConfigError: Judge, directory or settings cannot be used; nothing was paid.
-        InputError: The input has no line, or is not UTF-8 JSONL at all; nothing in `out` was touched.
+        InputError: The input has no line, or is of no known format; nothing in `out` was touched.
         FatalError: The provider refuses every request, or is down.
         CacheError: The disk is full or broken. What was committed is safe, here and above; the same call resumes.
     """
@@ -161,17 +161,17 @@ class _Session:
         return self._blocks[number]
 
     async def _work(self, numbered: Line, asker: Asker) -> None:
-        position, (number, line) = numbered
+        position, row = numbered
         self._progress.read += 1
         block = self._block(1 + position // BLOCK_RECORDS)
         try:
-            outcome = await _judge(block, number, line, asker)
+            outcome = await _judge(block, row, asker)
         except FatalError as exc:
             if exc.code == "stopped":  # it needs another request, which a resume will send
                 return
             raise
         if outcome is None:
-            block.kept.add(number)
+            block.kept.add(row[0])
             self._progress.keep()
         else:
             block.outcomes.append(outcome)
@@ -244,8 +244,9 @@ class _Session:
         )
 
 
-async def _judge(block: Block, number: int, line: bytes | RecordError, asker: Asker) -> Outcome | None:
-    """The outcome of a line; None where the rows of an earlier session hold."""
+async def _judge(block: Block, row: Row, asker: Asker) -> Outcome | None:
+    """The outcome of a row; None where the rows of an earlier session hold."""
+    number, line = row
     try:
         if isinstance(line, RecordError):
             raise line

@@ -25,6 +25,7 @@ from judge.record import build_record
 from judge.rubric import load_rubric
 from judge.run import Progress, RunReport, score_file
 from judge.settings import Settings
+from judge.source import read_stream
 from judge.testing import Server
 
 NAME = "hosted_vllm/any"
@@ -86,7 +87,7 @@ def score(
     **changes: Any,
 ) -> RunReport:
     """A run in this process; read = scored + failed is checked of every one that finishes."""
-    source, settings = io.BytesIO(to_lines(records)), settings_for(server, **changes)
+    source, settings = read_stream(io.BytesIO(to_lines(records))), settings_for(server, **changes)
     report = asyncio.run(score_file(source, out, settings, limit=limit, overwrite=overwrite, progress=progress))
     check_conservation(out, report.read)
     return report

@@ -24,6 +24,7 @@ from judge.record import Record, parse_record
 from judge.rubric import Axis, Rubric, load_rubric
 from judge.run import Progress, RunReport, score_file
 from judge.settings import Settings
+from judge.source import read_stream
 
 LEXICAL = Settings(judge="lexical", rubric=load_rubric("pkr"))
 CLAIM = "The left lung is clear."
@@ -81,7 +82,7 @@ class Scored:
 
 def _score(source: bytes, out: Path, settings: Settings = LEXICAL) -> Scored:
     progress = Progress()
-    report = asyncio.run(score_file(io.BytesIO(source), out, settings, progress=progress))
+    report = asyncio.run(score_file(read_stream(io.BytesIO(source)), out, settings, progress=progress))
     assert report.finished
     assert report.read == report.scored + report.failed
     failures = [json.loads(line) for line in (out / "failures.jsonl").read_bytes().splitlines()]
@@ -417,7 +418,7 @@ def test_a_field_may_appear_late(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [999, 1_000, 1_001, 5_000])
 def test_a_line_over_the_limit(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """IN-11 with a small limit. The limit counts the line end, so a line of 1,000 bytes and its end is over it."""
-    monkeypatch.setattr("judge.lines.MAX_LINE_BYTES", 1_000)
+    monkeypatch.setattr("judge.sources.jsonl.MAX_LINE_BYTES", 1_000)
     line = _line(trace="")
     long = _line(trace="x" * (size - len(line)))
     assert len(long) == size

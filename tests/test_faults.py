@@ -25,6 +25,7 @@ from tenacity import wait_none
 
 from judge.errors import FatalError
 from judge.run import score_file
+from judge.source import read_stream
 from judge.testing import QUICK, REPLY, Server
 
 SECRET = "sk-canary-4711"
@@ -105,7 +106,7 @@ def test_a_provider_that_breaks_down_midway(out: Path, hurried: None, tmp_path: 
 
     async def main(server: Server) -> None:
         settings = settings_for(server, max_retries=2, concurrency=16)
-        running = asyncio.ensure_future(score_file(io.BytesIO(to_lines(records)), out, settings))
+        running = asyncio.ensure_future(score_file(read_stream(io.BytesIO(to_lines(records))), out, settings))
         while server.ledger.requests < 100:  # noqa: ASYNC110 - the server counts in another thread
             await asyncio.sleep(0.005)
         server.always = 500

@@ -8,9 +8,9 @@ import os
 import shlex
 import signal
 import sys
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 import polars as pl
@@ -22,6 +22,7 @@ from judge.errors import InputError, JudgeError
 from judge.rubric import load_rubric
 from judge.run import Progress, RunReport, score_file
 from judge.settings import BASELINE, Settings
+from judge.source import count_rows, open_source
 
 __all__ = ["EXIT_FAILED_RECORDS", "EXIT_OK", "EXIT_RESUMABLE", "EXIT_USAGE", "Scoring"]
 
@@ -29,7 +30,6 @@ EXIT_OK = 0
 EXIT_USAGE = 2
 EXIT_FAILED_RECORDS = 3
 EXIT_RESUMABLE = 75
-_PORTION = 2**20
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -66,7 +66,7 @@ class Scoring:
     async def _score(self, settings: Settings) -> RunReport:
         options, stop = self._options, asyncio.Event()
         self._listen(stop)
-        with _opened(options.traces) as source:
+        with open_source(options.traces) as source:
             showing = asyncio.ensure_future(self._show_progress())
             try:
                 return await score_file(
@@ -87,7 +87,7 @@ class Scoring:
     async def _show_progress(self) -> None:
         if self._options.quiet:
             return
-        counting = asyncio.ensure_future(_count(self._options.traces, self._options.limit))
+        counting = asyncio.ensure_future(count_rows(self._options.traces, self._options.limit))
         try:
             await report_progress(self._progress, counting, self._told)
         finally:
@@ -174,34 +174,6 @@ def _settings(options: Options) -> Settings:
         max_retries=options.max_retries,
         cache=None if options.judge == BASELINE else cache_folder(options.cache),
     )
-
-
-def _opened(traces: str) -> AbstractContextManager[BinaryIO]:
-    if traces != "-":
-        return Path(traces).open("rb")
-    if sys.stdin is None:  # its number may be another file's by now
-        raise InputError("standard input is closed.", hint="Give a file, or pipe records into it.")
-    # Not sys.stdin, and never closed: both wait for the lock that a thread holds while it waits for a silent writer.
-    return nullcontext(open(0, "rb", closefd=False))
-
-
-def _can_be_read_twice(traces: str) -> bool:
-    return traces != "-" and Path(traces).is_file()
-
-
-async def _count(traces: str, limit: int | None) -> int | None:
-    """Lines of a file, blank ones too, for the time left; None where it cannot be known before.
-
-    Read in portions beside the loop: a line may be larger than memory, and a signal or the end of the run ends it.
-    """
-    if not _can_be_read_twice(traces):
-        return limit
-    lines, last = 0, b""
-    with _opened(traces) as file:
-        while (limit is None or lines < limit) and (portion := await asyncio.to_thread(file.read, _PORTION)):
-            lines, last = lines + portion.count(b"\n"), portion
-    lines += last != b"" and not last.endswith(b"\n")
-    return lines if limit is None else min(lines, limit)
 
 
 def _counts(report: RunReport, progress: Progress) -> tuple[str, str]:
