@@ -25,7 +25,7 @@ from judge.source import Row, open_source
 __all__ = ["References", "open_references"]
 
 _FILLED: Final = ("question", "options", "image", "context", "reference", "units")
-_SCHEMA: Final = "CREATE TABLE rows (key TEXT PRIMARY KEY, number INTEGER, fields BLOB) WITHOUT ROWID"
+_SCHEMA: Final = "CREATE TABLE rows (key TEXT PRIMARY KEY, number INTEGER, fields BLOB)"
 _SHOWN_KEY: Final = 60  # characters
 
 
@@ -126,13 +126,13 @@ def _add(database: sqlite3.Connection, row: Row, on: str, mapped: Mapping[str, s
         hint = "Name the field that both files have: --on NAME."
         raise InputError(f"{path}: line {number} has no {on!r} that is text or a number.", hint=hint)
     try:
-        database.execute("INSERT INTO rows VALUES (?, ?, ?)", (key, number, _stored(fields)))
+        added = database.execute("INSERT OR IGNORE INTO rows VALUES (?, ?, ?)", (key, number, _stored(fields))).rowcount
     except TypeError as exc:
         raise InputError(f"{path}: line {number} cannot be written as JSON: {exc}.") from exc
-    except sqlite3.IntegrityError as exc:
+    if not added:
         first = database.execute("SELECT number FROM rows WHERE key = ?", (key,)).fetchone()[0]
         message = f"{path}: lines {first} and {number} both have the {on} {key[:_SHOWN_KEY]!r}."
-        raise InputError(message, hint="Each reference needs its own.") from exc
+        raise InputError(message, hint="Each reference needs its own.")
 
 
 def _key(value: Any) -> str | None:

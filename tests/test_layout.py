@@ -21,8 +21,8 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 # A format has one home; JSON and tables are spoken everywhere.
 FORMATS = {"orjson": None, "polars": None, "yaml": "rubric", "jinja2": "prompt", "PIL": "image"}
 EVERYWHERE = {"pydantic", "judge", *sys.stdlib_module_names}
-# The modules that know implementations by name. They may import them, inside functions only: a run loads no more than it
-# uses.
+# The modules that know implementations by name. They may import them, inside functions only: a run loads no more
+# than it uses.
 CONNECTED = {"connect": ("judge.backends", "judge.calls"), "source": ("judge.sources",)}
 
 

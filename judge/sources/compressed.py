@@ -68,7 +68,8 @@ def read_compressed(stream: io.BufferedReader[Any], kind: str, name: str) -> Ite
         code, message = inflated.fault
         if not inflated.given and code != "archive_truncated":
             raise InputError(f"{name}: {message}", code=code)
-        return RecordError(f"{message} The lines before this one are whole.", line=number, code=code)
+        hint = "Get it anew." if code == "archive_damaged" else "The lines before this one are whole."
+        return RecordError(message, line=number, code=code, hint=hint)
 
     yield from read_lines(io.BufferedReader(inflated, 2**18), broken=broken)
 
@@ -113,10 +114,11 @@ class _Inflated(io.RawIOBase):
                     return
                 decoder = decoder or _DECODERS[self._kind]()
                 piece = decoder.decompress(chunk)
-                if self._is_bomb(len(piece)):
-                    return
                 left, decoder = (decoder.unused_data, None) if decoder.eof else (b"", decoder)
+                self.given += len(piece)
                 yield piece
+                if self._is_bomb():
+                    return
         except (zlib.error, zstandard.ZstdError) as exc:
             self.fault = ("archive_damaged", f"the {self._kind} stream is damaged: {exc}.")
         if decoder is not None and self.fault is None:
@@ -139,8 +141,7 @@ class _Inflated(io.RawIOBase):
             return b""
         return chunk
 
-    def _is_bomb(self, size: int) -> bool:
-        self.given += size
+    def _is_bomb(self) -> bool:
         if self.given <= max(RATIO_FREE_BYTES, MAX_RATIO * self._taken):
             return False
         limit = f"after the first {RATIO_FREE_BYTES // 2**20} MiB at most {MAX_RATIO} bytes may come out of one"
