@@ -8,7 +8,7 @@ from typing import Final
 
 __all__ = ["find_options"]
 
-_LINE: Final = re.compile(r"^[ \t]*\(?([A-Z])[.):][ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
+_LINE: Final = re.compile(r"^[ \t]*\(?([A-Z])[.):][ \t]+(\S.*?)[ \t\r]*$", re.MULTILINE)
 _SEGMENT: Final = re.compile(r"(?<![^\s(])\(?([A-Z])[.)][ \t]+")
 _BEFORE: Final = re.compile(r"[?:.!)][ \t]*\Z")
 _FEWEST_LINES: Final = 2

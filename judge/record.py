@@ -207,7 +207,8 @@ def build_record(value: object, *, number: int = 0, image_digests: Sequence[str]
         fields["image"] = without_bytes(fields.get("image"))
         counted = {**fields, "image": list(image_digests)} if image_digests else fields
         key = digest(counted)
-        fields.setdefault("id", digest({name: counted[name] for name in _QUESTION if name in counted})[:_ID_DIGITS])
+        if "id" not in fields:
+            fields["id"] = digest({name: counted[name] for name in _QUESTION if name in counted})[:_ID_DIGITS]
         record = Record.model_validate(_without_null_axes(fields))
     except ValidationError as exc:
         raise _first_error(exc, fields, number, given_id) from exc

@@ -22,6 +22,7 @@ __all__ = ["shape_fields"]
 
 _AXES: Final = ("perception", "knowledge", "rationale")
 _SOLUTION: Final = ("reasoning", "answer")
+_OURS: Final = ("units", "reference")
 _NOTHING: Final = ("", "null")
 _SHOWN_NAMES: Final = 200  # characters
 
@@ -42,11 +43,9 @@ def shape_fields(
     fields = move_fields(row, mapped) if mapped else row
     if mapped and "trace" in mapped and fields.get("trace") is None:
         raise _no_trace(row, fields, mapped["trace"], number)
-    if _is_openmedreason(row, fields):
-        return _from_openmedreason(fields, number)
     if isinstance(units := fields.get("units"), Mapping) and any(isinstance(given, str) for given in units.values()):
-        return {**fields, "units": {axis: _units(units, axis, number) for axis in units}}
-    return fields
+        fields = {**fields, "units": {axis: _units(units, axis, number) for axis in units}}
+    return _from_openmedreason(fields, number) if _is_openmedreason(row, fields) else fields
 
 
 def _no_trace(row: Mapping[str, Any], fields: Mapping[str, Any], source: str, number: int) -> RecordError:
@@ -64,10 +63,10 @@ def _no_trace(row: Mapping[str, Any], fields: Mapping[str, Any], source: str, nu
 
 def _is_openmedreason(row: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
     """Units and reference in columns of their own, and nothing under our names, but for what was mapped there."""
-    if row.get("units") is not None or row.get("reference") is not None or fields.get("question") is None:
+    if any(row.get(name) is not None or not isinstance(fields.get(name) or {}, Mapping) for name in _OURS):
         return False
     columns = [fields[axis] for axis in _AXES if axis in fields]
-    has_solution = any(name in fields for name in _SOLUTION)
+    has_solution = any(name in fields for name in _SOLUTION) and fields.get("question") is not None
     return has_solution and bool(columns) and all(_are_units(column) for column in columns)
 
 

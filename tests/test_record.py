@@ -153,6 +153,25 @@ def test_chat_messages_are_joined_by_blank_lines() -> None:
     assert build_record({"trace": []}).trace == ""
 
 
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"reasoning": "First.", "content": "Second."}, "First.\n\nSecond."),
+        # vLLM writes both names while one takes over from the other.
+        ({"reasoning": "First.", "reasoning_content": "First.", "content": "Second."}, "First.\n\nSecond."),
+        ({"reasoning": "First.", "reasoning_content": None, "content": None}, "First."),
+        ({"reasoning": {"effort": "high"}, "content": "Second."}, "Second."),
+        ({"content": None, "tool_calls": [{"function": {"name": "zoom", "arguments": "{}"}}]}, ""),
+        (
+            {"content": [{"type": "thinking", "thinking": "First."}, {"type": "text", "text": "Second."}]},
+            "First.\n\nSecond.",
+        ),
+    ],
+)
+def test_reasoning_has_several_names(message: dict, text: str) -> None:
+    assert build_record({"trace": [{"role": "assistant", **message}]}).trace == text
+
+
 # A small table of what contract §3 allows, by hand: names of JSON types, and what else must hold.
 ALLOWED = {
     ("id",): {"text", "null"},
@@ -281,6 +300,50 @@ def test_a_missing_id_changes_with_the_question(path: tuple) -> None:
     changed = _changed(path, "another")
     del changed["id"]
     assert build_record(changed).id != build_record(nameless).id
+
+
+def test_nulls_change_neither_key_nor_id() -> None:
+    """A table has all fields in every row; the same records as JSON have only those that are there."""
+    nameless = {key: FULL[key] for key in FULL if key != "id"}
+    units = {"perception": [{**UNIT, "source_quote": None}], "knowledge": [], "rationale": None}
+    nulls = {**nameless, "id": None, "units": units, "reference": {**FULL["reference"], "x": None}, "extra": None}
+    for key in ("id", "key"):
+        assert getattr(build_record(nulls), key) == getattr(build_record(nameless), key)
+    assert build_record(nulls).units.keys() == {"perception", "knowledge"}
+    assert build_record({"trace": "x", "units": None, "reference": None}).key == build_record({"trace": "x"}).key
+
+
+# --- images ----------------------------------------------------------------------------------------------------------
+
+
+def test_digests_stand_for_the_image() -> None:
+    """The same picture at another place is the same question; without digests only the place is known."""
+    digests = ["aa", "bb"]
+    nameless = {key: FULL[key] for key in FULL if key != "id"}
+    made = [build_record({**nameless, "image": image}, image_digests=digests) for image in ("a.png", ["b.png"], None)]
+    assert len({record.key for record in made}) == len({record.id for record in made}) == 1
+    assert [record.image for record in made] == ["a.png", ["b.png"], None]
+    for other in (["aa"], ["bb", "aa"], ()):
+        assert build_record(nameless, image_digests=other).key != made[0].key
+        assert build_record(nameless, image_digests=other).id != made[0].id
+    assert parse_record(json.dumps(nameless).encode(), image_digests=digests).key == made[0].key
+
+
+def test_bytes_count_by_their_content_and_are_not_kept() -> None:
+    """A judge that sends no images still sees that there is one, and a resume that it changed."""
+    keys = set()
+    for content in (b"\x89PNG", b"\x89GIF"):
+        hashed = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        record = parse_record({**FULL, "image": {"bytes": content, "path": "a.png"}})
+        assert record.image == {"bytes": hashed, "path": "a.png"}
+        assert build_record({**FULL, "image": content}).image == hashed
+        keys |= {record.key, build_record({**FULL, "image": [content]}).key}
+    assert len(keys) == 4
+
+
+def test_bytes_elsewhere_are_no_text() -> None:
+    assert "line 7, question: is b'x' (bytes), must be a string." in str(refused({**FULL, "question": b"x"}))
+    assert build_record({**FULL, "thumbnail": b"x"}).key != build_record({**FULL, "thumbnail": b"y"}).key
 
 
 @QUICK
