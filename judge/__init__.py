@@ -7,13 +7,19 @@ The flow, top to bottom; a file imports only files above it:
     plugin.py       a judge's name          -> the package that answers to it
     strict_json.py  bytes                   -> one JSON value
     strict_yaml.py  YAML text               -> one value, and where it is written
+    digest.py       a value                 -> the hash that it goes by
     working.py      items                   -> work on each  N workers over one iterator
-    lines.py        a JSONL stream          -> its lines, numbered
+    source.py       a path                  -> its rows, numbered
+    lines.py        rows                    -> the same with their places, up to a limit
     fetch.py        an https address        -> its bytes      from public hosts only
     beneath.py      a folder and a path     -> its bytes      never those of another file
     image.py        an image's bytes        -> Image          bounded, turned, hashed
     image_source.py an image field          -> ImageSources   what it points at
-    record.py       a JSONL line            -> Record
+    record.py       a row                   -> Record
+    mapping.py      --map words             -> rows under our names
+    options.py      a question              -> the options at its end
+    shape.py        a row of a known shape  -> the fields of a record
+    references.py   units in another file   -> the fields that a record lacks
     reading.py      where traces are        -> Records, one after the other
     rubric.py       a YAML file             -> Rubric
     probe.py        Record × Rubric         -> Probes        what is asked, and at what granularity
@@ -53,6 +59,7 @@ The flow, top to bottom; a file imports only files above it:
     loop.py         coroutines              -> the one event loop of this process
     client.py       class Judge: the library's door, sync and async
     calls/          cached careful retrying budgeted limited logged deadline: each wraps a backend and is one
+    sources/        jsonl compressed parquet: what an input may be
     backends/       openai_compatible litellm lexical: what answers
     cli/            one file a command
     testing/        a scripted judge on loopback that misbehaves on request

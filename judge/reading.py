@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
-from judge.errors import InputError, RecordError
+from judge.errors import RecordError
 from judge.image import ImageRules, build_image
 from judge.image_source import read_images
 from judge.lines import Lines
-from judge.record import Record, build_record, parse_line, with_images
+from judge.record import Record, build_record, read_fields, with_images
+from judge.references import References, open_references
+from judge.shape import shape_fields
+from judge.source import open_source
 
-__all__ = ["Reader", "Reading", "Traces"]
+__all__ = ["Reader", "Reading", "Traces", "points_at_images"]
 
+Row: TypeAlias = bytes | Mapping[str, Any]
 _IMAGES_AT_ONCE = 2
 """Records whose images are decoded at the same time: the largest allowed takes half a gigabyte meanwhile."""
 
@@ -30,11 +32,17 @@ class Traces:
     Attributes:
         path: A file, or `-` for standard input, which one process only can read.
         limit: Rows to read at most; None for all.
+        mapped: What is called otherwise there: dotted path in a record -> dotted path in a row.
+        references: File with what its rows lack: units, references, questions; None for none.
+        on: Dotted path of the field that rows and references meet on.
         images: Where images may come from; None for a judge that reads texts only: they are not opened then.
     """
 
     path: str
     limit: int | None = None
+    mapped: Mapping[str, str] = field(default_factory=dict)
+    references: str | None = None
+    on: str = "id"
     images: ImageRules | None = None
 
     @property
@@ -44,9 +52,17 @@ class Traces:
 
     @contextmanager
     def opened(self) -> Iterator[Reading]:
-        """The input, ready to be read once."""
-        with _opened(self.path) as source:
-            yield Reading(Lines(source, self.limit), Reader(images=self.images))
+        """The input, ready to be read once; the references are read now.
+
+        Raises:
+            InputError: The references cannot be used. What is wrong with the traces shows when they are read.
+        """
+        with ExitStack() as stack:
+            source = stack.enter_context(open_source(self.path))
+            known = None
+            if self.references is not None:
+                known = stack.enter_context(open_references(self.references, on=self.on, mapped=self.mapped))
+            yield Reading(Lines(source, self.limit), Reader(images=self.images, mapped=self.mapped, references=known))
 
 
 class Reader:
@@ -54,35 +70,57 @@ class Reader:
 
     Args:
         images: Where images may come from; None leaves them unopened.
+        mapped: What is called otherwise in the rows.
+        references: What the rows lack.
     """
 
-    def __init__(self, *, images: ImageRules | None) -> None:
+    def __init__(
+        self,
+        *,
+        images: ImageRules | None,
+        mapped: Mapping[str, str] | None = None,
+        references: References | None = None,
+    ) -> None:
         self._images = images
+        self._mapped = mapped
+        self._references = references
         self._looking = asyncio.Semaphore(_IMAGES_AT_ONCE)
 
-    async def record(self, row: bytes | Mapping[str, object], number: int) -> Record:
+    async def record(self, row: Row, number: int) -> Record:
         """The record of a row: a line of JSON, or its fields.
 
         Raises:
             RecordError: The row cannot be read as one, or an image that it points at cannot be sent.
         """
-        value = parse_line(row, number=number) if isinstance(row, bytes) else row
-        if self._images is None or not (isinstance(value, Mapping) and _points_at_images(value)):
-            return build_record(value, number=number)
+        fields = self.fields(row, number)
+        if self._images is None or not points_at_images(fields):
+            return build_record(fields, number=number)
         async with self._looking:
-            return await asyncio.to_thread(_look, value, number, self._images)
+            return await asyncio.to_thread(_look, fields, number, self._images)
+
+    def fields(self, row: Row, number: int) -> Mapping[str, Any]:
+        """What a row says of a record, under our names and with what its reference adds.
+
+        Raises:
+            RecordError: It cannot be read, or has no reference.
+        """
+        fields = shape_fields(read_fields(row, number=number), self._mapped, number=number)
+        return fields if self._references is None else self._references.join(fields, number=number)
 
 
-def _points_at_images(fields: Mapping[str, object]) -> bool:
+def points_at_images(fields: Mapping[str, Any]) -> bool:
+    """Whether a record of these fields has images."""
     image = fields.get("image")
     return image is not None and not (isinstance(image, list | tuple) and not image)
 
 
-def _look(fields: Mapping[str, object], number: int, rules: ImageRules) -> Record:
+def _look(fields: Mapping[str, Any], number: int, rules: ImageRules) -> Record:
     """A record with its images; its key and its id go by what they hold, and not by where they are."""
     try:
         sources = read_images(fields["image"], rules)
-        record = build_record({**fields, "image": [source.digest for source in sources]}, number=number)
+        # Without the field itself: it may be bytes or a picture of the library's user, and is not needed any more.
+        digests = [source.digest for source in sources]
+        record = build_record({**fields, "image": None}, number=number, image_digests=digests)
         return with_images(record, tuple(build_image(source, rules) for source in sources))
     except RecordError as exc:
         exc.line = number
@@ -106,12 +144,11 @@ class Reading:
         """Whether the first row points at an image."""
         first = self.lines.first
         try:
-            value = parse_line(first) if isinstance(first, bytes) else None
+            return first is not None and points_at_images(self._reader.fields(first, 1))
         except RecordError:
             return False
-        return isinstance(value, Mapping) and _points_at_images(value)
 
-    async def record(self, number: int, row: bytes | RecordError) -> Record:
+    async def record(self, number: int, row: Row | RecordError) -> Record:
         """The record of a row.
 
         Raises:
@@ -120,12 +157,3 @@ class Reading:
         if isinstance(row, RecordError):
             raise row
         return await self._reader.record(row, number)
-
-
-def _opened(path: str) -> AbstractContextManager[BinaryIO]:
-    if path != "-":
-        return Path(path).open("rb")
-    if sys.stdin is None:  # its number may be another file's by now
-        raise InputError("standard input is closed.", hint="Give a file, or pipe records into it.")
-    # Not sys.stdin, and never closed: both wait for the lock that a thread holds while it waits for a silent writer.
-    return nullcontext(open(0, "rb", closefd=False))

@@ -1,4 +1,4 @@
-"""A JSONL line -> Record.
+"""A row -> Record.
 
 {"id": "r1", "question": "Which lobe is consolidated?", "options": {"A": "Right lower", "B": "Left upper"},
 "model": "m", "reference": {"answer": "A", "reasoning": "<think>…</think><answer>A</answer>"},
@@ -9,9 +9,8 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -27,14 +26,22 @@ from pydantic import (
     model_validator,
 )
 
+from judge.digest import digest, without_bytes
 from judge.errors import RecordError
 from judge.image import Image
 from judge.strict_json import StrictJsonError, parse_json
 
-__all__ = ["Record", "Reference", "Unit", "build_record", "parse_line", "parse_record", "with_images"]
+__all__ = ["Record", "Reference", "Unit", "build_record", "parse_record", "read_fields", "with_images"]
 
 _NOT_THE_CANDIDATE = {"system", "developer", "user"}
-_NOT_THE_QUESTION = {"id", "trace", "model", "meta"}
+# Unknown fields are meta: what a trace cost or where it came from does not make it another question.
+_QUESTION = ("question", "options", "image", "context", "reference", "units")
+_ID_DIGITS = 16
+# What others call the text of a candidate, most telling first.
+_LIKE_A_TRACE = (
+    *("response", "model_response", "model_output", "output", "completion", "prediction", "generation"),
+    *("generated_text", "model_answer", "messages", "text"),
+)
 # The user wrote JSON: pydantic's own words are of Python's types and of our classes.
 _WANTED = {
     "string_type": "a string",
@@ -90,25 +97,31 @@ class Reference(_Input):
 
 
 class Message(BaseModel):
-    """One chat message of a trace; only its text is read."""
+    """One chat message of a trace; only its text is read, not the calls of tools.
+
+    The reasoning has two names: vLLM and OpenRouter now write `reasoning`, others `reasoning_content`, some both.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
     role: str = "assistant"
     content: str | list[dict[str, JsonValue]] | None = None
     reasoning_content: str | None = None
+    reasoning: SkipValidation[JsonValue] = None
 
     def text(self) -> str:
         """The reasoning and then the text parts, joined by blank lines."""
         parts = [self.content] if isinstance(self.content, str) else _text_parts(self.content or [])
-        return "\n\n".join(part for part in (self.reasoning_content, *parts) if part)
+        newer = self.reasoning if isinstance(self.reasoning, str) else None
+        return "\n\n".join(part for part in (self.reasoning_content or newer, *parts) if part)
 
 
 _MESSAGES = TypeAdapter(list[Message])
 
 
 def _text_parts(parts: list[dict[str, JsonValue]]) -> list[str]:
-    return [text for part in parts if isinstance(text := part.get("text"), str)]
+    """Text, and what a model thought where that is a part of its own."""
+    return [text for part in parts for key in ("thinking", "text") if isinstance(text := part.get(key), str)]
 
 
 class Record(_Input):
@@ -153,47 +166,57 @@ class Record(_Input):
 _KNOWN_FIELDS = {*Record.model_fields, *Unit.model_fields}
 
 
-def parse_line(line: bytes, *, number: int = 0) -> Any:
-    """Read one line as strict JSON.
+def parse_record(row: bytes | Mapping[str, Any], *, number: int = 0, image_digests: Sequence[str] = ()) -> Record:
+    """Read one row.
 
     Args:
-        line: One JSON object, UTF-8.
-        number: Its 1-based line number, for messages.
+        row: One JSON object, UTF-8; or its fields.
+        number: Its 1-based number in the input, for messages.
+        image_digests: See `build_record`.
 
     Raises:
-        RecordError: It is anything else.
+        RecordError: The row is not strict JSON, or a field is missing or of a wrong type.
+    """
+    return build_record(read_fields(row, number=number), number=number, image_digests=image_digests)
+
+
+def read_fields(row: bytes | Mapping[str, Any], *, number: int = 0) -> Mapping[str, Any]:
+    """The fields of a row, as they are.
+
+    Raises:
+        RecordError: The row is not strict JSON, or no object.
     """
     try:
-        return parse_json(line)
+        value = parse_json(row) if isinstance(row, bytes) else row
     except StrictJsonError as exc:
         hint = "Are two records on one line?" if "second JSON value" in str(exc) else ""
         raise RecordError(f"{exc}.", line=number, field=exc.field, code=exc.code, hint=hint) from exc
+    return _object(value, number)
 
 
-def parse_record(line: bytes, *, number: int = 0) -> Record:
-    """Read one line as a record.
+def build_record(value: object, *, number: int = 0, image_digests: Sequence[str] = ()) -> Record:
+    """Make a record from the fields of a row, or from a mapping that a library user gives.
 
-    Raises:
-        RecordError: As `parse_line` and `build_record`.
-    """
-    return build_record(parse_line(line, number=number), number=number)
-
-
-def build_record(value: object, *, number: int = 0) -> Record:
-    """Make a record from parsed JSON, or from a mapping that a library user gives.
+    Args:
+        value: A mapping; a null says what a missing field says. Bytes may stand in `image` and in unknown fields.
+        number: Of the row in the input, for messages.
+        image_digests: One a picture, of its content. They stand for `image` in key and id, so that moving a file
+            changes neither; without them `image` counts as it is written.
 
     Raises:
         RecordError: A field is missing or of a wrong type; names the field, the type found, and what is allowed.
     """
-    if not isinstance(value, Mapping):
-        raise RecordError(f"is {_shown(value)}, must be a JSON object.", line=number)
-    fields = dict(value)
+    fields = dict(_object(value, number))
     given_id = _writable(fields["id"]) if isinstance(fields.get("id"), str) else None
     try:
+        fields = {name: child for name, child in fields.items() if child is not None or name not in Record.model_fields}
         fields["trace"] = _trace_text(fields.get("trace"))
-        key = _digest(fields)
-        fields["id"] = _question_digest(fields) if fields.get("id") is None else fields["id"]
-        record = Record.model_validate(fields)
+        fields["image"] = without_bytes(fields.get("image"))
+        counted = {**fields, "image": list(image_digests)} if image_digests else fields
+        key = digest(counted)
+        if "id" not in fields:
+            fields["id"] = digest({name: counted[name] for name in _QUESTION if name in counted})[:_ID_DIGITS]
+        record = Record.model_validate(_without_null_axes(fields))
     except ValidationError as exc:
         raise _first_error(exc, fields, number, given_id) from exc
     except (TypeError, orjson.JSONEncodeError) as exc:
@@ -209,6 +232,12 @@ def with_images(record: Record, images: tuple[Image, ...]) -> Record:
     return record
 
 
+def _object(value: object, number: int) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise RecordError(f"is {_shown(value)}, must be a JSON object.", line=number)
+    return value
+
+
 def _trace_text(trace: object) -> object:
     if not isinstance(trace, list):
         return trace
@@ -217,16 +246,12 @@ def _trace_text(trace: object) -> object:
     return "\n\n".join(text for text in texts if text)
 
 
-def _digest(value: Mapping[str, object]) -> str:
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
-
-
-def _question_digest(fields: Mapping[str, object]) -> str:
-    # Unknown fields are meta: what a trace cost or where it came from does not make it another question.
-    # And null says what a missing field says: exporters differ in which they write.
-    names = [name for name in Record.model_fields if name not in _NOT_THE_QUESTION]
-    question = {name: fields[name] for name in names if fields.get(name) is not None}
-    return _digest(question)[:16]
+def _without_null_axes(fields: dict[str, Any]) -> dict[str, Any]:
+    """In a table each row has all axes, those without a unit too."""
+    units = fields.get("units")
+    if not isinstance(units, Mapping):
+        return fields
+    return {**fields, "units": {axis: given for axis, given in units.items() if given is not None}}
 
 
 def _refuse_repeated_units(record: Record) -> None:
@@ -263,8 +288,14 @@ def _missing(path: tuple[int | str, ...], fields: dict[str, Any]) -> tuple[str, 
     close = difflib.get_close_matches(name, [key for key in beside if key not in _KNOWN_FIELDS], n=1)
     if close:
         return "is missing.", f"Did you mean this by {close[0]!r}?"
-    hint = "Give the candidate's text, or a list of chat messages." if name == "trace" else ""
-    return "is missing or null.", hint
+    return "is missing or null.", _trace_hint(beside) if name == "trace" else ""
+
+
+def _trace_hint(fields: dict[str, Any]) -> str:
+    named = next((name for name in _LIKE_A_TRACE if isinstance(fields.get(name), str | list)), None)
+    if named:
+        return f"If it is in {named!r}, give --map trace={named}."
+    return "Give the candidate's text, or a list of chat messages."
 
 
 def _dotted(path: tuple[int | str, ...]) -> str:

@@ -59,7 +59,7 @@ async def score_file(
 
     Raises:
         ConfigError: Judge, directory or settings cannot be used; nothing was paid.
-        InputError: The input has no line, or is not UTF-8 JSONL at all; nothing in `out` was touched.
+        InputError: The input has no line, or is of no known format; nothing in `out` was touched.
         FatalError: The provider refuses every request, or is down.
         CacheError: The disk is full or broken. What was committed is safe, here and above; the same call resumes.
     """

@@ -4,7 +4,9 @@ Bad lines stand between good ones in one file, so that a whole group of faults i
 """
 
 import asyncio
+import gzip
 import json
+import math
 import os
 import re
 import subprocess
@@ -417,7 +419,7 @@ def test_a_field_may_appear_late(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [999, 1_000, 1_001, 5_000])
 def test_a_line_over_the_limit(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """IN-11 with a small limit. The limit counts the line end, so a line of 1,000 bytes and its end is over it."""
-    monkeypatch.setattr("judge.lines.MAX_LINE_BYTES", 1_000)
+    monkeypatch.setattr("judge.sources.jsonl.MAX_LINE_BYTES", 1_000)
     line = _line(trace="")
     long = _line(trace="x" * (size - len(line)))
     assert len(long) == size
@@ -580,3 +582,55 @@ def test_a_named_pipe_is_read_as_a_stream(tmp_path: Path) -> None:
     done = _judge(str(pipe), "--quiet", out=tmp_path / "run")
     assert writer.wait(timeout=30) == 0
     assert done.returncode == 0, done.stderr.decode()
+
+
+# --- other formats, through the command ------------------------------------------------------------------------------
+
+
+def _failures(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "failures.jsonl").read_bytes().splitlines()]
+
+
+def test_a_truncated_archive_loses_no_complete_line(tmp_path: Path) -> None:
+    """IN-22: exit code 3; the whole file at the same place finishes the run and asks for nothing that was scored."""
+    path, out = tmp_path / "traces.jsonl.gz", tmp_path / "run"
+    whole = gzip.compress(b"".join(_line(f"r{n}", trace=f"The left lung is clear, {n}.") + b"\n" for n in range(40)))
+    path.write_bytes(whole[:-9])
+    done = _judge(str(path), "--json", out=out)
+    assert done.returncode == 3, done.stderr.decode()
+    counts = json.loads(done.stdout)["counts"]
+    assert counts["failed"] == 1
+    assert counts["scored"] >= 38
+    (failure,) = _failures(out)
+    assert (failure["error"], failure["line"], failure["stage"]) == ("archive_truncated", counts["read"], "read")
+    path.write_bytes(whole)
+    done = _judge(str(path), "--json", out=out)
+    assert (done.returncode, json.loads(done.stdout)["counts"]) == (0, {"read": 40, "scored": 40, "failed": 0})
+
+
+def test_a_table_is_scored_as_its_lines_are(tmp_path: Path) -> None:
+    records = [{**_record(f"r{n}"), "meta": {"loss": 0.5 if n != 2 else math.nan}} for n in range(5)]
+    pl.DataFrame(records).write_parquet(tmp_path / "t.parquet")
+    done = _judge(str(tmp_path / "t.parquet"), out=tmp_path / "run")
+    assert done.returncode == 3, done.stderr.decode()
+    (failure,) = _failures(tmp_path / "run")
+    assert (failure["line"], failure["error"], failure.get("raw")) == (3, "non_finite", None)
+    lines = _score(b"\n".join(json.dumps(record).encode() for record in records), tmp_path / "lines")
+    assert pl.read_parquet(tmp_path / "run" / "scores.parquet").equals(lines.scores)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("t.parquet", b"PAR1" + bytes(50), "is no whole Parquet file"),
+        ("t.jsonl.gz", GOOD, "is no gzip file"),
+        ("t.jsonl.gz", gzip.compress(b""), "holds no records"),
+        ("t.jsonl", b"PK\x03\x04" + bytes(50), "is a ZIP archive"),
+    ],
+)
+def test_what_cannot_be_opened_is_wrong_usage(name: str, content: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    done = _judge(str(tmp_path / name), out=tmp_path / "run")
+    assert done.returncode == 2
+    assert says in done.stderr.decode()
+    assert not list((tmp_path / "run").glob("*.parquet"))

@@ -21,10 +21,9 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 # A format has one home; JSON and tables are spoken everywhere.
 FORMATS = {"orjson": None, "polars": None, "yaml": "strict_yaml", "jinja2": "prompt", "PIL": "image"}
 EVERYWHERE = {"pydantic", "judge", *sys.stdlib_module_names}
-# The modules that know backends and wrappers by name. They may import them, inside functions only: a run loads no
-# more than it uses.
-CONNECTS = ("connect", "usable")
-CONNECTED = ("judge.backends", "judge.calls")
+# The modules that know implementations by name. They may import them, inside functions only: a run loads no more
+# than it uses.
+CONNECTED = {"connect": ("judge.backends", "judge.calls"), "usable": ("judge.backends",), "source": ("judge.sources",)}
 
 
 def imports(path):
@@ -75,7 +74,7 @@ def test_a_flow_module_imports_only_what_is_above_it(name):
     for imported, at_once in imports(MODULES[name]):
         if imported.split(".")[0] != "judge" or imported in above:
             continue
-        assert name in CONNECTS and imported.startswith(CONNECTED), f"{name} imports {imported}"
+        assert imported.startswith(CONNECTED.get(name, ())), f"{name} imports {imported}"
         assert not at_once, f"{name} loads {imported} before it is used"
 
 
@@ -94,6 +93,7 @@ VENDORS = {
     "tenacity": "calls",
     "diskcache": "calls",
     "snowballstemmer": "backends",
+    "zstandard": "sources",
     "fastapi": "service",
     "click": "cli",
     "rich": "cli",

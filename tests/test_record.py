@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judge.errors import InputError, RecordError
-from judge.lines import read_lines
+from judge.errors import RecordError
 from judge.record import Record, build_record, parse_record
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "traces.jsonl"
@@ -38,60 +36,6 @@ def refused(value: object) -> RecordError:
     with pytest.raises(RecordError) as caught:
         build_record(value, number=7)
     return caught.value
-
-
-def lines(source: bytes) -> list[tuple[int, bytes | RecordError]]:
-    return list(read_lines(io.BytesIO(source)))
-
-
-# --- lines ---------------------------------------------------------------------------------------------------------
-
-
-def test_blank_lines_count_and_are_skipped() -> None:
-    source = b"\n  \t\n{}\r\n\r\n \r\n[]\n\n1"
-    assert lines(source) == [(3, b"{}"), (6, b"[]"), (8, b"1")]
-
-
-@pytest.mark.parametrize("ending", ["\u2028", "\u2029", "\u0085", "\v", "\f", "\x1c", "\r"])
-def test_only_a_line_feed_ends_a_line(ending: str) -> None:
-    line = f'{{"a": "x{ending}y"}}'.encode()
-    assert lines(line + b"\n" + line) == [(1, line), (2, line)]
-
-
-def test_a_byte_order_mark_is_taken_from_the_start_only() -> None:
-    assert lines(b"\xef\xbb\xbf{}\n\xef\xbb\xbf{}") == [(1, b"{}"), (2, b"\xef\xbb\xbf{}")]
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
-def test_a_file_in_another_encoding_is_refused_whole(encoding: str) -> None:
-    with pytest.raises(InputError, match=r"UTF-16 or UTF-32, not UTF-8\. Convert it: iconv"):
-        lines('{"trace": "x"}\n'.encode(encoding))
-
-
-@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
-@pytest.mark.parametrize("ending", [b"", b"\n"])
-def test_a_line_too_long_is_one_failure(monkeypatch: pytest.MonkeyPatch, bom: bytes, ending: bytes) -> None:
-    """35 bytes and a limit of 10: four pieces, one line; those after it keep their numbers."""
-    monkeypatch.setattr("judge.lines.MAX_LINE_BYTES", 10)
-    first, second = lines(bom + b"x" * 35 + b"\n" + b"y" * 35 + ending)
-    assert [(number, line.code, line.line) for number, line in (first, second)] == [
-        (1, "record_too_large", 1),
-        (2, "record_too_large", 2),
-    ]
-    assert lines(bom + b"x" * 35 + b"\n{}\n")[1:] == [(2, b"{}")]
-
-
-def test_a_line_is_never_held_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("judge.lines.MAX_LINE_BYTES", 1000)
-    asked = []
-
-    class Watched(io.BytesIO):
-        def readline(self, size: int | None = -1, /) -> bytes:
-            asked.append(size)
-            return super().readline(size)
-
-    list(read_lines(Watched(b"x" * 1_000_000 + b"\n{}")))
-    assert set(asked) == {1000}
 
 
 # --- shape ---------------------------------------------------------------------------------------------------------
@@ -209,6 +153,25 @@ def test_chat_messages_are_joined_by_blank_lines() -> None:
     assert build_record({"trace": []}).trace == ""
 
 
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"reasoning": "First.", "content": "Second."}, "First.\n\nSecond."),
+        # vLLM writes both names while one takes over from the other.
+        ({"reasoning": "First.", "reasoning_content": "First.", "content": "Second."}, "First.\n\nSecond."),
+        ({"reasoning": "First.", "reasoning_content": None, "content": None}, "First."),
+        ({"reasoning": {"effort": "high"}, "content": "Second."}, "Second."),
+        ({"content": None, "tool_calls": [{"function": {"name": "zoom", "arguments": "{}"}}]}, ""),
+        (
+            {"content": [{"type": "thinking", "thinking": "First."}, {"type": "text", "text": "Second."}]},
+            "First.\n\nSecond.",
+        ),
+    ],
+)
+def test_reasoning_has_several_names(message: dict, text: str) -> None:
+    assert build_record({"trace": [{"role": "assistant", **message}]}).trace == text
+
+
 # A small table of what contract §3 allows, by hand: names of JSON types, and what else must hold.
 ALLOWED = {
     ("id",): {"text", "null"},
@@ -216,12 +179,12 @@ ALLOWED = {
     ("context",): {"text", "empty", "null"},
     ("model",): {"text", "empty", "null"},
     ("options",): {"object", "null"},
-    ("reference",): {"object"},
+    ("reference",): {"object", "null"},
     ("meta",): {"object", "null"},
     ("image",): {"text", "empty", "null", "number", "bool", "object", "list"},
     ("trace",): {"text", "empty", "list"},
-    ("units",): {"object"},
-    ("units", "perception"): {"list"},
+    ("units",): {"object", "null"},
+    ("units", "perception"): {"list", "null"},
     ("units", "perception", 0): set(),  # an empty object lacks unit_id and claim
     ("units", "perception", 0, "unit_id"): {"text"},
     ("units", "perception", 0, "claim"): {"text"},
@@ -337,6 +300,50 @@ def test_a_missing_id_changes_with_the_question(path: tuple) -> None:
     changed = _changed(path, "another")
     del changed["id"]
     assert build_record(changed).id != build_record(nameless).id
+
+
+def test_nulls_change_neither_key_nor_id() -> None:
+    """A table has all fields in every row; the same records as JSON have only those that are there."""
+    nameless = {key: FULL[key] for key in FULL if key != "id"}
+    units = {"perception": [{**UNIT, "source_quote": None}], "knowledge": [], "rationale": None}
+    nulls = {**nameless, "id": None, "units": units, "reference": {**FULL["reference"], "x": None}, "extra": None}
+    for key in ("id", "key"):
+        assert getattr(build_record(nulls), key) == getattr(build_record(nameless), key)
+    assert build_record(nulls).units.keys() == {"perception", "knowledge"}
+    assert build_record({"trace": "x", "units": None, "reference": None}).key == build_record({"trace": "x"}).key
+
+
+# --- images ----------------------------------------------------------------------------------------------------------
+
+
+def test_digests_stand_for_the_image() -> None:
+    """The same picture at another place is the same question; without digests only the place is known."""
+    digests = ["aa", "bb"]
+    nameless = {key: FULL[key] for key in FULL if key != "id"}
+    made = [build_record({**nameless, "image": image}, image_digests=digests) for image in ("a.png", ["b.png"], None)]
+    assert len({record.key for record in made}) == len({record.id for record in made}) == 1
+    assert [record.image for record in made] == ["a.png", ["b.png"], None]
+    for other in (["aa"], ["bb", "aa"], ()):
+        assert build_record(nameless, image_digests=other).key != made[0].key
+        assert build_record(nameless, image_digests=other).id != made[0].id
+    assert parse_record(json.dumps(nameless).encode(), image_digests=digests).key == made[0].key
+
+
+def test_bytes_count_by_their_content_and_are_not_kept() -> None:
+    """A judge that sends no images still sees that there is one, and a resume that it changed."""
+    keys = set()
+    for content in (b"\x89PNG", b"\x89GIF"):
+        hashed = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        record = parse_record({**FULL, "image": {"bytes": content, "path": "a.png"}})
+        assert record.image == {"bytes": hashed, "path": "a.png"}
+        assert build_record({**FULL, "image": content}).image == hashed
+        keys |= {record.key, build_record({**FULL, "image": [content]}).key}
+    assert len(keys) == 4
+
+
+def test_bytes_elsewhere_are_no_text() -> None:
+    assert "line 7, question: is b'x' (bytes), must be a string." in str(refused({**FULL, "question": b"x"}))
+    assert build_record({**FULL, "thumbnail": b"x"}).key != build_record({**FULL, "thumbnail": b"y"}).key
 
 
 @QUICK

@@ -2,15 +2,12 @@ import asyncio
 import io
 import os
 import re
-import resource
-import time
 from dataclasses import dataclass
 
 import polars as pl
 import pytest
 
 from judge.cli import terminal
-from judge.cli.scoring import _count
 from judge.cli.terminal import LEGEND, Screen, answer_lines, clean, report_progress, summary_table
 from judge.run import Progress
 
@@ -228,51 +225,3 @@ def test_a_reader_that_went_away_is_no_error():
         screen.print("one")
         screen.print("two")
         assert screen.quiet
-
-
-@pytest.mark.parametrize(
-    ("text", "limit", "lines"),
-    [
-        (b"", None, 0),
-        (b"{}", None, 1),
-        (b"{}\n{}\n", None, 2),
-        (b"{}\n{}", None, 2),  # the last line has no end
-        (b"{}\n{}\n{}", 2, 2),
-        (b"{}", 2, 1),
-        (b"x" * 2**20 + b"\n" + b"x" * 2**21, None, 2),
-    ],
-)
-def test_lines_are_counted(tmp_path, text, limit, lines):
-    (tmp_path / "t").write_bytes(text)
-    assert asyncio.run(_count(str(tmp_path / "t"), limit)) == lines
-
-
-@pytest.mark.parametrize("limit", [None, 7])
-def test_what_can_be_read_once_only_is_not_counted(tmp_path, limit):
-    os.mkfifo(tmp_path / "pipe")
-    for traces in ("-", str(tmp_path / "pipe")):
-        assert asyncio.run(_count(traces, limit)) == limit
-
-
-def test_one_huge_line_is_not_held_and_not_waited_for(tmp_path):
-    with (tmp_path / "t").open("wb") as file:
-        file.truncate(300 * 2**20)  # zeros, which take no room on the disk
-    late = []
-
-    async def tick():
-        while True:
-            begun = time.perf_counter()
-            await asyncio.sleep(0.001)
-            late.append(time.perf_counter() - begun)
-
-    async def main():
-        ticking = asyncio.ensure_future(tick())
-        lines = await _count(str(tmp_path / "t"), None)
-        ticking.cancel()
-        return lines
-
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert asyncio.run(main()) == 1
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024  # KiB
-    assert len(late) > 5
-    assert max(late) < 0.5

@@ -1,4 +1,4 @@
-"""Forms of options that click does not know: `k=v` and `NAME=SOURCE`."""
+"""Forms of options that click does not know: `k=v`, `NAME=SOURCE` and `FIELD=NAME`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-__all__ = ["Header", "Parameter"]
+__all__ = ["Header", "Parameter", "Rename"]
 
 
 class Parameter(click.ParamType["tuple[str, JsonValue]"]):
@@ -45,3 +45,14 @@ class Header(click.ParamType["tuple[str, str]"]):
         if not (name and source.startswith(("env:", "file:"))):  # not repeated: it may be the value itself
             self.fail("a header is NAME=env:VARIABLE or NAME=file:PATH; its value is never written here", param, ctx)
         return name, source
+
+
+class Rename(click.ParamType[str]):
+    """`target=source`, as `judge.mapping` reads it."""
+
+    name = "FIELD=NAME"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if "=" not in value:
+            self.fail(f"{value!r} is not of the form FIELD=NAME, such as trace=response", param, ctx)
+        return value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from judge.cli.option_types import Header, Parameter
+from judge.cli.option_types import Header, Parameter, Rename
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -56,6 +56,9 @@ class JudgeOptions:
     key_file: Path | None
     headers: tuple[tuple[str, str], ...]
     limit: int | None
+    map: tuple[str, ...]
+    references: str | None
+    on: str
     image_root: Path | None
     allow_image_urls: bool
     image_max_side: int
@@ -142,6 +145,13 @@ _SCORING = (
         help="Another header for the server: NAME=env:VARIABLE or NAME=file:PATH.",
     ),
     option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N records at most."),
+    option("--map", type=Rename(), multiple=True, help="What is called otherwise there, such as trace=response."),
+    option(
+        "--references",
+        type=click.Path(exists=True, dir_okay=False),
+        help="File with the units and references of these traces.",
+    ),
+    option("--on", default="id", show_default=True, metavar="FIELD", help="Field that traces and references meet on."),
     option(
         "--image-root",
         type=click.Path(exists=True, file_okay=False, path_type=Path),

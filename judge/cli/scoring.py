@@ -9,7 +9,7 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 import polars as pl
@@ -20,11 +20,13 @@ from judge.cli.options import JudgeOptions, cache_folder
 from judge.cli.score import Options
 from judge.cli.terminal import LEGEND, Screen, answer_lines, clean, report_progress, summary_table
 from judge.errors import InputError, JudgeError
+from judge.mapping import parse_map
 from judge.price import parse_price
 from judge.reading import Traces
 from judge.rubric import load_rubric
 from judge.run import Progress, RunReport, score_file
 from judge.settings import BASELINE, Settings
+from judge.source import count_rows
 
 __all__ = ["EXIT_FAILED_RECORDS", "EXIT_OK", "EXIT_RESUMABLE", "EXIT_USAGE", "Scoring", "read_settings"]
 
@@ -32,7 +34,6 @@ EXIT_OK = 0
 EXIT_USAGE = 2
 EXIT_FAILED_RECORDS = 3
 EXIT_RESUMABLE = 75
-_PORTION = 2**20
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_MISTAKES = ("provider_down", "rate_limit", "disk_full", "not_kept")
 
@@ -96,12 +97,19 @@ class Scoring:
         beside = Path() if options.traces == "-" else Path(options.traces).parent
         root = beside if options.image_root is None else options.image_root
         images = settings.image_rules(root=root, allow_urls=options.allow_image_urls)
-        return Traces(path=options.traces, limit=options.limit, images=images)
+        return Traces(
+            path=options.traces,
+            limit=options.limit,
+            mapped=parse_map(options.map),
+            references=options.references,
+            on=options.on,
+            images=images,
+        )
 
     async def _show_progress(self) -> None:
         if self._options.quiet:
             return
-        counting = asyncio.ensure_future(_count(self._options.traces, self._options.limit))
+        counting = asyncio.ensure_future(count_rows(self._options.traces, self._options.limit))
         try:
             await report_progress(self._progress, counting, self._told)
         finally:
@@ -169,7 +177,7 @@ class Scoring:
 
     def _left(self) -> str:
         """How many records are left, where the input can be read once more to count them."""
-        lines = asyncio.run(_count(self._options.traces, self._options.limit))
+        lines = asyncio.run(count_rows(self._options.traces, self._options.limit))
         return f" {max(lines - self._progress.done, 0):,} records left." if lines is not None else ""
 
     def _stopped(self) -> int:
@@ -208,29 +216,6 @@ def read_settings(options: JudgeOptions) -> Settings:
         key_file=options.key_file,
         headers=dict(options.headers),
     )
-
-
-def _opened(traces: str) -> BinaryIO:
-    return Path(traces).open("rb")
-
-
-def _can_be_read_twice(traces: str) -> bool:
-    return traces != "-" and Path(traces).is_file()
-
-
-async def _count(traces: str, limit: int | None) -> int | None:
-    """Lines of a file, blank ones too, for the time left; None where it cannot be known before.
-
-    Read in portions beside the loop: a line may be larger than memory, and a signal or the end of the run ends it.
-    """
-    if not _can_be_read_twice(traces):
-        return limit
-    lines, last = 0, b""
-    with _opened(traces) as file:
-        while (limit is None or lines < limit) and (portion := await asyncio.to_thread(file.read, _PORTION)):
-            lines, last = lines + portion.count(b"\n"), portion
-    lines += last != b"" and not last.endswith(b"\n")
-    return lines if limit is None else min(lines, limit)
 
 
 def _counts(report: RunReport, progress: Progress) -> tuple[str, str]:
