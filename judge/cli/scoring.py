@@ -121,7 +121,7 @@ class Scoring:
             self._told.print("--samples repeats the same answer at temperature 0; give --param temperature=0.7")
 
     def _conclude(self, report: RunReport, settings: Settings) -> int:
-        scores = pl.read_parquet(self._options.out / "scores.parquet")
+        scores = pl.scan_parquet(self._options.out / "scores.parquet")
         summary = summarise(scores, settings.labels.axes, seed=self._options.seed)
         if self._options.as_json:
             self._shown.out(_as_json(report, summary, settings, self._options.out))
