@@ -75,9 +75,7 @@ def _rows(values: pl.LazyFrame, groups: pl.DataFrame, measures: list[str], seed:
             yield (group["model"], group["judge"], measure, mean, *drawn, group[f"n:{measure}"], group["n_failed"])
 
 
-def _measured(
-    values: pl.LazyFrame, group: dict[str, Any], measure: str, seed: int
-) -> tuple[float | None, Interval]:
+def _measured(values: pl.LazyFrame, group: dict[str, Any], measure: str, seed: int) -> tuple[float | None, Interval]:
     """Mean and interval; values are read only where they are drawn from."""
     n, mean, sd = (group[f"{part}:{measure}"] for part in ("n", "mean", "sd"))
     if n > MANY_RECORDS:
