@@ -8,6 +8,7 @@ The flow, top to bottom; a file imports only files above it:
     working.py      items                   -> work on each  N workers over one iterator
     lines.py        a JSONL stream          -> its lines, numbered
     record.py       a JSONL line            -> Record
+    reading.py      where traces are        -> Records, one after the other
     rubric.py       a YAML file             -> Rubric
     probe.py        Record × Rubric         -> Probes        what is asked, and at what granularity
     prompt.py       Probes                  -> Request       messages and schema
@@ -19,6 +20,7 @@ The flow, top to bottom; a file imports only files above it:
     verdict.py      Reply                   -> Verdicts      parse, match to what was asked, verify
     score.py        Verdicts                -> Scores        arithmetic only
     outcome.py      Verdicts and failures   -> Outcome       all that is known of a record
+    caution.py      a reason to doubt a run's numbers
     progress.py     Outcomes                -> counts        where a run stands, and how it ended
     asking.py       Records                 -> Outcomes      ask, check, ask again
     plain.py        an answer               -> its plain text, to be compared
@@ -26,12 +28,27 @@ The flow, top to bottom; a file imports only files above it:
     answer.py       trace × reference       -> answer, right or not
     table.py        Outcomes                -> Polars frames the schemas are the contract
     aggregate.py    Scores                  -> means, intervals
+    correlation.py  two columns             -> their rank correlation
+    difference.py   Scores                  -> how far models are apart on what they share
+    family.py       a model's name          -> its family
+    kinship.py      who judged × whom       -> Cautions
+    gap.py          what is missing         -> Cautions
+    sway.py         what scores hang on     -> Cautions
+    doubt.py        the tables of a run     -> Cautions      the most important first
+    sealed.py       a Reply                 -> bytes that no damage passes for, and back
+    wal.py          SQLite's log            -> whether replies are lost in it
+    journal_file.py a journal's file        -> made, connected to, checked
+    salvage.py      a damaged journal       -> every reply in it that is whole
     journal.py      paid replies            -> disk, and back
+    recovery.py     a journal of any state  -> one to go on with
     settings.py     one judge, one rubric   -> their identity
     connect.py      Settings                -> Asker         backend and wrappers, by name
     directory.py    a run's files           -> whole or not at all
     block.py        neighbouring Outcomes   -> one part      joined with what is there
-    run.py          a trace file            -> a run directory
+    session.py      blocks of the input     -> parts         one process at work
+    worker.py       one share of a run      -> its parts     in a process of its own
+    workers.py      N processes on one run
+    run.py          traces                  -> a run directory
     loop.py         coroutines              -> the one event loop of this process
     client.py       class Judge: the library's door, sync and async
     calls/          cached careful retrying limited deadline: each wraps a backend and is one

@@ -13,10 +13,15 @@ from judge.outcome import Outcome
 from judge.record import Record
 from judge.table import Labels, Tables, build_tables
 
-__all__ = ["BLOCK_RECORDS", "Block", "open_block"]
+__all__ = ["BLOCK_RECORDS", "Block", "block_of", "open_block"]
 
 BLOCK_RECORDS = 500
 """Records in a part: small enough to hold some dozens of them open, large enough for a million records."""
+
+
+def block_of(position: int) -> int:
+    """Number, from 1, of the block that a row at this position, from 0, is in."""
+    return 1 + position // BLOCK_RECORDS
 
 
 @dataclass(slots=True)
@@ -41,6 +46,11 @@ class Block:
     def done(self) -> int:
         """Records that are done, in this session or an earlier one."""
         return len(self.kept) + len(self.outcomes)
+
+    @property
+    def full(self) -> bool:
+        """Whether all of its records are done; the last block of an input has fewer."""
+        return self.done == BLOCK_RECORDS
 
     def holds(self, record: Record) -> bool:
         """Whether an earlier session scored this very record, at this very line."""

@@ -103,7 +103,8 @@ async def _connect_paid(
     backend = await _open_backend(settings, stack)
     if store is not None:
         stack.callback(_close_store, store, backend.notes)
-    cached = Cached(_guarded(settings, backend, stop, throttled), journal=journal, store=store)
+    guarded = _guarded(settings, backend, stop, throttled)
+    cached = Cached(guarded, journal=journal, store=store, stop=stop, notes=backend.notes)
     stack.push_async_exit(_ending(cached, settings.timeout_s))
     return Connection(asker=_asker(settings, cached, keep=cached.keep), notes=backend.notes)
 

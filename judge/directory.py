@@ -24,14 +24,16 @@ import orjson
 import polars as pl
 from pydantic import JsonValue
 
-from judge.errors import ConfigError
+from judge.errors import CacheError, ConfigError
+from judge.journal import is_full
 from judge.table import Tables, table_schemas
 
-__all__ = ["RunDirectory", "write_atomically"]
+__all__ = ["RunDirectory", "disk_errors", "write_atomically"]
 
 _TABLES = ("scores", "verdicts", "calls", "failures")
-_HALF_WRITTEN = re.compile(r"\.([a-z.]+\.)?[0-9a-f]{32}")
 _ROWS_HELD = 10_000  # of a table that is being written; Polars would hold twelve times as many
+_HALF_WRITTEN = re.compile(r"\.([a-z.]+\.)?[0-9a-f]{32}(-wal|-shm|-journal)?")
+_JOURNALS = ("journal.sqlite*", "journal.recovered.sqlite*", "journal.damaged-*.sqlite*")
 _ALWAYS = ("line", "record_id", "stage", "error", "message")
 
 
@@ -64,8 +66,11 @@ class RunDirectory:
         return self.path / "journal.sqlite"
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[int]:
         """Keep other processes out while this one works here.
+
+        Yields:
+            The number of the open file that holds the lock; a worker process that has it open too holds it too.
 
         Raises:
             ConfigError: Another process is at work; names it.
@@ -83,7 +88,7 @@ class RunDirectory:
             lock.truncate(0)
             lock.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
             self._sweep()
-            yield
+            yield lock.fileno()
             lock.truncate(0)
 
     def _open_lock(self) -> IO[bytes]:
@@ -94,8 +99,8 @@ class RunDirectory:
 
     def clear(self) -> None:
         """Remove what an earlier run left here, and nothing else."""
-        for path in sorted(self.path.glob("journal.sqlite*"), reverse=True):  # a log without its database goes first
-            path.unlink()
+        for path in sorted((path for name in _JOURNALS for path in self.path.glob(name)), reverse=True):
+            path.unlink()  # a log goes before its database: left alone, it would be a damaged journal
         self._discard(self._parts)
         self._parts.mkdir()
         # run.json last: killed before, the next start still knows whose files these are.
@@ -172,6 +177,15 @@ class RunDirectory:
         counts = {"read": read, "scored": scored, "failed": read - scored}
         return counts | {"units_asked": asked, "units_judged": judged}
 
+    def count_paid(self) -> int:
+        """Replies that the finished parts tell of and that were paid for here; the journal holds at least as many."""
+        paid = pl.col("latency_s").is_not_null() & ~pl.col("cached")
+        try:
+            counted = self._joined(self._part_folders(), "calls").select(paid.sum()).collect().item()
+        except (OSError, pl.exceptions.PolarsError):  # whoever reads the part says which one is damaged
+            return 0
+        return int(counted)
+
     @property
     def has_parts(self) -> bool:
         """Whether an earlier session finished a record here."""
@@ -214,6 +228,16 @@ def _refuse_undecodable(path: Path) -> None:
         raise ConfigError("--out has a name that is not UTF-8, which tables cannot be written to.") from exc
 
 
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a disk that is full or broken into our error."""
+    try:
+        yield
+    except OSError as exc:
+        code = "disk_full" if is_full(exc, path) else None
+        raise CacheError(f"{path}: {exc.strerror or exc}.", code=code, hint="What was paid for is safe.") from exc
+
+
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file so that a reader, or the next start after a crash, sees it whole or not at all."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
@@ -225,6 +249,8 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         temporary.replace(path)
     except pl.exceptions.ComputeError as exc:  # how Polars says that the disk is full
         temporary.unlink(missing_ok=True)
+        if number := re.search(r"os error (\d+)", str(exc)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from exc
         raise OSError(f"{path} cannot be written: {exc}") from exc
     except BaseException:
         temporary.unlink(missing_ok=True)

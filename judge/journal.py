@@ -2,34 +2,31 @@
 
 A run's journal is one SQLite file. Every reply is committed before it is parsed, the unusable ones too, so that a
 run that was killed replays the same chain and pays for nothing twice. SQLite in WAL mode loses no committed row when
-the process is killed; a JSONL file that is appended to does.
+the process is killed; a JSONL file that is appended to does. Several processes may write to one journal.
 """
 
 from __future__ import annotations
 
-import hashlib
+import errno
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-
-import orjson
-from pydantic import TypeAdapter
+from threading import RLock
 
 from judge.backend import Reply
 from judge.errors import CacheError
+from judge.journal_file import RETIRED, check_file, connect_file, make_file
+from judge.sealed import DamagedError, dump_reply, load_reply
+from judge.wal import log_of
 
-__all__ = ["Journal", "Spent", "dump_reply", "load_reply"]
+__all__ = ["Journal", "Spent", "is_full", "served"]
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS replies (call_id TEXT NOT NULL, reply BLOB NOT NULL, retired INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX IF NOT EXISTS by_call ON replies (call_id, retired);
-"""
-_VERSION = 1
-_DIGEST_BYTES = 16
-_REPLY = TypeAdapter(Reply)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_LEAST_ROOM = 2**16
 
 
 class Spent(dict[str, int | float | None]):
@@ -39,39 +36,66 @@ class Spent(dict[str, int | float | None]):
 class Journal:
     """The paid replies of one run directory.
 
+    Of use in the process that opened it, from any thread; a forked child opens its own.
+
     Args:
-        path: The SQLite file; made if missing, readable by its owner only.
+        path: The SQLite file; made if missing, readable by its owner only, by the process that holds the run's lock.
+        earlier: For one of several processes of a run: `earlier` of the one that began it, which has checked the file.
+            None for that one.
+
+    Attributes:
+        earlier: The last row of earlier sessions.
+        notes: What is not as usual, in words for the end of a run.
 
     Raises:
-        CacheError: The file cannot be opened, is damaged, or is of a newer version.
+        DamagedError: It is not as it was written. `judge.recovery` makes it whole again.
+        CacheError: It cannot be opened, or is of another version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, earlier: int | None = None) -> None:
         self._path = path
+        self._process = os.getpid()
+        self._lock = RLock()  # one connection: a transaction of one thread would take in what another writes
+        self._spent = Spent(replies=0, attempts=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0)
+        self._counted = 0
         with self._errors():
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self.notes = self._ensure_sound() if earlier is None else []
+            self._db = connect_file(path)
             self._prepare()
+            self.earlier = self._last() if earlier is None else earlier
+
+    def _ensure_sound(self) -> list[str]:
+        if self._path.exists() or log_of(self._path).exists():
+            return check_file(self._path)
+        make_file(self._path)
+        return []
 
     def _prepare(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > _VERSION:
-            raise CacheError(f"{self._path} was written by a newer version of judge.", hint="Update judge.")
+        (mode,) = self._db.execute("PRAGMA journal_mode=WAL").fetchone()
         # NORMAL: a commit survives the death of the process; only a power cut may roll the last ones back.
-        self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA user_version={_VERSION};")
-        self._db.executescript(_SCHEMA)
-        self._earlier = self._db.execute("SELECT coalesce(max(rowid), 0) FROM replies").fetchone()[0]
-        self._spent = Spent(replies=0, attempts=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0)
-        # All of it is read now: what is damaged is found before anything more is paid.
-        for call_id, sealed in self._db.execute("SELECT call_id, reply FROM replies"):
-            _add(self._spent, load_reply(call_id, sealed))
+        self._db.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'wal' else 'FULL'}")
+        if mode != "wal":
+            name = self._path.name
+            self.notes.append(
+                f"{name} is on a file system without SQLite's log, as over a network: commits are slower."
+            )
+        # Writes a page: a folder that cannot be written to is found now.
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        self._db.execute(f"PRAGMA user_version={version}")
+
+    def _last(self) -> int:
+        (last,) = self._db.execute("SELECT coalesce(max(rowid), 0) FROM replies").fetchone()
+        return int(last)
 
     def commit(self, call_id: str, reply: Reply) -> None:
-        """Make a paid reply safe. When this returns, a `kill -9` does not lose it."""
-        with self._errors():
+        """Make a paid reply safe. When this returns, a `kill -9` does not lose it.
+
+        Raises:
+            CacheError: It could not be kept; code `disk_full` or `not_kept`.
+        """
+        with self._errors(code="not_kept"):
             row = (call_id, dump_reply(call_id, reply))
             self._db.execute("INSERT INTO replies (call_id, reply) VALUES (?, ?)", row)
-        _add(self._spent, reply)
 
     def find(self, call_id: str) -> Reply | None:
         """The reply to this call, if it was paid for and not retired; as it was, so that a replay equals the run."""
@@ -86,57 +110,66 @@ class Journal:
 
         A reply of this session stays: two equal records may have failed, and one is asked for both.
         """
-        rows = [(call_id, self._earlier) for call_id in call_ids]
+        rows = [(RETIRED, call_id, self.earlier) for call_id in call_ids]
         with self._errors():
-            self._db.execute("BEGIN")
-            self._db.executemany("UPDATE replies SET retired = 1 WHERE call_id = ? AND rowid <= ?", rows)
-            self._db.execute("COMMIT")
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany("UPDATE replies SET retired = ? WHERE call_id = ? AND rowid <= ?", rows)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
 
     def spent(self) -> Spent:
-        """Totals over all committed replies, the retired ones included; an unknown price makes the cost None."""
-        return Spent(self._spent)
+        """Totals over all committed replies, retired ones and those of other processes too.
+
+        An unknown price makes the cost None. Only what is new since the last call is read.
+        """
+        with self._errors():
+            new = self._db.execute("SELECT rowid, call_id, reply FROM replies WHERE rowid > ?", (self._counted,))
+            for number, call_id, sealed in new:
+                _add(self._spent, load_reply(call_id, sealed))
+                self._counted = number
+            return Spent(self._spent)
 
     def close(self) -> None:
         """Close the file; the journal is of no use afterwards."""
         self._db.close()
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self, code: str | None = None) -> Iterator[None]:
+        if os.getpid() != self._process:
+            raise CacheError(f"{self._path} was opened by another process.", hint="Open it again after a fork.")
         try:
-            yield
+            with self._lock:
+                yield
         except (sqlite3.Error, OSError) as exc:
-            raise CacheError(f"{self._path}: {exc}.", hint="Replies committed before are safe.") from exc
-        except _DamagedError as exc:
-            raise CacheError(f"{self._path} is damaged: {exc.message}", hint="--overwrite starts afresh.") from exc
+            if is_full(exc, self._path.parent):
+                raise CacheError(f"{self._path}: no space left.", code="disk_full", hint=self._safe()) from exc
+            raise CacheError(f"{self._path}: {exc}.", code=code, hint=self._safe()) from exc
+        except DamagedError as exc:
+            raise DamagedError(f"{self._path} is damaged: {exc.message}", hint=_AGAIN) from exc
+
+    def _safe(self) -> str:
+        try:
+            (count,) = self._db.execute("SELECT count(*) FROM replies").fetchone()
+        except (sqlite3.Error, AttributeError):  # not open, or not readable now
+            return "Replies committed before are safe."
+        return f"{count:,} replies are safe."
 
 
-class _DamagedError(CacheError):
-    """A stored reply is not what was written."""
+_AGAIN = "The same command again recovers what can be read."
 
 
-def dump_reply(name: str, reply: Reply) -> bytes:
-    """Bytes of a reply, for `load_reply` under the same name."""
-    body = orjson.dumps(asdict(reply))
-    return _digest(name, body) + body
-
-
-def load_reply(name: str, sealed: object) -> Reply:
-    """A stored reply, as it was.
-
-    Raises:
-        CacheError: These are not the bytes that were stored under this name.
-    """
-    # Without a seal, a flipped byte inside the text would be another, readable reply.
-    if not isinstance(sealed, bytes) or sealed[:_DIGEST_BYTES] != _digest(name, sealed[_DIGEST_BYTES:]):
-        raise _DamagedError("a stored reply was changed after it was written.")
-    try:
-        return _REPLY.validate_json(sealed[_DIGEST_BYTES:], strict=True)
-    except ValueError as exc:
-        raise _DamagedError("a stored reply cannot be read.") from exc
-
-
-def _digest(name: str, body: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\0" + body).digest()[:_DIGEST_BYTES]
+def is_full(error: OSError | sqlite3.Error, folder: Path) -> bool:
+    """Whether it failed because the disk, or what this user may put on it, is full."""
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    code = getattr(error, "sqlite_errorcode", 0)
+    # SQLite says only "I/O error" when it has no room for the memory that it shares between processes.
+    no_room = code & 0xFF == sqlite3.SQLITE_IOERR and shutil.disk_usage(folder).free < _LEAST_ROOM
+    return code == sqlite3.SQLITE_FULL or no_room
 
 
 def served(reply: Reply) -> Reply:

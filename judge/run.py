@@ -1,8 +1,8 @@
-"""A trace file -> a run directory: stream, resume, stop in order.
+"""Traces -> a run directory: stream, resume, stop in order.
 
 The input is cut into blocks. A block is written when all its records are done; a resume keeps the records of a written
 block that were scored and have not changed, and asks for the others. Replies that were paid for come back from the
-journal.
+journal. `session.py` works through the blocks, in this process or in several.
 """
 
 from __future__ import annotations
@@ -10,54 +10,54 @@ from __future__ import annotations
 import asyncio
 import platform
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import polars as pl
 
-from judge.asking import Asker
-from judge.block import BLOCK_RECORDS, Block, open_block
-from judge.connect import connect, refuse_unusable
-from judge.directory import RunDirectory
-from judge.errors import CacheError, ConfigError, FatalError, InputError, RecordError
+from judge.block import block_of
+from judge.caution import Caution
+from judge.connect import refuse_unusable
+from judge.directory import RunDirectory, disk_errors
+from judge.doubt import find_cautions
+from judge.errors import ConfigError
 from judge.journal import Journal
-from judge.lines import Line, Lines
-from judge.outcome import Outcome, failed_record
 from judge.progress import Progress, RunReport
-from judge.record import parse_record
+from judge.reading import Reading, Traces
+from judge.recovery import open_journal
+from judge.session import Ended, Session
 from judge.settings import Settings, package_version
-from judge.working import each
+from judge.worker import Inherited, Task
+from judge.workers import Workers
 
 __all__ = ["Progress", "RunReport", "score_file"]
 
 
 async def score_file(
-    source: BinaryIO,
+    traces: Traces,
     out: Path,
     settings: Settings,
     *,
-    name: str = "-",
-    limit: int | None = None,
     overwrite: bool = False,
+    workers: int = 1,
     progress: Progress | None = None,
     stop: asyncio.Event | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> RunReport:
-    """Score a JSONL stream into a run directory, or go on with one.
+    """Score traces into a run directory, or go on with one.
 
     Args:
-        source: JSONL, opened for bytes.
+        traces: What is read.
         out: The run directory.
         settings: Judge and rubric; those of an earlier session must be the same.
-        name: Of the input, for `run.json`.
-        limit: Records to read at most.
         overwrite: Start afresh whatever is there.
+        workers: Processes that share the work, at least 1.
         progress: Counts as the run goes on.
         stop: When set, nothing more is sent; what is under way is waited for, which takes one attempt's time at most.
+        tell: Given what a user should know before anything more is paid, such as a journal that was damaged.
 
     Raises:
         ConfigError: Judge, directory or settings cannot be used; nothing was paid.
@@ -66,27 +66,41 @@ async def score_file(
         CacheError: The disk is full or broken. What was committed is safe, here and above; the same call resumes.
     """
     refuse_unusable(settings)
+    _refuse_pipe(traces, workers)
     directory = RunDirectory(out, settings.labels.axes)
     progress, stop = progress or Progress(), stop or asyncio.Event()
-    with _disk_errors(out), ExitStack() as stack:
-        stack.enter_context(directory.locked())
-        lines = Lines(source, limit)
-        await lines.begin(stop, name)  # before anything is touched: a wrong input must not cost an earlier run
+    with disk_errors(out), ExitStack() as stack:
+        lock = stack.enter_context(directory.locked())
+        reading = stack.enter_context(traces.opened())
+        # Before anything is touched: a wrong input must cost no earlier run.
+        await reading.lines.begin(stop, traces.path)
         if overwrite:
             directory.clear()
-        journal = None if settings.free else Journal(directory.journal_path)
+        journal = None if settings.free else _open_journal(directory, tell)
         if journal is not None:
             stack.callback(journal.close)
         _refuse_other_judge(directory, settings, journal)
-        return await _Session(directory, settings, journal, lines, name, progress, stop).run()
+        run = _Run(traces, directory, settings, journal, progress, stop)
+        return await run.go(reading) if workers == 1 else await run.share(workers, lock)
 
 
-@contextmanager
-def _disk_errors(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise CacheError(f"{out}: {exc.strerror or exc}.", hint="What was paid for is safe.") from exc
+def _refuse_pipe(traces: Traces, workers: int) -> None:
+    if workers > 1 and traces.path == "-":
+        raise ConfigError("--workers needs a file: standard input can be read by one process only.")
+
+
+def _open_journal(directory: RunDirectory, tell: Callable[[str], None] | None) -> Journal:
+    journal = open_journal(directory.journal_path)
+    held, paid = journal.spent()["replies"] or 0, directory.count_paid()
+    if held < paid and not journal.notes:  # such as without its log, or an older copy put in its place
+        journal.notes.append(
+            f"{directory.journal_path.name} holds {held:,} replies, and the tables tell of {paid:,}: "
+            "some are lost, and are asked anew where they are needed."
+        )
+    if tell is not None:
+        for note in journal.notes:
+            tell(note)
+    return journal
 
 
 def _refuse_other_judge(directory: RunDirectory, settings: Settings, journal: Journal | None) -> None:
@@ -103,122 +117,90 @@ def _refuse_other_judge(directory: RunDirectory, settings: Settings, journal: Jo
     )
 
 
-class _Session:
-    """One process at work on a run."""
+@dataclass(slots=True)
+class _Run:
+    """One session of a run: who works, and what is written when they are done."""
 
-    def __init__(
-        self,
-        directory: RunDirectory,
-        settings: Settings,
-        journal: Journal | None,
-        lines: Lines,
-        name: str,
-        progress: Progress,
-        stop: asyncio.Event,
-    ) -> None:
-        self._directory = directory
-        self._settings = settings
-        self._journal = journal
-        self._lines = lines
-        self._name = name
-        self._progress = progress
-        self._stop = stop
-        self._earlier = directory.read_run()
-        self._begun = time.monotonic()
-        self._blocks: dict[int, Block] = {}
-        # One thread: parts are written beside the asking, one after the other.
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge-parts")
-        self._writing: list[Future[None]] = []
+    traces: Traces
+    directory: RunDirectory
+    settings: Settings
+    journal: Journal | None
+    progress: Progress
+    stop: asyncio.Event
 
-    async def run(self) -> RunReport:
-        self._describe("running", {}, [])
-        notes: list[str] = []
-        try:
-            async with connect(
-                self._settings, journal=self._journal, stop=self._stop, throttled=self._progress.throttle
-            ) as connection:
-                notes = connection.notes
-                await self._work_through(connection.asker)
-        finally:  # after an error too: what is done is kept
-            report = self._finish(notes)
-        return report
-
-    async def _work_through(self, asker: Asker) -> None:
-        async def work(line: Line) -> None:
-            await self._work(line, asker)
-
-        await each(
-            self._lines,
-            work,
-            concurrency=self._settings.concurrency,
-            stop=self._stop,
-            reading_waits=self._lines.waits,
+    async def go(self, reading: Reading) -> RunReport:
+        """Work in this process."""
+        return await self._write_up(
+            Session(self.directory, self.settings, self.journal, reading, progress=self.progress, stop=self.stop)
         )
 
-    def _block(self, number: int) -> Block:
-        if number not in self._blocks:
-            self._blocks[number] = open_block(number, self._directory, self._journal)
-        return self._blocks[number]
+    async def share(self, workers: int, lock: int) -> RunReport:
+        """Work in several processes."""
+        task = Task(
+            traces=self.traces,
+            out=self.directory.path,
+            settings=self.settings,
+            earlier=None if self.journal is None else self.journal.earlier,
+            lock=Inherited(lock),
+        )
+        return await self._write_up(Workers(task, workers, progress=self.progress, stop=self.stop))
 
-    async def _work(self, numbered: Line, asker: Asker) -> None:
-        position, (number, line) = numbered
-        self._progress.read += 1
-        block = self._block(1 + position // BLOCK_RECORDS)
+    async def _write_up(self, work: Session | Workers) -> RunReport:
+        story = _Story(self.traces, self.directory, self.settings, self.progress)
+        story.write("running")
         try:
-            outcome = await _judge(block, number, line, asker)
-        except FatalError as exc:
-            if exc.code == "stopped":  # it needs another request, which a resume will send
-                return
+            ended = await work.run()
+        except BaseException:  # what is done is kept, where it can be; a full disk is met here a second time
+            with suppress(OSError):
+                self._publish(None, story, work.notes)
             raise
-        if outcome is None:
-            block.kept.add(number)
-            self._progress.keep()
-        else:
-            block.outcomes.append(outcome)
-            self._progress.add(outcome)
-        if block.done == BLOCK_RECORDS:
-            del self._blocks[block.number]
-            self._write(block, whole=True)
+        return self._publish(ended, story, work.notes)
 
-    def _write(self, block: Block, *, whole: bool) -> None:
-        self._writing = [write for write in self._writing if not write.done() or write.result()]
-        self._writing.append(self._writer.submit(block.write, self._directory, self._settings.labels, whole=whole))
+    def _publish(self, ended: Ended | None, story: _Story, noted: list[str]) -> RunReport:
+        notes = [*(self.journal.notes if self.journal else ()), *noted]
+        whole = ended is not None and ended.read_to_end and ended.all_done
+        if ended is not None and whole:
+            self.directory.drop_parts_after(block_of(ended.read - 1))
+        self.directory.publish()
+        counts = self.directory.count()
+        if ended is not None and whole and counts["read"] != ended.read:
+            raise AssertionError(f"{ended.read} records were read, but the tables hold {counts['read']}")
+        spent = dict(self.journal.spent()) if self.journal else {}
+        finished = ended is not None and ended.all_done and ended.nothing_left
+        cautions = find_cautions(self.directory.path, self.settings.judge)
+        story.write("finished" if finished else "stopped", counts, spent, notes, cautions)
+        return RunReport(finished=finished, spent=spent, notes=tuple(notes), cautions=cautions, **counts)
 
-    def _finish(self, notes: list[str]) -> RunReport:
-        all_done = self._progress.done == self._lines.read
-        whole = self._lines.read_to_end and all_done
-        for block in self._blocks.values():
-            self._write(block, whole=whole)
-        self._writer.shutdown(wait=True)
-        for write in self._writing:
-            write.result()
-        if whole:
-            self._directory.drop_parts_after(-(-self._lines.read // BLOCK_RECORDS))
-        self._directory.publish()
-        return self._report(notes, whole=whole, finished=all_done and self._lines.nothing_left)
 
-    def _report(self, notes: list[str], *, whole: bool, finished: bool) -> RunReport:
-        counts = self._directory.count()
-        if whole and counts["read"] != self._lines.read:
-            raise AssertionError(f"{self._lines.read} records were read, but the tables hold {counts['read']}")
-        spent = dict(self._journal.spent()) if self._journal else {}
-        self._describe("finished" if finished else "stopped", counts, notes, spent)
-        return RunReport(finished=finished, spent=spent, notes=tuple(notes), **counts)
+class _Story:
+    """`run.json`: what was done, with which settings, and how far it came."""
 
-    def _describe(
-        self, status: str, counts: dict[str, int], notes: list[str], spent: dict[str, int | float | None] | None = None
+    def __init__(self, traces: Traces, directory: RunDirectory, settings: Settings, progress: Progress) -> None:
+        self._traces = traces
+        self._directory = directory
+        self._settings = settings
+        self._progress = progress
+        self._earlier = directory.read_run()
+        self._begun = time.monotonic()
+
+    def write(
+        self,
+        status: str,
+        counts: dict[str, int] | None = None,
+        spent: dict[str, int | float | None] | None = None,
+        notes: list[str] | None = None,
+        cautions: Sequence[Caution] = (),
     ) -> None:
-        """Write `run.json`; it holds no secret, as settings never do."""
-        settings, labels, earlier_s = self._settings, self._settings.labels, self._earlier.get("wall_s", 0.0)
+        """Replace the file; it holds no secret, as settings never do."""
+        settings, labels, counts = self._settings, self._settings.labels, counts or {}
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        session_s = time.monotonic() - self._begun
         self._directory.write_run(
             {
                 "status": status,
                 "started": self._earlier.get("started", now),
                 "ended": None if status == "running" else now,
-                "wall_s": round((earlier_s if isinstance(earlier_s, int | float) else 0.0) + session_s, 3),
-                "input": self._name,
+                "wall_s": self._wall_s(),
+                "input": self._traces.name,
                 "judge": labels.judge,
                 "rubric": labels.rubric,
                 "fingerprints": {
@@ -227,14 +209,14 @@ class _Session:
                     "rubric": labels.rubric_fp,
                 },
                 "identity": settings.identity,
-                "settings": {name: getattr(settings, name) for name in ("concurrency", "timeout_s", "max_retries")}
-                | {"cache": None if settings.cache is None else str(settings.cache)},
+                "settings": settings.told,
                 "counts": {name: counts[name] for name in ("read", "scored", "failed") if counts},
                 "units": {name: counts[f"units_{name}"] for name in ("asked", "judged") if counts},
                 "spent": dict(spent or {}),
                 "cache_hits": self._progress.cached,
                 "session": asdict(self._progress),
-                "notes": list(notes),
+                "notes": list(notes or []),
+                "cautions": [asdict(caution) for caution in cautions],
                 "versions": {
                     "judge": package_version(),
                     "python": platform.python_version(),
@@ -243,13 +225,8 @@ class _Session:
             }
         )
 
-
-async def _judge(block: Block, number: int, line: bytes | RecordError, asker: Asker) -> Outcome | None:
-    """The outcome of a line; None where the rows of an earlier session hold."""
-    try:
-        if isinstance(line, RecordError):
-            raise line
-        record = parse_record(line, number=number)
-    except InputError as exc:
-        return failed_record(exc, record=None, line=number, raw=line if isinstance(line, bytes) else None)
-    return None if block.holds(record) else await asker.judge(record)
+    def _wall_s(self) -> float:
+        """Seconds of all sessions."""
+        earlier = self._earlier.get("wall_s", 0.0)
+        session = time.monotonic() - self._begun
+        return round((earlier if isinstance(earlier, int | float) else 0.0) + session, 3)

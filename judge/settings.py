@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +33,7 @@ _GRANULARITIES = get_args(Granularity)
 _EVIDENCE_RULES = get_args(EvidenceRule)
 _OURS = frozenset({"messages", "model", "n", "response_format", "stream"})
 _COMMON = "temperature, top_p, max_tokens, seed, and what your server knows"
+_TOLD = ("concurrency", "timeout_s", "max_retries")
 _MOST_CALLS = 10_000  # a worker each, and a connection: more than a machine has open files for
 
 
@@ -108,6 +109,10 @@ class Settings:
             ("min_coverage", self.min_coverage, 0 <= self.min_coverage <= 1, "between 0 and 1"),
         )
 
+    def shared_by(self, processes: int) -> Settings:
+        """The settings of each of several processes that ask one provider at the same time."""
+        return replace(self, concurrency=-(-self.concurrency // processes))
+
     @property
     def free(self) -> bool:
         """Whether asking again costs nothing, so that nothing has to be stored."""
@@ -139,6 +144,12 @@ class Settings:
             # The baseline is code: another version is another judge.
             **({"version": package_version()} if self.free else {}),
         }
+
+    @property
+    def told(self) -> dict[str, JsonValue]:
+        """How the judge is asked, as far as it changes no answer; for `run.json`, without secrets."""
+        told: dict[str, JsonValue] = {name: getattr(self, name) for name in _TOLD}
+        return told | {"cache": None if self.cache is None else str(self.cache)}
 
     @cached_property
     def labels(self) -> Labels:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
 import random
@@ -21,6 +20,7 @@ import polars as pl
 
 from judge.probe import build_probes
 from judge.prompt import JudgeModel, Prompt, Request
+from judge.reading import Traces
 from judge.record import build_record
 from judge.rubric import load_rubric
 from judge.run import Progress, RunReport, score_file
@@ -75,6 +75,14 @@ def settings_for(server: Server | str, **changes: Any) -> Settings:
     return Settings(**{"judge": NAME, "rubric": RUBRIC, "api_base": base, "timeout_s": 10.0, **changes})
 
 
+def traces_of(content: bytes, out: Path, *, limit: int | None = None) -> Traces:
+    """A trace file beside a run directory."""
+    path = out.with_name(f"{out.name}.jsonl")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return Traces(path=str(path), limit=limit)
+
+
 def score(
     records: Iterable[dict[str, Any] | str],
     out: Path,
@@ -82,12 +90,13 @@ def score(
     *,
     limit: int | None = None,
     overwrite: bool = False,
+    workers: int = 1,
     progress: Progress | None = None,
     **changes: Any,
 ) -> RunReport:
     """A run in this process; read = scored + failed is checked of every one that finishes."""
-    source, settings = io.BytesIO(to_lines(records)), settings_for(server, **changes)
-    report = asyncio.run(score_file(source, out, settings, limit=limit, overwrite=overwrite, progress=progress))
+    traces, settings = traces_of(to_lines(records), out, limit=limit), settings_for(server, **changes)
+    report = asyncio.run(score_file(traces, out, settings, overwrite=overwrite, workers=workers, progress=progress))
     check_conservation(out, report.read)
     return report
 

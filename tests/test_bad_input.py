@@ -4,7 +4,6 @@ Bad lines stand between good ones in one file, so that a whole group of faults i
 """
 
 import asyncio
-import io
 import json
 import os
 import re
@@ -18,6 +17,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from run_kit import traces_of
 
 from judge.errors import InputError, RecordError
 from judge.record import Record, parse_record
@@ -81,7 +81,7 @@ class Scored:
 
 def _score(source: bytes, out: Path, settings: Settings = LEXICAL) -> Scored:
     progress = Progress()
-    report = asyncio.run(score_file(io.BytesIO(source), out, settings, progress=progress))
+    report = asyncio.run(score_file(traces_of(source, out), out, settings, progress=progress))
     assert report.finished
     assert report.read == report.scored + report.failed
     failures = [json.loads(line) for line in (out / "failures.jsonl").read_bytes().splitlines()]

@@ -401,27 +401,34 @@ def test_only_what_was_usable_is_kept_for_others(tmp_path: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("broken", ["find", "commit", "keep"])
-def test_what_cannot_be_kept_is_not_paid_for(broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reply_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
     """A full disk must end the run: as one failure after the other it would pay for everything and keep nothing."""
-    journal, store, backend = Journal(tmp_path / "j.sqlite"), Store(tmp_path / "store"), Scripted(OK)
-    cached = Cached(backend, journal=journal, store=store)
+    journal = Journal(tmp_path / "j.sqlite")
+    full_disk = "CREATE TRIGGER full BEFORE INSERT ON replies BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
+    journal._db.execute(full_disk)
+    (outcome,) = ask(Cached(Scripted(OK), journal=journal))
+    assert isinstance(outcome, CacheError)
+    assert (outcome.code, "disk is full" in str(outcome)) == ("not_kept", True)
+    journal.close()
+
+
+@pytest.mark.parametrize("broken", ["get", "set"])
+def test_a_store_that_breaks_is_noted_once_and_done_without(
+    broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is a convenience: the journal keeps what is paid for."""
+    journal, store, notes = Journal(tmp_path / "j.sqlite"), Store(tmp_path / "store"), []
+    cached = Cached(Scripted(OK), journal=journal, store=store, notes=notes)
 
     def full(*_: object, **__: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    if broken == "commit":
-        full_disk = "CREATE TRIGGER full BEFORE INSERT ON replies BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
-        journal._db.execute(full_disk)
-    else:
-        monkeypatch.setattr(store._cache, "get" if broken == "find" else "set", full)
-    if broken == "keep":
-        with pytest.raises(CacheError, match="disk is full"):
-            cached.keep(REQUEST, OK)
-    else:
-        (outcome,) = ask(cached)
-        assert isinstance(outcome, CacheError)
-        assert (outcome.code, "disk is full" in str(outcome)) == ("cache", True)
-    assert backend.calls == (broken == "commit")
+    monkeypatch.setattr(store._cache, broken, full)
+    (outcome,) = ask(cached)
+    for _ in range(2):
+        cached.keep(REQUEST, OK)
+    assert (outcome, journal.find(REQUEST.call_id)) == (OK, OK)
+    (note,) = notes
+    assert note.startswith(f"the store {tmp_path / 'store'}: database or disk is full. It is not used any more")
     journal.close()
     store.close()

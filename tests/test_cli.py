@@ -90,7 +90,7 @@ def test_help_names_every_command_and_an_example():
     assert shown.exit_code == 0
     assert "judge score examples/traces.jsonl --out runs/first" in shown.output
     assert "hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1" in shown.output
-    assert all(re.search(rf"^  {name} +\w", shown.output, re.MULTILINE) for name in ("score", "doctor"))
+    assert all(re.search(rf"^  {name} +\w", shown.output, re.MULTILINE) for name in ("score", "cache", "doctor"))
 
 
 def test_help_of_score_teaches_with_an_example_and_the_exit_codes():
@@ -104,9 +104,13 @@ def test_help_of_score_teaches_with_an_example_and_the_exit_codes():
     ]
 
 
-@pytest.mark.parametrize("words", [("--help",), ("score", "--help"), ("doctor", "--help")])
+@pytest.mark.parametrize(
+    "words", [(), ("score",), ("doctor",), ("cache",), *(("cache", name) for name in ("ls", "stats", "prune", "clear"))]
+)
 def test_help_fits_eighty_columns(words):
-    assert max(len(line) for line in judge(*words).output.splitlines()) <= 80
+    shown = judge(*words, "--help").output
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    assert "judge cache" in shown or words[:1] != ("cache",)
 
 
 def test_version_is_the_one_in_pyproject():

@@ -37,11 +37,12 @@ from run_kit import (
 from judge.backends.openai_compatible import OpenAICompatible
 from judge.backends.server import Server as Address
 from judge.journal import Journal
+from judge.journal_file import RETIRED
 from judge.probe import build_probes
 from judge.record import build_record
 from judge.testing import Ask, Server, obedient
 
-SMALL_BLOCKS = "import judge.run; judge.run.BLOCK_RECORDS = 30"
+SMALL_BLOCKS = "import judge.block; judge.block.BLOCK_RECORDS = 30"
 CONCURRENCY = 16
 
 
@@ -101,9 +102,9 @@ def committed(out: Path, scratch: Path) -> set[str]:
 # kill -9.
 
 
-def test_ten_kills_and_the_tables_are_those_of_a_run_that_was_left_alone(tmp_path: Path) -> None:
+def test_twenty_kills_and_the_tables_are_those_of_a_run_that_was_left_alone(tmp_path: Path) -> None:
     traces, out, dice = write_traces(tmp_path, 300), tmp_path / "out", random.Random(11)
-    points = sorted(dice.sample(range(5, 590), 10))  # of 600 requests
+    points = sorted(dice.sample(range(5, 590), 20))  # of 600 requests
     with Server(latency_ms=25, latency_sigma=0.5) as server:
         keys = ledger_keys(make_records(300, units=(1, 2, 3)), server)
         arguments = arguments_for(traces, out, server, "--concurrency", CONCURRENCY, "--quiet")
@@ -133,7 +134,7 @@ def test_ten_kills_and_the_tables_are_those_of_a_run_that_was_left_alone(tmp_pat
         assert total_repaid <= sum(in_flight)
         assert max(in_flight) <= CONCURRENCY
         assert len({row.key for row in server.ledger.rows()}) == 600
-        print(f"10 kills: re-paid {total_repaid} of {sum(in_flight)} in flight, asked again {asked_again}")
+        print(f"20 kills: re-paid {total_repaid} of {sum(in_flight)} in flight, asked again {asked_again}")
         assert_as_undisturbed(out, 300, server)
     check_conservation(out, 302)
     assert [row["line"] for row in read_failures(out)] == [21, 302]
@@ -167,7 +168,7 @@ class CrashPoint:
 @pytest.fixture
 def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A run of blocks of three, with a record that failed and one that is changed now; the judge is mended."""
-    monkeypatch.setattr("judge.run.BLOCK_RECORDS", 3)
+    monkeypatch.setattr("judge.block.BLOCK_RECORDS", 3)
     ill = {"Case 2."}
 
     def script(ask: Ask) -> Any:
@@ -199,7 +200,7 @@ def test_a_crash_at_every_change_of_the_disk(older: Server, tmp_path: Path, monk
     assert deaths > 20
     assert_same_tables(out, tmp_path / "fresh")
     assert most_paid(out) == 1
-    assert paid(out, retired=1) == 3  # the conversation that had failed, and nothing that was good
+    assert paid(out, retired=RETIRED) == 3  # the conversation that had failed, and nothing that was good
 
 
 def test_a_crash_while_an_old_run_is_cleared(older: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,6 +235,33 @@ def _replies(out: Path, retired: int) -> dict[str, int]:
 
 
 # Signals.
+
+
+def test_twenty_terms_pay_for_nothing_twice(tmp_path: Path) -> None:
+    """Stopped at random points of one run, again and again: every reply arrives, is committed, and is the only one."""
+    traces, out, dice = write_traces(tmp_path, 300), tmp_path / "out", random.Random(5)
+    points = sorted(dice.sample(range(5, 560), 20))  # of 600 requests
+    with Server(latency_ms=25, latency_sigma=0.5) as server:
+        arguments = arguments_for(traces, out, server, "--concurrency", CONCURRENCY, "--quiet")
+        stops = 0
+        for point in points:
+            if server.ledger.requests >= point:  # what was under way at the last stop went past it
+                continue
+            process = start_judge(*arguments, script=SMALL_BLOCKS)
+            await_requests(server, point, process)
+            time.sleep(dice.random() * 0.03)
+            process.terminate()
+            code, said = finish(process)
+            assert code == 75, said
+            assert "Traceback" not in said
+            assert all(row.delivered for row in server.ledger.rows())
+            check_conservation(out, _counts(out)["read"])
+            stops += 1
+        code, said = run_judge(*arguments, script=SMALL_BLOCKS)
+        assert code == 3, said
+        assert stops >= 15
+        assert (server.ledger.requests, server.ledger.repaid) == (600, 0)
+        assert_as_undisturbed(out, 300, server)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

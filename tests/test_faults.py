@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from run_kit import (
     score,
     settings_for,
     to_lines,
+    traces_of,
 )
 from tenacity import wait_none
 
@@ -105,7 +105,7 @@ def test_a_provider_that_breaks_down_midway(out: Path, hurried: None, tmp_path: 
 
     async def main(server: Server) -> None:
         settings = settings_for(server, max_retries=2, concurrency=16)
-        running = asyncio.ensure_future(score_file(io.BytesIO(to_lines(records)), out, settings))
+        running = asyncio.ensure_future(score_file(traces_of(to_lines(records), out), out, settings))
         while server.ledger.requests < 100:  # noqa: ASYNC110 - the server counts in another thread
             await asyncio.sleep(0.005)
         server.always = 500

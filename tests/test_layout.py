@@ -206,8 +206,10 @@ except SystemExit as exc:
         command("--version"),
         command("score", "--help"),
         command("doctor", "--help"),
+        command("cache", "--help"),
+        command("cache", "prune", "--help"),
     ],
-    ids=["import", "dir", "help", "version", "score help", "doctor help"],
+    ids=["import", "dir", "help", "version", "score help", "doctor help", "cache help", "prune help"],
 )
 def test_starting_up_loads_nothing_heavy(code):
     names = loaded(code)

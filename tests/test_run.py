@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import io
 import json
 import os
 import random
@@ -27,6 +26,7 @@ from run_kit import (
     score,
     settings_for,
     to_lines,
+    traces_of,
 )
 
 from judge.connect import connect
@@ -43,7 +43,7 @@ Asked = Callable[..., list[str]]
 @pytest.fixture(autouse=True)
 def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of four records; and the disk is not waited for, which test_directory.py is about."""
-    monkeypatch.setattr("judge.run.BLOCK_RECORDS", 4)
+    monkeypatch.setattr("judge.block.BLOCK_RECORDS", 4)
     monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
@@ -340,7 +340,7 @@ def test_an_input_that_cannot_be_used_costs_no_earlier_run(out: Path, server: Se
     for source, says in ((b"", "holds no records"), ("{}".encode("utf-16"), "UTF-16"), (b"[\n{}\n]\n", "JSON array")):
         for overwrite in (False, True):
             with pytest.raises(InputError, match=says):
-                asyncio.run(score_file(io.BytesIO(source), out, settings_for(server), overwrite=overwrite))
+                asyncio.run(score_file(traces_of(source, out), out, settings_for(server), overwrite=overwrite))
     assert {path: path.read_bytes() for path in out.rglob("*.parquet")} == before
     assert json.loads((out / "run.json").read_bytes())["counts"]["scored"] == 2
 
@@ -350,7 +350,7 @@ def test_a_mistyped_address_can_be_corrected(out: Path, server: Server) -> None:
     source = to_lines(make_records(2))
     wrong = replace(settings_for(server), api_base=f"{server.api_base}/oops")
     with pytest.raises(FatalError, match="404"):
-        asyncio.run(score_file(io.BytesIO(source), out, wrong))
+        asyncio.run(score_file(traces_of(source, out), out, wrong))
     assert score(make_records(2), out, server).scored == 2
 
 
@@ -379,7 +379,7 @@ def test_a_stop_waits_for_what_is_sent_and_sends_nothing_more(out: Path, tmp_pat
 
     async def main(server: Server) -> tuple[RunReport, int]:
         stop = asyncio.Event()
-        source, settings = io.BytesIO(to_lines(records)), settings_for(server, concurrency=4)
+        source, settings = traces_of(to_lines(records), out), settings_for(server, concurrency=4)
         running = asyncio.ensure_future(score_file(source, out, settings, stop=stop))
         while server.ledger.requests < 20:  # noqa: ASYNC110 - the server counts in another thread
             await asyncio.sleep(0.005)
@@ -475,5 +475,5 @@ def test_run_json_tells_what_was_done_and_no_secret(out: Path, server: Server, m
 def test_settings_are_checked_before_anything_is_made(out: Path) -> None:
     settings = replace(settings_for("http://127.0.0.1:9/v1"), judge="nobody/else")
     with pytest.raises(ConfigError, match="litellm knows no provider for 'nobody/else'"):
-        asyncio.run(score_file(io.BytesIO(b""), out, settings))
+        asyncio.run(score_file(traces_of(b"", out), out, settings))
     assert not out.exists()

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -73,6 +74,90 @@ def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
     store.close()
     assert len(found) >= 6
     assert modes == {(True, 0o700), (False, 0o600)}
+
+
+def test_modes_hold_in_threads_and_the_umask_is_left_alone(tmp_path: Path) -> None:
+    """A umask belongs to the process: a thread that changes it changes it for all."""
+    before = os.umask(0o022)
+    try:
+        store = Store(tmp_path / "store")
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n: store.keep(f"{n}", LARGE), range(40)))
+        now = os.umask(0o022)
+    finally:
+        os.umask(before)
+    assert now == 0o022
+    modes = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in store._path.rglob("*")}
+    assert modes == {(True, 0o700), (False, 0o600)}
+    store.close()
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777, 0o1777])
+def test_a_folder_that_others_can_write_to_is_refused(mode: int, tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(CacheError, match=rf"written to by other users \(mode {mode:04o}\)\..* chmod go-rwx {folder}"):
+        Store(folder)
+    assert list(folder.iterdir()) == []
+    folder.chmod(0o755)  # others see names, and no content: every file is for its owner only
+    Store(folder).close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("planted", ["folder", "link"])
+def test_a_folder_that_another_user_made_is_refused(planted: str, tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    if planted == "folder":
+        folder.mkdir()
+    else:
+        (tmp_path / "mine").mkdir(mode=0o700)
+        folder.symlink_to(tmp_path / "mine")
+    os.chown(folder, 65534, 65534, follow_symlinks=False)
+    with pytest.raises(
+        CacheError, match=r"belongs to user 65534, not to 0\. Give another --cache DIR, or --cache none"
+    ):
+        Store(folder)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_link_of_ones_own_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "large disk").mkdir()
+    (tmp_path / "store").symlink_to(tmp_path / "large disk")
+    Store(tmp_path / "store").close()
+    assert (tmp_path / "large disk" / "cache.db").exists()
+
+
+_WRITER = """
+import sys, threading
+from pathlib import Path
+from judge.backend import Reply
+from judge.calls.store import Store
+store = Store(Path(sys.argv[1]))
+def work(thread):
+    for n in range(15):
+        for key in (f"{sys.argv[2]}-{thread}-{n}", f"shared-{n}"):
+            text = key * (5000 if n % 5 == 0 else 1)
+            store.keep(key, Reply(text=text), record_id=key)
+            assert store.find(key) in (Reply(text=text), None if n % 5 == 0 else 0), key
+threads = [threading.Thread(target=work, args=(t,)) for t in range(4)]
+[t.start() for t in threads]; [t.join() for t in threads]
+store.close()
+"""
+
+
+def test_eight_processes_of_four_threads_on_one_store(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _WRITER, str(tmp_path / "store")]
+    writers = [subprocess.Popen([*command, f"w{n}"], env=environment(), stderr=subprocess.PIPE) for n in range(8)]
+    told = [writer.communicate(timeout=60)[1] for writer in writers]
+    assert [(writer.returncode, err) for writer, err in zip(writers, told, strict=True)] == [(0, b"")] * 8
+    store = Store(tmp_path / "store")
+    keys = [f"w{w}-{t}-{n}" for w in range(8) for t in range(4) for n in range(15)] + [f"shared-{n}" for n in range(15)]
+    for key in keys:
+        assert store.find(key) == Reply(text=key * (5000 if int(key.rpartition("-")[2]) % 5 == 0 else 1))
+    assert (len(store._cache), store.damaged) == (len(keys), 0)
+    assert store._cache._sql("PRAGMA integrity_check").fetchall() == [("ok",)]
+    store.close()
 
 
 # How a planted row may look: mode, file, value. The first two run code when they are unpickled.

@@ -6,6 +6,7 @@ import asyncio
 
 from judge.backend import Backend, Reply
 from judge.calls.store import Store
+from judge.errors import CacheError
 from judge.journal import Journal, served
 from judge.prompt import Request
 
@@ -21,12 +22,24 @@ class Cached:
         backend: Asked where nothing is stored.
         journal: Replays the chain of this run, unusable replies included; None outside a run.
         store: Usable replies of all runs; None for none.
+        stop: Set when a paid reply cannot be committed, so that no call that waits for its turn is sent any more.
+        notes: Gets a sentence when the store fails. It is a convenience: the run goes on without it.
     """
 
-    def __init__(self, backend: Backend, *, journal: Journal | None = None, store: Store | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        journal: Journal | None = None,
+        store: Store | None = None,
+        stop: asyncio.Event | None = None,
+        notes: list[str] | None = None,
+    ) -> None:
         self._backend = backend
         self._journal = journal
         self._store = store
+        self._stop = asyncio.Event() if stop is None else stop
+        self._notes = [] if notes is None else notes
         self._flying: dict[str, asyncio.Task[Reply]] = {}
 
     async def complete(self, request: Request) -> Reply:
@@ -40,8 +53,12 @@ class Cached:
 
     def keep(self, request: Request, reply: Reply) -> None:
         """Let other runs have a reply that could be used."""
-        if self._store is not None and not reply.cached:
-            self._store.keep(request.key, reply)
+        if self._store is None:
+            return
+        try:
+            self._store.keep(request.key, reply, record_id=request.probes.record.id)
+        except CacheError as exc:
+            self._do_without(exc)
 
     async def drain(self, *, timeout_s: float) -> None:
         """Wait for the calls whose askers went away, as they are paid for; then end the rest."""
@@ -55,7 +72,17 @@ class Cached:
     def _find(self, request: Request) -> Reply | None:
         if self._journal is not None and (reply := self._journal.find(request.call_id)) is not None:
             return reply
-        return self._store.find(request.key) if self._store is not None else None
+        if self._store is None:
+            return None
+        try:
+            return self._store.find(request.key)
+        except CacheError as exc:
+            self._do_without(exc)
+            return None
+
+    def _do_without(self, error: CacheError) -> None:
+        self._store = None
+        self._notes.append(f"{error.message} It is not used any more in this run; what is paid for is not shared.")
 
     async def _pay(self, request: Request) -> Reply:
         # A task of its own: an asker that is cancelled takes away neither the reply that others wait for, nor the
@@ -73,5 +100,9 @@ class Cached:
     async def _call(self, request: Request) -> Reply:
         reply = await self._backend.complete(request)
         if self._journal is not None:
-            self._journal.commit(request.call_id, reply)
+            try:
+                self._journal.commit(request.call_id, reply)
+            except CacheError:
+                self._stop.set()
+                raise
         return reply

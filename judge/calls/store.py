@@ -4,64 +4,30 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import diskcache
-from diskcache.core import MODE_BINARY, MODE_RAW
 
 from judge.backend import Reply
+from judge.calls.plain_disk import PlainDisk, make_private_folder
 from judge.errors import CacheError
-from judge.journal import dump_reply, load_reply
+from judge.sealed import dump_reply, load_reply
 
-__all__ = ["Store", "default_store_path"]
+__all__ = ["Store", "default_store_path", "refuse_unsafe"]
 
-
-class _PlainDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
-    """Stores bytes under text keys and refuses everything else.
-
-    diskcache unpickles whatever a row says is a pickle, its JSONDisk too: a planted row runs code (CVE-2025-69872).
-    """
-
-    def put(self, key: Any) -> tuple[str, bool]:
-        if not isinstance(key, str):
-            raise TypeError(f"a key must be text, not {key!r}")
-        return key, True
-
-    def get(self, key: Any, raw: bool) -> str:
-        if not raw or not isinstance(key, str):
-            raise CacheError("the store holds a key that we did not write.")
-        return key
-
-    def store(self, value: Any, read: bool, key: Any = diskcache.UNKNOWN) -> Any:
-        if not isinstance(value, bytes):
-            raise TypeError(f"a value must be bytes, not {type(value).__name__}")
-        return super().store(value, read, key=key)
-
-    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes:
-        plain = isinstance(value, bytes) if mode == MODE_RAW else mode == MODE_BINARY and self._is_ours(filename)
-        if not plain:
-            raise CacheError("the store holds a value that we did not write.")
-        try:
-            found: bytes = super().fetch(mode, filename, value, read)
-        except OSError as exc:  # diskcache would take it for a plain miss
-            raise CacheError("the store has lost a file.") from exc
-        return found
-
-    def remove(self, file_path: str) -> None:
-        """Called for the file of a row that is written over: a planted row may name any file."""
-        if self._is_ours(file_path):
-            super().remove(file_path)
-
-    def _is_ours(self, filename: object) -> bool:
-        """Whether this is a file that diskcache keeps a value in."""
-        if not isinstance(filename, str) or "\0" in filename:
-            return False
-        folder = Path(self._directory).resolve()
-        path = (folder / filename).resolve()
-        return path.suffix == ".val" and path.is_relative_to(folder)
+_DATABASE = "cache.db"
+_HINT = "Give another --cache DIR, or --cache none."
+# Beside diskcache's own table: equal requests of several records share a reply, which a tag could not tell.
+_RECORDS = """
+CREATE TABLE IF NOT EXISTS judge_records (key TEXT NOT NULL, record_id TEXT NOT NULL, PRIMARY KEY (key, record_id))
+WITHOUT ROWID
+"""
+_KNOWN = "SELECT 1 FROM judge_records WHERE key = ? AND record_id = ?"
+# A reply that came from a journal need not be in this store.
+_NOTE = "INSERT OR IGNORE INTO judge_records SELECT key, ?2 FROM Cache WHERE key = ?1 AND raw = 1"
 
 
 class Store:
@@ -70,18 +36,26 @@ class Store:
     Args:
         path: The folder; made if missing, for its owner only.
 
+    Attributes:
+        damaged: Entries met that are not what was written.
+
     Raises:
-        CacheError: The folder cannot be used.
+        CacheError: The folder cannot be used, or somebody else could read or change what is in it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.damaged = 0
-        with self._errors(), _private_files():
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._errors():
+            make_private_folder(path)
+            refuse_unsafe(path)
+            # The files beside it get its mode from SQLite.
+            os.close(os.open(path / _DATABASE, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+            (path / _DATABASE).chmod(0o600)
             self._cache = diskcache.Cache(
-                str(path), disk=_PlainDisk, eviction_policy="none", cull_limit=0, size_limit=2**62, statistics=0
+                str(path), disk=PlainDisk, eviction_policy="none", cull_limit=0, size_limit=2**62, statistics=0
             )
+            self._cache._sql_retry(_RECORDS)  # noqa: SLF001 - diskcache has no public way to its connection
 
     def find(self, key: str) -> Reply | None:
         """The usable reply to a request, or None."""
@@ -93,10 +67,24 @@ class Store:
                 self.damaged += 1
                 return None
 
-    def keep(self, key: str, reply: Reply) -> None:
-        """Store a usable reply."""
-        with self._errors(), _private_files():
-            self._cache.set(key, dump_reply(key, reply), retry=True)
+    def keep(self, key: str, reply: Reply, *, record_id: str | None = None) -> None:
+        """Store a usable reply.
+
+        Args:
+            key: The request's.
+            reply: As it came, or as it was handed out from a store: then only the record is noted.
+            record_id: Of a record that it was used for; `judge cache prune --record` goes by it.
+        """
+        names = (key, record_id)
+        with self._errors():
+            sql = self._cache._sql  # noqa: SLF001 - diskcache has no public way to its connection
+            if reply.cached and (record_id is None or sql(_KNOWN, names).fetchone()):
+                return
+            with self._cache.transact(retry=True):
+                if not reply.cached:
+                    self._cache.set(key, dump_reply(key, reply), retry=True)
+                if record_id is not None:
+                    sql(_NOTE, names)
 
     def close(self) -> None:
         """Close the store's files."""
@@ -107,8 +95,23 @@ class Store:
         try:
             yield
         except (sqlite3.Error, diskcache.Timeout, OSError) as exc:
-            message = f"the store {self._path}: {exc}."
-            raise CacheError(message, hint="Give another --cache DIR, or --cache none.") from exc
+            raise CacheError(f"the store {self._path}: {exc}.", hint=_HINT) from exc
+
+
+def refuse_unsafe(path: Path) -> None:
+    """Refuse a folder that another user owns or may write to: he could read traces, or plant replies.
+
+    Raises:
+        CacheError: Says whose it is, and the command that makes it ours.
+        OSError: It cannot be looked at.
+    """
+    for found in (path.lstat(), path.stat()):  # a link in a folder of everybody's, and what it leads to
+        if found.st_uid not in (os.geteuid(), 0):
+            raise CacheError(f"the store {path} belongs to user {found.st_uid}, not to {os.geteuid()}.", hint=_HINT)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o022:
+        message = f"the store {path} can be written to by other users (mode {mode:04o})."
+        raise CacheError(message, hint=f"If all in it is yours: chmod go-rwx {path}")
 
 
 def default_store_path() -> Path:
@@ -116,13 +119,3 @@ def default_store_path() -> Path:
     chosen = os.environ.get("JUDGE_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(chosen) if chosen else Path(base) / "judge"
-
-
-@contextmanager
-def _private_files() -> Iterator[None]:
-    """Files made inside are for their owner only: they hold traces."""
-    before = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)

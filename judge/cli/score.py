@@ -36,6 +36,7 @@ class Options:
     params: tuple[tuple[str, JsonValue], ...]
     min_coverage: float
     concurrency: int
+    workers: int
     timeout: float
     max_retries: int
     cache: str | None
@@ -95,6 +96,14 @@ class _Parameter(click.ParamType["tuple[str, JsonValue]"]):
     "--min-coverage", type=float, default=1.0, show_default=True, help="Judged share below which an axis has no score."
 )
 @_option("--concurrency", type=int, default=64, show_default=True, help="Calls in flight.")
+@_option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Processes that share the work, and the calls in flight.",
+)
 @_option("--timeout", type=float, default=120.0, show_default=True, help="Seconds that one attempt may take.")
 @_option(
     "--max-retries",

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import shlex
 import signal
 import sys
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import orjson
 import polars as pl
 
 from judge.aggregate import summarise
 from judge.cli.score import Options, cache_folder
-from judge.cli.terminal import LEGEND, Screen, answer_lines, clean, report_progress, summary_table
+from judge.cli.summary import LEGEND, answer_lines, caution_lines, difference_table, summary_table
+from judge.cli.terminal import Screen, clean, report_progress
+from judge.cli.told import tell
+from judge.difference import Difference, find_differences
 from judge.errors import InputError, JudgeError
+from judge.reading import Traces
 from judge.rubric import load_rubric
 from judge.run import Progress, RunReport, score_file
 from judge.settings import BASELINE, Settings
@@ -31,6 +34,7 @@ EXIT_FAILED_RECORDS = 3
 EXIT_RESUMABLE = 75
 _PORTION = 2**20
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_MISTAKES = ("provider_down", "disk_full", "not_kept")
 
 
 class Scoring:
@@ -66,23 +70,22 @@ class Scoring:
     async def _score(self, settings: Settings) -> RunReport:
         options, stop = self._options, asyncio.Event()
         self._listen(stop)
-        with _opened(options.traces) as source:
-            showing = asyncio.ensure_future(self._show_progress())
-            try:
-                return await score_file(
-                    source,
-                    options.out,
-                    settings,
-                    name=os.fsencode(options.traces).decode("utf-8", "backslashreplace"),
-                    limit=options.limit,
-                    overwrite=options.overwrite,
-                    progress=self._progress,
-                    stop=stop,
-                )
-            finally:
-                showing.cancel()
-                with suppress(asyncio.CancelledError):
-                    await showing
+        showing = asyncio.ensure_future(self._show_progress())
+        try:
+            return await score_file(
+                Traces(path=options.traces, limit=options.limit),
+                options.out,
+                settings,
+                overwrite=options.overwrite,
+                workers=options.workers,
+                progress=self._progress,
+                stop=stop,
+                tell=lambda note: self._told.print(clean(note)),
+            )
+        finally:
+            showing.cancel()
+            with suppress(asyncio.CancelledError):
+                await showing
 
     async def _show_progress(self) -> None:
         if self._options.quiet:
@@ -123,22 +126,30 @@ class Scoring:
     def _conclude(self, report: RunReport, settings: Settings) -> int:
         scores = pl.scan_parquet(self._options.out / "scores.parquet")
         summary = summarise(scores, settings.labels.axes, seed=self._options.seed)
+        differences = find_differences(scores, seed=self._options.seed)
+        code = _exit_code(report)
         if self._options.as_json:
-            self._shown.out(_as_json(report, summary, settings, self._options.out))
+            out, labels = self._options.out, settings.labels
+            self._shown.out(tell(report, summary, differences, labels=labels, out=out, exit_code=code))
         else:
-            self._print(report, summary, settings)
+            self._print(report, summary, differences, settings)
         if failed := _failed(report):
             self._told.print(f"{failed}; {_first_failure(self._options.out / 'failures.jsonl')}")
-        if not report.finished:
-            return self._stopped()
-        return EXIT_FAILED_RECORDS if report.failed else EXIT_OK
+        return code if report.finished else self._stopped()
 
-    def _print(self, report: RunReport, summary: pl.DataFrame, settings: Settings) -> None:
+    def _print(
+        self, report: RunReport, summary: pl.DataFrame, differences: list[Difference], settings: Settings
+    ) -> None:
         show = self._shown.print
         show(f"\n{clean(settings.labels.rubric)} judged by {clean(settings.labels.judge)}: means with 95 % intervals\n")
         show(summary_table(summary, settings.labels.axes))
         show(f"\n{LEGEND}\n", style="dim")
-        for line in (*answer_lines(summary), *_counts(report, self._progress), *_notes(report)):
+        if differences:
+            show(difference_table(differences))
+            show()
+        for line in (*answer_lines(summary), *_counts(report, self._progress)):
+            show(line)
+        for line in (*caution_lines(report.cautions), *_notes(report)):
             show(line)
         names = ["scores.parquet", "verdicts.parquet", "calls.parquet", "run.json"]
         show(f"Written to {self._options.out}: {', '.join(names + ['failures.jsonl'] * bool(_failed(report)))}")
@@ -146,8 +157,8 @@ class Scoring:
     def _give_up(self, error: JudgeError) -> int:
         self._complain(error)
         # Nothing was answered, so a wrong key, model or folder was found before the first paid call. A server that is
-        # down is no mistake: the same command may work later.
-        mistaken = not self._progress.calls and error.code != "provider_down"
+        # down, a disk that is full, a reply that was paid for and could not be kept: the same command may work later.
+        mistaken = not self._progress.calls and error.code not in _NO_MISTAKES
         return EXIT_USAGE if mistaken or isinstance(error, InputError) else self._stopped()
 
     def _stopped(self) -> int:
@@ -157,6 +168,12 @@ class Scoring:
 
     def _complain(self, what: object) -> None:
         self._errors.print(clean(what))
+
+
+def _exit_code(report: RunReport) -> int:
+    if not report.finished:
+        return EXIT_RESUMABLE
+    return EXIT_FAILED_RECORDS if report.failed else EXIT_OK
 
 
 def _settings(options: Options) -> Settings:
@@ -176,13 +193,8 @@ def _settings(options: Options) -> Settings:
     )
 
 
-def _opened(traces: str) -> AbstractContextManager[BinaryIO]:
-    if traces != "-":
-        return Path(traces).open("rb")
-    if sys.stdin is None:  # its number may be another file's by now
-        raise InputError("standard input is closed.", hint="Give a file, or pipe records into it.")
-    # Not sys.stdin, and never closed: both wait for the lock that a thread holds while it waits for a silent writer.
-    return nullcontext(open(0, "rb", closefd=False))
+def _opened(traces: str) -> BinaryIO:
+    return Path(traces).open("rb")
 
 
 def _can_be_read_twice(traces: str) -> bool:
@@ -233,18 +245,3 @@ def _first_failure(path: Path) -> str:
     with path.open("rb") as file:
         first = orjson.loads(file.readline())
     return f"{path} says why. The first: {clean(first['message'])}"
-
-
-def _as_json(report: RunReport, summary: pl.DataFrame, settings: Settings, out: Path) -> str:
-    told: dict[str, Any] = {
-        "finished": report.finished,
-        "judge": settings.labels.judge,
-        "rubric": settings.labels.rubric,
-        "counts": {"read": report.read, "scored": report.scored, "failed": report.failed},
-        "units": {"asked": report.units_asked, "judged": report.units_judged},
-        "spent": report.spent or None,
-        "notes": report.notes,
-        "summary": summary.to_dicts(),
-        "out": str(out),
-    }
-    return orjson.dumps(told).decode()

@@ -1,0 +1,129 @@
+"""One share of a run -> its parts: what a worker process does, and how it talks with the one that started it.
+
+The pipe carries orders one way (`stop`: send nothing more; `end`: at once) and counts, notes and the end the other way.
+When it breaks, whoever started this process is dead, and it ends too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import DupFd
+from pathlib import Path
+from typing import Any
+
+from judge.directory import RunDirectory, disk_errors
+from judge.errors import JudgeError
+from judge.journal import Journal
+from judge.progress import Progress
+from judge.reading import Traces
+from judge.session import Ended, Session, Share
+from judge.settings import Settings
+
+__all__ = ["Inherited", "Task", "work"]
+
+_TOLD_EVERY_S = 0.2
+
+
+class Inherited:
+    """An open file that a started process gets too."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> tuple[Callable[[Any], Inherited], tuple[Any]]:
+        return _take_over, (DupFd(self.number),)
+
+
+def _take_over(duplicate: Any) -> Inherited:
+    return Inherited(duplicate.detach())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What all workers of a run have in common.
+
+    Attributes:
+        earlier: Last row of the journal before this session; None where there is no journal.
+        lock: The open file that locks the directory; a worker holds it by having it open until it ends.
+    """
+
+    traces: Traces
+    out: Path
+    settings: Settings
+    earlier: int | None
+    lock: Inherited
+
+
+def work(task: Task, share: Share, pipe: Connection) -> None:
+    """The main function of a worker process."""
+    # Orders come through the pipe: a Ctrl-C reaches every process of a terminal, and must not end them one by one.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    with suppress(asyncio.CancelledError, BrokenPipeError):
+        asyncio.run(_Errand(task, share, pipe).run())
+
+
+class _Errand:
+    """One share, seen from the process that works on it."""
+
+    def __init__(self, task: Task, share: Share, pipe: Connection) -> None:
+        self._task = task
+        self._share = share
+        self._pipe = pipe
+        self._progress = Progress()
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        working = asyncio.current_task()
+        assert working is not None
+        asyncio.get_running_loop().add_reader(self._pipe.fileno(), self._hear, working.cancel)
+        telling = asyncio.ensure_future(self._keep_telling())
+        try:
+            ended = await self._work()
+        except JudgeError as exc:
+            self._tell_last(telling, ("failed", exc))
+        else:
+            self._tell_last(telling, ("ended", ended))
+
+    async def _work(self) -> Ended:
+        task, settings = self._task, self._task.settings
+        with disk_errors(task.out), ExitStack() as stack:
+            reading = stack.enter_context(task.traces.opened())
+            journal = None
+            directory = RunDirectory(task.out, settings.labels.axes)
+            if task.earlier is not None:
+                journal = Journal(directory.journal_path, earlier=task.earlier)
+                stack.callback(journal.close)
+            session = Session(
+                directory, settings, journal, reading, progress=self._progress, stop=self._stop, share=self._share
+            )
+            try:
+                return await session.run()
+            finally:
+                self._pipe.send(("notes", session.notes))
+
+    def _hear(self, cancel: Callable[[], object]) -> None:
+        try:
+            order = self._pipe.recv()
+        except (EOFError, OSError):  # whoever started us is dead
+            order = "end"
+        if order == "stop":
+            self._stop.set()
+        else:
+            asyncio.get_running_loop().remove_reader(self._pipe.fileno())
+            cancel()
+
+    async def _keep_telling(self) -> None:
+        while True:
+            self._pipe.send(("progress", asdict(self._progress)))
+            await asyncio.sleep(_TOLD_EVERY_S)
+
+    def _tell_last(self, telling: asyncio.Task[None], last: tuple[str, object]) -> None:
+        telling.cancel()
+        self._pipe.send(("progress", asdict(self._progress)))
+        self._pipe.send(last)

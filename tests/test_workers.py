@@ -1,0 +1,193 @@
+"""Several processes on one run: the same tables, one lock, one end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from run_kit import (
+    NAME,
+    RUBRIC,
+    arguments_for,
+    asked_after_commit,
+    assert_same_tables,
+    finish,
+    make_records,
+    run_judge,
+    score,
+    start_judge,
+    to_lines,
+)
+
+from judge.session import Share
+from judge.settings import Settings
+from judge.testing import Server
+
+COUNT = 1_300  # three blocks
+RECORDS = make_records(COUNT)
+LINES = [*RECORDS[:600], "{broken", *RECORDS[600:]]
+
+
+@pytest.fixture
+def traces(tmp_path: Path) -> Path:
+    path = tmp_path / "traces.jsonl"
+    path.write_bytes(to_lines(LINES))
+    return path
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def children(parent: int) -> list[int]:
+    """The worker processes of a run; multiprocessing has one more that tracks resources."""
+    found = subprocess.run(
+        ["pgrep", "-P", str(parent), "-f", "spawn_main"], capture_output=True, text=True, check=False
+    )
+    return [int(number) for number in found.stdout.split()]
+
+
+def wait_for(server: Server, requests: int, process: subprocess.Popen[bytes]) -> None:
+    ends = time.monotonic() + 60
+    while server.ledger.requests < requests:
+        assert process.poll() is None, finish(process)
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def assert_as_one_process(out: Path, server: Server) -> None:
+    server.latency_ms = 0
+    score(LINES, out.with_name("alone"), server)
+    assert_same_tables(out, out.with_name("alone"))
+
+
+@pytest.mark.parametrize("of", [1, 2, 3, 7])
+def test_every_block_is_in_one_share(of: int) -> None:
+    shares = [Share(index=index, of=of) for index in range(of)]
+    assert [sum(share.has(block) for share in shares) for block in range(1, 30)] == [1] * 29
+
+
+def test_the_places_are_shared_out() -> None:
+    """Together at least what was asked for, and none without a place."""
+    settings = Settings(judge="lexical", rubric=RUBRIC, concurrency=5)
+    assert [settings.shared_by(number).concurrency for number in (1, 2, 3, 8)] == [5, 3, 2, 1]
+
+
+def test_the_tables_are_those_of_one_process(traces: Path, out: Path) -> None:
+    with Server() as server:
+        code, said = run_judge(*arguments_for(traces, out, server, "--workers", 2))
+        assert code == 3, said  # the broken line
+        assert f"{COUNT + 1} records read = {COUNT} scored + 1 failed" in said
+        assert server.ledger.requests == COUNT
+        asked = server.ledger.requests
+        code, said = run_judge(*arguments_for(traces, out, server, "--workers", 3))
+        assert (code, server.ledger.requests) == (3, asked)
+        assert_as_one_process(out, server)
+
+
+def test_the_baseline_in_three_processes(traces: Path, out: Path) -> None:
+    for workers in (1, 3):
+        code, said = run_judge("score", traces, "--out", out.with_name(f"of-{workers}"), "--workers", workers)
+        assert code == 3, said
+    assert_same_tables(out.with_name("of-1"), out.with_name("of-3"))
+
+
+def test_a_limit_is_one_for_all(traces: Path, out: Path) -> None:
+    code, said = run_judge("score", traces, "--out", out, "--workers", 2, "--limit", 510)
+    assert code == 0, said
+    assert "510 records read = 510 scored + 0 failed" in said
+
+
+def test_a_wrong_key_is_met_once(traces: Path, out: Path) -> None:
+    with Server(api_key="another") as server:
+        code, said = run_judge(*arguments_for(traces, out, server, "--workers", 3))
+        assert server.ledger.requests == 1
+    assert code == 2, said
+    assert "answered 401" in said
+    assert "Traceback" not in said
+
+
+def test_a_pipe_cannot_be_shared(out: Path) -> None:
+    code, said = run_judge("score", "-", "--out", out, "--workers", 2)
+    assert code == 2
+    assert "standard input can be read by one process only" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_all_in_order(number: int, traces: Path, out: Path) -> None:
+    with Server(latency_ms=30) as server:
+        arguments = arguments_for(traces, out, server, "--workers", 2, "--concurrency", 16)
+        process = start_judge(*arguments, start_new_session=True)
+        wait_for(server, 200, process)
+        os.killpg(process.pid, number)  # a Ctrl-C at a terminal reaches them all
+        code, said = finish(process)
+        assert code == 75, said
+        assert "Traceback" not in said
+        assert server.ledger.paid == server.ledger.delivered < COUNT
+        code, said = run_judge(*arguments_for(traces, out, server))
+        assert code == 3, said
+        assert (server.ledger.paid, server.ledger.repaid) == (COUNT, 0)
+        assert_as_one_process(out, server)
+
+
+def test_when_the_first_process_is_killed_the_others_end(traces: Path, out: Path) -> None:
+    with Server(latency_ms=30) as server:
+        arguments = arguments_for(traces, out, server, "--workers", 2, "--concurrency", 16)
+        process = start_judge(*arguments)
+        wait_for(server, 200, process)
+        workers = children(process.pid)
+        assert len(workers) == 2
+        process.kill()
+        finish(process)
+        ends = time.monotonic() + 20
+        while any(Path(f"/proc/{worker}").exists() for worker in workers):
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+        code, said = run_judge(*arguments_for(traces, out, server, "--workers", 2))
+        assert code == 3, said
+        assert asked_after_commit(server) <= 16  # those that had come back and were not committed yet
+        assert server.ledger.repaid <= 16
+        assert_as_one_process(out, server)
+
+
+def test_nobody_begins_while_a_worker_is_alive(traces: Path, out: Path) -> None:
+    with Server(latency_ms=30) as server:
+        process = start_judge(*arguments_for(traces, out, server, "--workers", 2, "--concurrency", 16))
+        wait_for(server, 200, process)
+        slow = children(process.pid)[0]
+        os.kill(slow, signal.SIGSTOP)
+        try:
+            process.kill()
+            code, said = run_judge(*arguments_for(traces, out, server))
+            assert (code, "is in use by process" in said) == (2, True), said
+        finally:
+            os.kill(slow, signal.SIGCONT)
+            finish(process)
+
+
+def test_a_worker_that_is_killed_stops_the_run_and_loses_nothing(traces: Path, out: Path) -> None:
+    with Server(latency_ms=30) as server:
+        process = start_judge(*arguments_for(traces, out, server, "--workers", 2, "--concurrency", 16))
+        wait_for(server, 200, process)
+        os.kill(children(process.pid)[-1], signal.SIGKILL)
+        code, said = finish(process)
+        assert code == 75, said
+        assert "a worker process was killed by signal 9" in said
+        assert f"--judge {NAME}" in said  # the command that resumes
+        code, said = run_judge(*arguments_for(traces, out, server))
+        assert code == 3, said
+        assert server.ledger.repaid <= 8  # what that worker had in flight
+        assert_as_one_process(out, server)
+
+
+def test_a_provider_that_breaks_down_stops_all(traces: Path, out: Path) -> None:
+    with Server() as server:
+        base = server.api_base
+    code, said = run_judge(*arguments_for(traces, out, base, "--workers", 2, "--max-retries", 0))
+    assert code == 75, said
+    assert said.count("the provider is down") == 1
