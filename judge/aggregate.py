@@ -12,7 +12,7 @@ __all__ = ["MANY_RECORDS", "Interval", "interval", "summarise"]
 _DRAWS = 2_000
 _DRAWN_AT_ONCE = 500_000
 MANY_RECORDS = 20_000
-_HELD_AT_ONCE = 100_000
+_HELD_AT_ONCE = 40_000
 _METHODS = pl.Enum(["bootstrap", "normal"])
 Interval: TypeAlias = tuple[float | None, float | None, str | None]
 """Low, high, and by which method; nulls where there is none."""

@@ -14,7 +14,7 @@ from judge.aggregate import interval
 __all__ = ["Difference", "find_differences"]
 
 _EVERY_PAIR = 4  # models; of more, each is compared with the best
-_HELD_AT_ONCE = 100_000  # records
+_HELD_AT_ONCE = 25_000  # records
 _ROUNDING = 1e-9  # what is left of differences that cancel would need more records than a whole number can say
 _BOTH_SIDES_AND_POWER = 1.96 + 0.84  # of the normal distribution: 95 % two-sided, 80 % power
 

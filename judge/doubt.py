@@ -33,7 +33,7 @@ def find_cautions(path: Path, judge: str) -> tuple[Caution, ...]:
 
     Args:
         path: Its directory, with the tables published. They are read in portions and only where needed: a run of a
-            million records costs a few seconds and no more memory than one of a hundred thousand.
+            million records takes a second and a few MiB.
         judge: Who was asked, as it was named: `hosted_vllm/Qwen/Qwen3-32B`.
 
     Returns:

@@ -18,7 +18,7 @@ _STRONG = 0.3
 _SURE = 2.576  # p < 0.01
 _TRACES_EACH = 5
 _EXAMPLES = 3
-_MOST_LOOKED_AT = 100_000  # records or units; of more, those of a part of the ids: shares need no more
+_MOST_LOOKED_AT = 20_000  # records or units; of more, those of a part of the ids: shares need no more
 
 
 def doubt_scores(tables: RunTables) -> list[Caution]:
