@@ -32,6 +32,7 @@ The flow, top to bottom; a file imports only files above it:
     verdict.py      Reply                   -> Verdicts      parse, match to what was asked, verify
     score.py        Verdicts                -> Scores        arithmetic only
     outcome.py      Verdicts and failures   -> Outcome       all that is known of a record
+    caution.py      a reason to doubt a run's numbers
     progress.py     Outcomes                -> counts        where a run stands, and how it ended
     asking.py       Records                 -> Outcomes      ask, check, ask again
     plain.py        an answer               -> its plain text, to be compared
@@ -41,6 +42,13 @@ The flow, top to bottom; a file imports only files above it:
     aggregate.py    Scores                  -> means, intervals
     price.py        a judge's name          -> what its tokens cost
     purse.py        a budget                -> room for a call, or none
+    correlation.py  two columns             -> their rank correlation
+    difference.py   Scores                  -> how far models are apart on what they share
+    family.py       a model's name          -> its family
+    kinship.py      who judged × whom       -> Cautions
+    gap.py          what is missing         -> Cautions
+    sway.py         what scores hang on     -> Cautions
+    doubt.py        the tables of a run     -> Cautions      the most important first
     sealed.py       a Reply                 -> bytes that no damage passes for, and back
     wal.py          SQLite's log            -> whether replies are lost in it
     journal_file.py a journal's file        -> made, connected to, checked

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
 
 import polars as pl
 
-__all__ = ["MANY_RECORDS", "interval", "summarise"]
+__all__ = ["MANY_RECORDS", "Interval", "interval", "summarise"]
 
 _DRAWS = 2_000
-_DRAWN_AT_ONCE = 4_000_000
+_DRAWN_AT_ONCE = 500_000
 MANY_RECORDS = 20_000
+_HELD_AT_ONCE = 40_000
 _METHODS = pl.Enum(["bootstrap", "normal"])
+Interval: TypeAlias = tuple[float | None, float | None, str | None]
+"""Low, high, and by which method; nulls where there is none."""
 
 
-def summarise(scores: pl.DataFrame, axes: Sequence[str], *, seed: int = 0) -> pl.DataFrame:
+def summarise(scores: pl.DataFrame | pl.LazyFrame, axes: Sequence[str], *, seed: int = 0) -> pl.DataFrame:
     """Means over the non-null values of every measure, per model and judge.
 
     Args:
-        scores: The table of a run.
+        scores: The table of a run; a lazy one of any length is read in portions.
         axes: Names of the rubric's axes, in order.
         seed: Of the bootstrap.
 
@@ -30,12 +33,13 @@ def summarise(scores: pl.DataFrame, axes: Sequence[str], *, seed: int = 0) -> pl
     """
     measures = [f"{axis}_{part}" for axis in axes for part in ("grounding", "correctness", "score")]
     measures += ["trace_grounding", "trace_correctness", "trace_score", "answer_correct", "answered"]
-    scores = scores.with_columns(answered=pl.col("answer").is_not_null())
-    groups = scores.partition_by("model", "judge", maintain_order=True)
-    rows = [_row(group, measure, seed) for group in groups for measure in measures]
+    read = scores.lazy().with_columns(answered=pl.col("answer").is_not_null()).with_row_index("place")
+    values = read.select("place", "failure", *_GROUP, pl.col(measures).cast(pl.Float64))
+    rows = [row for groups in _portions(_groups(values, measures)) for row in _rows(values, groups, measures, seed)]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
 
+_GROUP = ("model", "judge")
 _SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("model", "judge", "measure"), pl.String),
     **dict.fromkeys(("mean", "low", "high"), pl.Float64),
@@ -45,14 +49,48 @@ _SCHEMA: dict[str, Any] = {
 }
 
 
-def _row(group: pl.DataFrame, measure: str, seed: int) -> tuple[object, ...]:
-    values = group[measure].cast(pl.Float64).drop_nulls()
-    low, high, method = interval(values, seed=seed)
-    failed = int(group["failure"].is_not_null().sum())
-    return (group["model"][0], group["judge"][0], measure, values.mean(), low, high, method, len(values), failed)
+def _groups(values: pl.LazyFrame, measures: list[str]) -> pl.DataFrame:
+    """What one pass can tell of every group: its records, and n, mean and standard deviation of each measure."""
+    told = [pl.col(measures).count().name.prefix("n:"), pl.col(measures).mean().name.prefix("mean:")]
+    told += [pl.col(measures).std().name.prefix("sd:"), pl.col("failure").count().alias("n_failed")]
+    groups = values.group_by(_GROUP).agg(pl.col("place").min(), pl.len().alias("records"), *told)
+    return groups.sort("place").collect(engine="streaming")
 
 
-def interval(values: pl.Series, *, seed: int = 0) -> tuple[float | None, float | None, str | None]:
+def _portions(groups: pl.DataFrame) -> list[pl.DataFrame]:
+    """Neighbouring groups that are read together: as many as fit into memory with all their values."""
+    held = pl.when(pl.col("records") <= MANY_RECORDS).then("records").otherwise(0)
+    return groups.with_columns(portion=held.cum_sum() // _HELD_AT_ONCE).partition_by("portion", maintain_order=True)
+
+
+def _rows(values: pl.LazyFrame, groups: pl.DataFrame, measures: list[str], seed: int) -> Iterator[tuple[object, ...]]:
+    few = groups.filter(pl.col("records") <= MANY_RECORDS).select(_GROUP).lazy()
+    # The draws go by place, and a join promises no order.
+    held = values.join(few, on=_GROUP, how="semi", nulls_equal=True).sort("place").collect(engine="streaming")
+    frames = held.partition_by(_GROUP, as_dict=True)
+    for group in groups.iter_rows(named=True):
+        frame = frames.get((group["model"], group["judge"]))
+        for measure in measures:
+            mean, drawn = _measured(values if frame is None else frame.lazy(), group, measure, seed)
+            yield (group["model"], group["judge"], measure, mean, *drawn, group[f"n:{measure}"], group["n_failed"])
+
+
+def _measured(values: pl.LazyFrame, group: dict[str, Any], measure: str, seed: int) -> tuple[float | None, Interval]:
+    """Mean and interval; values are read only where they are drawn from."""
+    n, mean, sd = (group[f"{part}:{measure}"] for part in ("n", "mean", "sd"))
+    if n > MANY_RECORDS:
+        return mean, _normal(n, mean, sd)
+    mine = [pl.col(name).eq_missing(pl.lit(group[name], pl.String)) for name in _GROUP]
+    known = values.filter(*mine).select(pl.col(measure).drop_nulls()).collect(engine="streaming")[measure]
+    found = known.mean()  # in order: a sum of partial sums would differ in its last digits from run to run
+    return (found if isinstance(found, float) else None), interval(known, seed=seed)
+
+
+def _normal(n: int, mean: float, sd: float) -> Interval:
+    return mean - 1.96 * sd / n**0.5, mean + 1.96 * sd / n**0.5, "normal"
+
+
+def interval(values: pl.Series, *, seed: int = 0) -> Interval:
     """95 % interval of a mean.
 
         up to 20,000 values   the 2.5 % and 97.5 % percentiles of the means of 2,000 draws with replacement
@@ -71,7 +109,7 @@ def interval(values: pl.Series, *, seed: int = 0) -> tuple[float | None, float |
     mean, sd = values.mean(), values.std()
     assert isinstance(mean, float) and isinstance(sd, float)
     if n > MANY_RECORDS:
-        return mean - 1.96 * sd / n**0.5, mean + 1.96 * sd / n**0.5, "normal"
+        return _normal(n, mean, sd)
     means = _drawn_means(values, seed)
     return means.quantile(0.025, "linear"), means.quantile(0.975, "linear"), "bootstrap"
 

@@ -16,6 +16,7 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -30,6 +31,7 @@ from judge.table import Tables, table_schemas
 __all__ = ["RunDirectory", "disk_errors", "write_atomically"]
 
 _TABLES = ("scores", "verdicts", "calls", "failures")
+_ROWS_HELD = 10_000  # of a table that is being written; Polars would hold twelve times as many
 _HALF_WRITTEN = re.compile(r"\.([a-z.]+\.)?[0-9a-f]{32}(-wal|-shm|-journal)?")
 _JOURNALS = ("journal.sqlite*", "journal.recovered.sqlite*", "journal.damaged-*.sqlite*")
 _ALWAYS = ("line", "record_id", "stage", "error", "message")
@@ -142,7 +144,8 @@ class RunDirectory:
         fresh.mkdir()
         for name in _TABLES:
             frame: pl.DataFrame = getattr(tables, name)
-            write_atomically(fresh / f"{name}.parquet", frame.write_parquet)
+            _write_safely(fresh / f"{name}.parquet", frame.write_parquet, named=folder / f"{name}.parquet")
+        _sync(fresh)
         if folder.exists():  # killed between the two, the block is asked for again from the journal
             self._discard(folder)
         fresh.rename(folder)
@@ -159,7 +162,7 @@ class RunDirectory:
         folders = self._part_folders()
         for name in ("scores", "verdicts", "calls"):
             frame = self._joined(folders, name)
-            write_atomically(self.path / f"{name}.parquet", frame.sink_parquet)
+            write_atomically(self.path / f"{name}.parquet", partial(frame.sink_parquet, row_group_size=_ROWS_HELD))
         write_atomically(self.path / "failures.jsonl", lambda file: self._write_failures(folders, file))
 
     def count(self) -> dict[str, int]:
@@ -240,20 +243,25 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file so that a reader, or the next start after a crash, sees it whole or not at all."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with temporary.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_safely(temporary, write, named=path)
         temporary.replace(path)
-    except pl.exceptions.ComputeError as exc:  # how Polars says that the disk is full
-        temporary.unlink(missing_ok=True)
-        if number := re.search(r"os error (\d+)", str(exc)):
-            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from exc
-        raise OSError(f"{path} cannot be written: {exc}") from exc
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync(path.parent)
+
+
+def _write_safely(path: Path, write: Callable[[IO[bytes]], object], *, named: Path) -> None:
+    """Write a new file, and return when it is on the disk; errors tell of the file as it is `named`."""
+    try:
+        with path.open("xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+    except pl.exceptions.ComputeError as exc:  # how Polars says that the disk is full
+        if number := re.search(r"os error (\d+)", str(exc)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(named)) from exc
+        raise OSError(f"{named} cannot be written: {exc}") from exc
 
 
 def _sync(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from judge.caution import Caution
 from judge.outcome import Outcome
 
 __all__ = ["Progress", "RunReport"]
@@ -64,6 +65,7 @@ class RunReport:
         units_asked, units_judged: Over all of them; the difference has no verdict.
         spent: Totals of all replies paid for, in all sessions; empty for a judge that is free.
         notes: What the backend had to do differently.
+        cautions: What to doubt of the numbers, the most important first.
     """
 
     finished: bool
@@ -74,3 +76,4 @@ class RunReport:
     units_judged: int
     spent: dict[str, int | float | None]
     notes: tuple[str, ...]
+    cautions: tuple[Caution, ...] = ()

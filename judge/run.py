@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -19,7 +19,9 @@ from pathlib import Path
 import polars as pl
 
 from judge.block import block_of
+from judge.caution import Caution
 from judge.directory import RunDirectory, disk_errors
+from judge.doubt import find_cautions
 from judge.errors import ConfigError
 from judge.journal import Journal
 from judge.progress import Progress, RunReport
@@ -183,8 +185,9 @@ class _Run:
             raise AssertionError(f"{ended.read} records were read, but the tables hold {counts['read']}")
         spent = dict(self.journal.spent()) if self.journal else {}
         finished = ended is not None and ended.all_done and ended.nothing_left
-        story.write("finished" if finished else "stopped", counts, spent, notes)
-        return RunReport(finished=finished, spent=spent, notes=tuple(notes), **counts)
+        cautions = find_cautions(self.directory.path, self.settings.judge)
+        story.write("finished" if finished else "stopped", counts, spent, notes, cautions)
+        return RunReport(finished=finished, spent=spent, notes=tuple(notes), cautions=cautions, **counts)
 
 
 class _Story:
@@ -204,6 +207,7 @@ class _Story:
         counts: dict[str, int] | None = None,
         spent: dict[str, int | float | None] | None = None,
         notes: list[str] | None = None,
+        cautions: Sequence[Caution] = (),
     ) -> None:
         """Replace the file; it holds no secret, as settings never do."""
         settings, labels, counts = self._settings, self._settings.labels, counts or {}
@@ -230,6 +234,7 @@ class _Story:
                 "cache_hits": self._progress.cached,
                 "session": asdict(self._progress),
                 "notes": list(notes or []),
+                "cautions": [asdict(caution) for caution in cautions],
                 "versions": {
                     "judge": package_version(),
                     "python": platform.python_version(),

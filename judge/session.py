@@ -24,6 +24,8 @@ from judge.working import each
 
 __all__ = ["Ended", "Session", "Share"]
 
+_MOST_WAITING = 2  # blocks, besides the one that is being written
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
@@ -139,6 +141,7 @@ class Session:
                 yield line
 
     async def _work(self, line: Line, asker: Asker) -> None:
+        await self._room()
         _, (number, _) = line
         self._progress.read += 1
         block = self._block(block_of(line[0]))
@@ -175,6 +178,12 @@ class Session:
     def _write(self, block: Block, *, whole: bool) -> None:
         self._writing = [write for write in self._writing if not write.done() or write.result()]
         self._writing.append(self._writer.submit(block.write, self._directory, self._settings.labels, whole=whole))
+
+    async def _room(self) -> None:
+        """Wait while the disk is slower than the judge: a block that waits to be written holds all its rows."""
+        while len(waiting := [write for write in self._writing if not write.done()]) > _MOST_WAITING:
+            # Shielded: a block is written also where whoever waits for it is stopped.
+            await asyncio.shield(asyncio.wrap_future(waiting[0]))
 
     def _end(self) -> Ended:
         lines = self._reading.lines

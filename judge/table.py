@@ -121,7 +121,7 @@ def table_schemas(axes: Sequence[str]) -> dict[str, dict[str, Any]]:
     scores |= {f"{axis}_{column}": pl.Float64 for axis in axes for column in AXIS_COLUMNS}
     scores |= dict.fromkeys(("trace_grounding", "trace_correctness", "trace_score", "trace_score_sd"), pl.Float64)
     scores |= {"samples": pl.Int32, "answer": pl.String, "answer_correct": pl.Boolean}
-    scores |= {"units_asked": pl.Int32, "units_judged": pl.Int32, "failure": pl.String}
+    scores |= {"trace_chars": pl.Int64, "units_asked": pl.Int32, "units_judged": pl.Int32, "failure": pl.String}
     return {"scores": scores, "verdicts": _VERDICTS, "calls": _CALLS, "failures": _FAILURES}
 
 
@@ -152,6 +152,7 @@ def _score_row(outcome: Outcome, record: Record, labels: Labels) -> tuple[object
         *(getattr(axes.get(axis, _NO_AXIS), column) for axis in labels.axes for column in AXIS_COLUMNS),
         *((scores.grounding, scores.correctness, scores.score, scores.score_sd) if scores else (None,) * 4),
         *(scores.samples if scores else 0, answer, answer_correct(answer, given, record.options)),
+        len(record.trace),
         *((scores.units_asked, scores.units_judged) if scores else (0, 0)),
         outcome.failure,
     )

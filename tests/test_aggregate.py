@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -181,3 +182,42 @@ def test_an_interval_stays_inside_what_was_measured() -> None:
     low, high, _ = interval(pl.Series([0.2, 0.9]))
     # Of two values 1/4 of the draws are twice the lower and 1/4 twice the higher: both ends are reached.
     assert (low, high) == pytest.approx((0.2, 0.9))
+
+
+# Tables that are too long for memory
+
+
+def many_models(models: int, records: int) -> pl.DataFrame:
+    rows = range(models * records)
+    values = [(row * 0.618033988749895) % 1 for row in rows]
+    frame = pl.DataFrame({"model": [f"m{row % models}" for row in rows], "trace_score": values, "judge": "j"})
+    return pl.concat([scores(), frame], how="diagonal")
+
+
+@pytest.mark.parametrize("held", [1, 100, 250, 10**6])
+def test_portions_of_a_file_give_what_the_whole_frame_gives(
+    held: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = many_models(7, 50)
+    expected = summarise(whole, ("knowledge",))
+    whole.write_parquet(tmp_path / "scores.parquet", row_group_size=64)
+    monkeypatch.setattr(aggregate, "_HELD_AT_ONCE", held)
+    assert summarise(pl.scan_parquet(tmp_path / "scores.parquet"), ("knowledge",)).equals(expected)
+    assert expected["model"].unique(maintain_order=True).to_list() == [f"m{model}" for model in range(7)]
+    alone = whole.filter(model="m3")["trace_score"]
+    measured = row_of(expected, "trace_score", model="m3")
+    assert (measured["low"], measured["high"], measured["interval"]) == interval(alone)
+
+
+def test_a_group_of_many_records_draws_only_for_measures_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The method goes by the n of each measure, and what is drawn from is read alone."""
+    monkeypatch.setattr(aggregate, "MANY_RECORDS", 40)
+    whole = many_models(2, 41).with_columns(
+        knowledge_score=pl.when(pl.int_range(pl.len()) < 60).then("trace_score"),
+    )
+    summary = summarise(whole, ("knowledge",))
+    mine = whole.filter(model="m1")
+    many, few = (row_of(summary, name, model="m1") for name in ("trace_score", "knowledge_score"))
+    assert (many["n"], many["interval"], few["n"], few["interval"]) == (41, "normal", 30, "bootstrap")
+    assert (many["low"], many["high"]) == pytest.approx(interval(mine["trace_score"])[:2])
+    assert (few["low"], few["high"]) == interval(mine["knowledge_score"].drop_nulls())[:2]

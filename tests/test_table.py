@@ -35,7 +35,7 @@ CONTRACT = {
 }
 WHOLE_NUMBERS = {
     *("line", "presence", "correctness", "sample", "samples", "attempts", "evidence_start", "evidence_end"),
-    *("prompt_tokens", "completion_tokens", "cached_tokens", "units_asked", "units_judged"),
+    *("prompt_tokens", "completion_tokens", "cached_tokens", "units_asked", "units_judged", "trace_chars"),
 }
 FLOATS = {"weight", "value", "points", "p_present", "p_correct", "cost_usd", "latency_s", "queued_s"}
 FLOATS |= {"trace_grounding", "trace_correctness", "trace_score", "trace_score_sd"}
@@ -146,6 +146,7 @@ def test_a_scored_record() -> None:
     # rationale has no units.
     assert {row[f"rationale_{column}"] for column in AXIS_COLUMNS} == {None}
     assert (row["answer"], row["answer_correct"], row["units_asked"], row["units_judged"]) == ("A", False, 3, 3)
+    assert row["trace_chars"] == 43  # "The left base is opaque." 24, a space 1, the answer in its tags 18
 
     first, second, third = made.verdicts.rows(named=True)
     about = {"line": 3, "record_id": "r1", "record_key": record.key, "model": "m", "judge": "j-1"}

@@ -9,7 +9,6 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import orjson
 import polars as pl
@@ -18,7 +17,10 @@ from judge.aggregate import summarise
 from judge.cli.logs import logging_to_stderr
 from judge.cli.options import JudgeOptions, cache_folder
 from judge.cli.score import Options
-from judge.cli.terminal import LEGEND, Screen, answer_lines, clean, report_progress, summary_table
+from judge.cli.summary import LEGEND, answer_lines, caution_lines, difference_table, summary_table
+from judge.cli.terminal import Screen, clean, report_progress
+from judge.cli.told import tell
+from judge.difference import Difference, find_differences
 from judge.errors import InputError, JudgeError
 from judge.mapping import parse_map
 from judge.price import parse_price
@@ -143,24 +145,32 @@ class Scoring:
             self._told.print("--samples repeats the same answer at temperature 0; give --param temperature=0.7")
 
     def _conclude(self, report: RunReport, settings: Settings) -> int:
-        scores = pl.read_parquet(self._options.out / "scores.parquet")
+        scores = pl.scan_parquet(self._options.out / "scores.parquet")
         summary = summarise(scores, settings.labels.axes, seed=self._options.seed)
+        differences = find_differences(scores, seed=self._options.seed)
+        code = _exit_code(report)
         if self._options.as_json:
-            self._shown.out(_as_json(report, summary, settings, self._options.out))
+            out, labels = self._options.out, settings.labels
+            self._shown.out(tell(report, summary, differences, labels=labels, out=out, exit_code=code))
         else:
-            self._print(report, summary, settings)
+            self._print(report, summary, differences, settings)
         if failed := _failed(report):
             self._told.print(f"{failed}; {_first_failure(self._options.out / 'failures.jsonl')}")
-        if not report.finished:
-            return self._stopped()
-        return EXIT_FAILED_RECORDS if report.failed else EXIT_OK
+        return code if report.finished else self._stopped()
 
-    def _print(self, report: RunReport, summary: pl.DataFrame, settings: Settings) -> None:
+    def _print(
+        self, report: RunReport, summary: pl.DataFrame, differences: list[Difference], settings: Settings
+    ) -> None:
         show = self._shown.print
         show(f"\n{clean(settings.labels.rubric)} judged by {clean(settings.labels.judge)}: means with 95 % intervals\n")
         show(summary_table(summary, settings.labels.axes))
         show(f"\n{LEGEND}\n", style="dim")
-        for line in (*answer_lines(summary), *_counts(report, self._progress), *_notes(report)):
+        if differences:
+            show(difference_table(differences))
+            show()
+        for line in (*answer_lines(summary), *_counts(report, self._progress)):
+            show(line)
+        for line in (*caution_lines(report.cautions), *_notes(report)):
             show(line)
         names = ["scores.parquet", "verdicts.parquet", "calls.parquet", "run.json"]
         show(f"Written to {self._options.out}: {', '.join(names + ['failures.jsonl'] * bool(_failed(report)))}")
@@ -187,6 +197,12 @@ class Scoring:
 
     def _complain(self, what: object) -> None:
         self._errors.print(clean(what))
+
+
+def _exit_code(report: RunReport) -> int:
+    if not report.finished:
+        return EXIT_RESUMABLE
+    return EXIT_FAILED_RECORDS if report.failed else EXIT_OK
 
 
 def read_settings(options: JudgeOptions) -> Settings:
@@ -247,18 +263,3 @@ def _first_failure(path: Path) -> str:
     with path.open("rb") as file:
         first = orjson.loads(file.readline())
     return f"{path} says why. The first: {clean(first['message'])}"
-
-
-def _as_json(report: RunReport, summary: pl.DataFrame, settings: Settings, out: Path) -> str:
-    told: dict[str, Any] = {
-        "finished": report.finished,
-        "judge": settings.labels.judge,
-        "rubric": settings.labels.rubric,
-        "counts": {"read": report.read, "scored": report.scored, "failed": report.failed},
-        "units": {"asked": report.units_asked, "judged": report.units_judged},
-        "spent": report.spent or None,
-        "notes": report.notes,
-        "summary": summary.to_dicts(),
-        "out": str(out),
-    }
-    return orjson.dumps(told).decode()

@@ -119,9 +119,13 @@ def expansion_of(form: str) -> tuple[str, ...]:
 
 def read_words(text: str) -> list[Word]:
     """Return the words of a text in order; `<think>` and its like are not words."""
+    return _words_of(_bare(text))
+
+
+def _words_of(bare: str) -> list[Word]:
     return [
         Word(form, term, match.start(), match.end())
-        for match in _WORD.finditer(_bare(text))
+        for match in _WORD.finditer(bare)
         for form in (match.group()[:MAX_WORD].lower(),)
         for term in expansion_of(form) or (term_of(form),)
     ]
@@ -130,7 +134,7 @@ def read_words(text: str) -> list[Word]:
 def read_sentences(text: str) -> list[Sentence]:
     """Return the sentences of a text that hold a word, in order, with offsets into that text."""
     bare = _bare(text)
-    words = read_words(text)
+    words = _words_of(bare)
     sentences, first = [], 0
     for stop in _stops(bare):
         last = first
