@@ -64,6 +64,7 @@ The flow, top to bottom; a file imports only files above it:
     worker.py       one share of a run      -> its parts     in a process of its own
     workers.py      N processes on one run
     run.py          traces                  -> a run directory
+    estimate.py     Traces × Settings       -> Estimate      what a run would take
     loop.py         coroutines              -> the one event loop of this process
     client.py       class Judge: the library's door, sync and async
     calls/          cached careful retrying budgeted limited logged deadline: each wraps a backend and is one

@@ -32,7 +32,7 @@ from judge.score import score_trace
 from judge.verdict import EvidenceRule, Verdict, contentless_verdict, failed_verdict, off_menu, parse_reply, verify
 from judge.working import together
 
-__all__ = ["Asker", "Keep"]
+__all__ = ["Asker", "Keep", "build_asks"]
 
 MAX_REASKS = 2
 
@@ -86,10 +86,14 @@ class Asker:
             CacheError: What is paid for cannot be kept. Every other trouble is in the outcome.
         """
         try:
-            if not self._sees_images:
-                _refuse_images(record)
-            groups = build_probes(record, self._prompt.rubric, self._granularity)
-            requests = self._prompt.build_requests(groups, self._model, samples=self._samples)
+            requests = build_asks(
+                record,
+                self._prompt,
+                self._model,
+                granularity=self._granularity,
+                samples=self._samples,
+                sees_images=self._sees_images,
+            )
         except InputError as exc:
             return failed_record(exc, record=record, line=record.line)
         if not has_content(record.trace):
@@ -154,6 +158,25 @@ class Asker:
     def _next_ask(self, request: Request, error: ReplyError) -> Request:
         again = replace(request, ask=request.ask + 1)
         return self._prompt.complain(again, error.faults) if isinstance(error, OffMenuError) else again
+
+
+def build_asks(
+    record: Record,
+    prompt: Prompt,
+    model: JudgeModel,
+    *,
+    granularity: Granularity,
+    samples: int,
+    sees_images: bool,
+) -> list[Request]:
+    """The first asks of a record.
+
+    Raises:
+        InputError: It cannot be asked about.
+    """
+    if not sees_images:
+        _refuse_images(record)
+    return prompt.build_requests(build_probes(record, prompt.rubric, granularity), model, samples=samples)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,12 @@ FORMATS = {"orjson": None, "polars": None, "yaml": "strict_yaml", "jinja2": "pro
 EVERYWHERE = {"pydantic", "judge", *sys.stdlib_module_names}
 # The modules that know implementations by name. They may import them, inside functions only: a run loads no more
 # than it uses.
-CONNECTED = {"connect": ("judge.backends", "judge.calls"), "usable": ("judge.backends",), "source": ("judge.sources",)}
+CONNECTED = {
+    "connect": ("judge.backends", "judge.calls"),
+    "usable": ("judge.backends",),
+    "estimate": ("judge.calls",),
+    "source": ("judge.sources",),
+}
 
 
 def imports(path):

@@ -14,6 +14,7 @@ __all__ = ["cli"]
 _COMMANDS = {
     "score": "Score a file of reasoning traces.",
     "cache": "What the shared store of replies holds, and how it goes away.",
+    "estimate": "Calls, tokens, price and time of a run, before anything is paid.",
     "doctor": "Which judges can be used here, and what is missing.",
 }
 

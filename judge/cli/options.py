@@ -27,6 +27,7 @@ PATHS: dict[str, Callable[[str], bool]] = {
 """Options that hold a path at times, and when; those of the type `click.Path` always do."""
 COMMAND_LINE_ONLY = {
     "config": "one file is all",
+    "dry_run": "it asks nobody; give it on the command line",
     "overwrite": "at every start it would throw away the run before; give it on the command line",
 }
 """Options that a run file cannot hold, and why."""

@@ -23,6 +23,7 @@ class Options(JudgeOptions):
     workers: int
     seed: int
     overwrite: bool
+    dry_run: bool
     quiet: bool
     log_level: str
     as_json: bool
@@ -48,6 +49,7 @@ class Options(JudgeOptions):
     help="Seed of the bootstrap intervals.",
 )
 @option("--overwrite", is_flag=True, help="Start afresh, whatever is in --out.")
+@option("--dry-run", is_flag=True, help="Say what it would take, as `judge estimate` does, and ask nobody.")
 @option("--quiet", is_flag=True, help="No progress, no notices, no table; errors only.")
 @option(
     "--log-level",
@@ -76,6 +78,11 @@ def score(**given: Any) -> None:
       3   finished, some records failed: failures.jsonl says why
       75  stopped early; the same command resumes
     """
+    options = Options(**given)
+    if options.dry_run:
+        from judge.cli.estimating import dry_run
+
+        raise SystemExit(dry_run(options, options.out, as_json=options.as_json))
     from judge.cli.scoring import Scoring
 
-    raise SystemExit(Scoring(Options(**given)).run())
+    raise SystemExit(Scoring(options).run())

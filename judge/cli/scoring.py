@@ -14,23 +14,19 @@ import orjson
 import polars as pl
 
 from judge.aggregate import summarise
+from judge.cli.given import read_settings, read_traces
 from judge.cli.logs import logging_to_stderr
-from judge.cli.options import JudgeOptions, cache_folder
 from judge.cli.score import Options
 from judge.cli.summary import LEGEND, answer_lines, caution_lines, difference_table, summary_table
 from judge.cli.terminal import Screen, clean, report_progress
 from judge.cli.told import tell
 from judge.difference import Difference, find_differences
 from judge.errors import InputError, JudgeError
-from judge.mapping import parse_map
-from judge.price import parse_price
-from judge.reading import Traces
-from judge.rubric import load_rubric
 from judge.run import Progress, RunReport, score_file
 from judge.settings import BASELINE, Settings
 from judge.source import count_rows
 
-__all__ = ["EXIT_FAILED_RECORDS", "EXIT_OK", "EXIT_RESUMABLE", "EXIT_USAGE", "Scoring", "read_settings"]
+__all__ = ["EXIT_FAILED_RECORDS", "EXIT_OK", "EXIT_RESUMABLE", "EXIT_USAGE", "Scoring"]
 
 EXIT_OK = 0
 EXIT_USAGE = 2
@@ -80,7 +76,7 @@ class Scoring:
         showing = asyncio.ensure_future(self._show_progress())
         try:
             return await score_file(
-                self._traces(settings),
+                read_traces(options, settings),
                 options.out,
                 settings,
                 overwrite=options.overwrite,
@@ -93,20 +89,6 @@ class Scoring:
             showing.cancel()
             with suppress(asyncio.CancelledError):
                 await showing
-
-    def _traces(self, settings: Settings) -> Traces:
-        options = self._options
-        beside = Path() if options.traces == "-" else Path(options.traces).parent
-        root = beside if options.image_root is None else options.image_root
-        images = settings.image_rules(root=root, allow_urls=options.allow_image_urls)
-        return Traces(
-            path=options.traces,
-            limit=options.limit,
-            mapped=parse_map(options.map),
-            references=options.references,
-            on=options.on,
-            images=images,
-        )
 
     async def _show_progress(self) -> None:
         if self._options.quiet:
@@ -203,35 +185,6 @@ def _exit_code(report: RunReport) -> int:
     if not report.finished:
         return EXIT_RESUMABLE
     return EXIT_FAILED_RECORDS if report.failed else EXIT_OK
-
-
-def read_settings(options: JudgeOptions) -> Settings:
-    """Settings of what the user gave.
-
-    Raises:
-        ConfigError, RubricError: They cannot be used.
-    """
-    return Settings(
-        judge=options.judge,
-        rubric=load_rubric(options.rubric),
-        api_base=options.api_base,
-        params=dict(options.params),
-        granularity=options.granularity,
-        evidence=options.evidence,
-        samples=options.samples,
-        min_coverage=options.min_coverage,
-        concurrency=options.concurrency,
-        rpm=options.rpm,
-        tpm=options.tpm,
-        timeout_s=options.timeout,
-        max_retries=options.max_retries,
-        cache=None if options.judge == BASELINE else cache_folder(options.cache),
-        image_max_side=options.image_max_side,
-        price=None if options.price is None else parse_price(options.price),
-        budget_usd=options.budget,
-        key_file=options.key_file,
-        headers=dict(options.headers),
-    )
 
 
 def _counts(report: RunReport, progress: Progress) -> tuple[str, str]:

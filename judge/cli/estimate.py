@@ -1,0 +1,58 @@
+"""`judge estimate`: calls, tokens, price and time of a run, before anything is paid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from judge.cli.options import JudgeOptions, option, scoring_options
+
+__all__ = ["EstimateOptions", "estimate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateOptions(JudgeOptions):
+    """What `judge estimate` was given."""
+
+    out: Path | None
+    past: Path | None
+    probe: int
+    as_json: bool
+
+
+@click.command()
+@scoring_options
+@option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Run directory: what it holds is not paid again."
+)
+@click.option(
+    "--past",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Directory of an earlier run with this judge, to learn tokens and time from.  [default: that of --out]",
+)
+@click.option(
+    "--probe",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Ask for N records now, to measure; this may cost. Their replies are in the shared store then.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The estimate as one JSON object on standard output.")
+def estimate(**given: Any) -> None:
+    """Say what scoring TRACES would take: calls, tokens, price, time, and what is paid for already.
+
+    \b
+    Example:
+      judge estimate traces.jsonl --judge openai/gpt-5-mini
+      judge estimate traces.jsonl --judge hosted_vllm/Qwen3-32B \\
+          --api-base http://127.0.0.1:8000/v1 --probe 5
+
+    It takes the options of `judge score`, where --dry-run does the same. Nothing is asked without --probe.
+    """
+    from judge.cli.estimating import run_estimate
+
+    raise SystemExit(run_estimate(EstimateOptions(**given)))

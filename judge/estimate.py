@@ -1,0 +1,273 @@
+"""Traces × Settings -> Estimate: calls, tokens, price and time, before anything is paid."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean, median
+
+import polars as pl
+
+from judge.asking import build_asks
+from judge.connect import connect
+from judge.content import has_content
+from judge.errors import InputError
+from judge.journal_file import connect_file
+from judge.prompt import Request
+from judge.reading import Reading, Traces
+from judge.record import Record
+from judge.settings import Settings
+from judge.usable import sees_images
+
+__all__ = ["ASSUMED_TOKENS_PER_UNIT", "Estimate", "Measured", "estimate"]
+
+ASSUMED_TOKENS_PER_UNIT = 80
+"""A quote, a short reason and two numbers, as JSON; where nothing was measured."""
+_MINUTE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What replies of this judge were like.
+
+    Attributes:
+        calls: How many were looked at.
+        prompt_ratio: Prompt tokens as the server counted them / as we guess them by length; 1 where it is not known.
+        completion_tokens: A call, on average; None where the server counts none.
+        latency_s: Of a call, median.
+        source: Where they are from, in words.
+    """
+
+    calls: int
+    prompt_ratio: float
+    completion_tokens: float | None
+    latency_s: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a run would take.
+
+    Attributes:
+        records: Rows read; `failed` of them would fail unasked, `contentless` score 0 without a call.
+        units: Asked about, all samples together.
+        calls: First asks; `stored` of them are paid for already. Re-asks of unusable replies come on top.
+        images: Sent, those of every call counted.
+        prompt_tokens, completion_tokens: Of the calls that are not stored; images are part of the prompt.
+        cost_usd: None where no price is known.
+        seconds: None where nothing was measured.
+        measured: What the numbers rest on; None where they are assumed.
+    """
+
+    records: int
+    failed: int
+    contentless: int
+    units: int
+    calls: int
+    stored: int
+    images: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+    seconds: float | None
+    measured: Measured | None
+
+
+@dataclass(slots=True)
+class _Counted:
+    """What the records come to; the last three are of calls that are not stored."""
+
+    records: int = 0
+    failed: int = 0
+    contentless: int = 0
+    units: int = 0
+    calls: int = 0
+    stored: int = 0
+    images: int = 0
+    guessed_tokens: float = 0.0
+    asked_units: int = 0
+    sample: list[Record] = field(default_factory=list)
+
+    def add(self, request: Request, *, stored: bool) -> None:
+        self.calls += 1
+        self.units += len(request.probes.asked)
+        self.stored += stored
+        if not stored:
+            self.images += len(request.images)
+            self.guessed_tokens += request.guessed_tokens
+            self.asked_units += len(request.probes.asked)
+
+
+async def estimate(
+    traces: Traces, settings: Settings, *, out: Path | None = None, past: Path | None = None, probe: int = 0
+) -> Estimate:
+    """Say what a run would take. Reads all records; asks nobody, a probe aside, and writes nothing.
+
+    Args:
+        traces: What would be scored.
+        settings: Judge and rubric.
+        out: Run directory that would be gone on with: what its journal holds is stored.
+        past: An earlier run with this judge, to learn tokens and time from; that of `out` where there is none.
+        probe: Records, from the first that are not stored, to ask for now in order to measure; this may cost. Their
+            replies go to the shared store, so the run does not pay for them again.
+
+    Raises:
+        InputError: The traces cannot be read at all, or `past` is no run.
+        ConfigError: The judge cannot be asked by a probe.
+    """
+    with traces.opened() as reading, _stored(settings, out) as is_stored:
+        counted = await _count(reading, settings, is_stored, probe)
+    measured = await _probe(settings, counted.sample) if counted.sample else None
+    if measured is None and (run := past or out) is not None:
+        measured = _learn(run, settings.labels.judge, required=past is not None)
+    return _build(counted, settings, measured)
+
+
+async def _count(reading: Reading, settings: Settings, is_stored: Callable[[Request], bool], probe: int) -> _Counted:
+    counted, sighted = _Counted(), settings.free or sees_images(settings)
+    for _, (number, row) in reading.lines:
+        counted.records += 1
+        try:
+            record = await reading.record(number, row)
+            requests = _asks(record, settings, sighted=sighted)
+        except InputError:
+            counted.failed += 1
+            continue
+        counted.contentless += not requests
+        found = [is_stored(request) for request in requests]
+        for request, stored in zip(requests, found, strict=True):
+            counted.add(request, stored=stored)
+        if len(counted.sample) < probe and not all(found):
+            counted.sample.append(record)
+    if not counted.records:
+        raise InputError("the input holds no records.")
+    return counted
+
+
+def _asks(record: Record, settings: Settings, *, sighted: bool = True) -> list[Request]:
+    """The first asks of a record; none where its trace says nothing."""
+    requests = build_asks(
+        record,
+        settings.prompt,
+        settings.model,
+        granularity=settings.granularity,
+        samples=settings.samples,
+        sees_images=sighted,
+    )
+    return requests if has_content(record.trace) else []
+
+
+@contextmanager
+def _stored(settings: Settings, out: Path | None) -> Iterator[Callable[[Request], bool]]:
+    """Whether a reply to a request is in the run's journal or in the shared store; neither is changed."""
+    with ExitStack() as stack:
+        journal = None
+        if out is not None and (path := out / "journal.sqlite").exists():
+            journal = stack.enter_context(closing(connect_file(path, "ro")))
+        store = None
+        if settings.cache is not None and settings.cache.exists():
+            from judge.calls.store import Store
+
+            store = Store(settings.cache)
+            stack.callback(store.close)
+
+        def is_stored(request: Request) -> bool:
+            return _in_journal(journal, request) or (store is not None and store.find(request.key) is not None)
+
+        yield is_stored
+
+
+def _in_journal(journal: sqlite3.Connection | None, request: Request) -> bool:
+    if journal is None:
+        return False
+    query = "SELECT 1 FROM replies WHERE call_id = ? AND retired = 0 LIMIT 1"
+    return journal.execute(query, (request.call_id,)).fetchone() is not None
+
+
+async def _probe(settings: Settings, sample: list[Record]) -> Measured | None:
+    guessed: dict[str, float] = {}
+    calls = []
+    async with connect(settings) as connection:
+        for record in sample:
+            guessed |= {request.call_id: request.guessed_tokens for request in _asks(record, settings)}
+            outcome = await connection.asker.judge(record)
+            calls += [(call.call_id, call.reply) for call in outcome.calls if call.reply and not call.reply.cached]
+    replies = [reply for _, reply in calls]
+    told = [(reply.prompt_tokens, guessed[name]) for name, reply in calls if reply.prompt_tokens and name in guessed]
+    written = [reply.completion_tokens for reply in replies if reply.completion_tokens is not None]
+    if not replies:
+        return None
+    return Measured(
+        calls=len(replies),
+        prompt_ratio=sum(tokens for tokens, _ in told) / sum(guess for _, guess in told) if told else 1.0,
+        completion_tokens=fmean(written) if written else None,
+        latency_s=median(reply.latency_s for reply in replies),
+        source=f"a probe of {len(sample)} records, {len(replies)} calls",
+    )
+
+
+def _learn(run: Path, judge: str, *, required: bool) -> Measured | None:
+    """From the calls of an earlier run by this judge; a run knows nothing of what we would have guessed."""
+    path = run / "calls.parquet"
+    if not path.exists():
+        if required:
+            raise InputError(f"{run} is no run: it has no calls.parquet.", hint="Give the --out of an earlier run.")
+        return None
+    paid = pl.scan_parquet(path).filter(~pl.col("cached"), pl.col("failure").is_null(), pl.col("judge") == judge)
+    wanted = (pl.len(), pl.col("completion_tokens").mean(), pl.col("latency_s").median())
+    calls, written, latency_s = paid.select(*wanted).collect().row(0)
+    if not calls:
+        return None
+    return Measured(
+        calls=calls,
+        prompt_ratio=1.0,
+        completion_tokens=written,
+        latency_s=latency_s,
+        source=f"{calls:,} calls of {run}",
+    )
+
+
+def _build(counted: _Counted, settings: Settings, measured: Measured | None) -> Estimate:
+    calls = counted.calls - counted.stored
+    prompt = round(counted.guessed_tokens * (measured.prompt_ratio if measured else 1.0))
+    if measured is not None and measured.completion_tokens is not None:
+        completion = round(calls * measured.completion_tokens)
+    else:
+        completion = counted.asked_units * ASSUMED_TOKENS_PER_UNIT
+    return Estimate(
+        records=counted.records,
+        failed=counted.failed,
+        contentless=counted.contentless,
+        units=counted.units,
+        calls=counted.calls,
+        stored=counted.stored,
+        images=counted.images,
+        prompt_tokens=0 if settings.free else prompt,
+        completion_tokens=0 if settings.free else completion,
+        cost_usd=_cost_usd(settings, calls, prompt, completion),
+        seconds=_seconds(settings, calls, prompt + completion, measured),
+        measured=measured,
+    )
+
+
+def _cost_usd(settings: Settings, calls: int, prompt: int, completion: int) -> float | None:
+    """Calls of average size: the price of a token may depend on how long its prompt is."""
+    if settings.free or not calls:
+        return 0.0
+    price = settings.token_price
+    one = price.cost_usd(round(prompt / calls), round(completion / calls)) if price else None
+    return None if one is None else calls * one
+
+
+def _seconds(settings: Settings, calls: int, tokens: int, measured: Measured | None) -> float | None:
+    """Places that are never empty, or the quotas by the minute, whichever is slower."""
+    if measured is None:
+        return None
+    asking = calls * measured.latency_s / min(settings.concurrency, max(calls, 1))
+    by_requests = calls / settings.rpm * _MINUTE_S if settings.rpm else 0.0
+    by_tokens = tokens / settings.tpm * _MINUTE_S if settings.tpm else 0.0
+    return max(asking, by_requests, by_tokens)
