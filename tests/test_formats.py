@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pandas
+import pandas as pd
 import polars as pl
 import pyarrow.parquet
 import pytest
@@ -159,7 +159,7 @@ def test_rows_that_have_no_trace_say_what_to_do(folder: Path, tmp_path: Path) ->
     ]
     pl.DataFrame(rows).write_parquet(folder / "t.parquet")
     code, said = run_judge("score", folder / "t.parquet", "--out", tmp_path / "out")
-    assert code == 3
+    assert code == 3, said
     assert "If it is in 'response', give --map trace=response." in read_failures(tmp_path / "out")[0]["message"]
     score(folder / "t.parquet", tmp_path / "mapped", "--map", "trace=response")
 
@@ -198,7 +198,7 @@ def test_duckdb_pyarrow_and_pandas_read_what_polars_does(table: str, run: Path) 
     for theirs in (
         pl.from_arrow(pyarrow.parquet.read_table(path)),
         duckdb.sql(f"SELECT * FROM '{path}'").pl(),
-        pl.from_pandas(pandas.read_parquet(path)),
+        pl.from_pandas(pd.read_parquet(path)),
     ):
         assert isinstance(theirs, pl.DataFrame)
         assert theirs.columns == ours.columns
@@ -219,6 +219,6 @@ def test_sql_joins_scores_with_the_verdicts_behind_them(run: Path) -> None:
 
 
 def test_failures_are_json_lines_that_pandas_reads(run: Path) -> None:
-    frame = pandas.read_json(run / "failures.jsonl", lines=True)
+    frame = pd.read_json(run / "failures.jsonl", lines=True)
     assert list(frame["line"]) == [21, 22]
     assert set(frame["stage"]) == {"read", "record"}
