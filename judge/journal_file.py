@@ -49,8 +49,9 @@ def make_file(path: Path) -> None:
     try:
         with closing(connect_file(fresh)) as db:
             db.execute(f"PRAGMA page_size={PAGE_BYTES}")
+            # Without a log: on a full disk this fails here, and not when the file is closed, of which nobody hears.
+            db.executescript(f"BEGIN;{';'.join(_SCHEMA)};PRAGMA user_version={_VERSION};COMMIT")
             db.execute("PRAGMA journal_mode=WAL")
-            db.executescript(";".join(_SCHEMA) + f";PRAGMA user_version={_VERSION};")
         fresh.rename(path)
     except BaseException:
         fresh.unlink(missing_ok=True)
