@@ -60,7 +60,7 @@ class Options(JudgeOptions):
 )
 @option("--json", "as_json", is_flag=True, help="The summary as one JSON object on standard output.")
 def score(**given: Any) -> None:
-    """Score a JSONL file of reasoning traces (- for standard input) into the folder --out.
+    """Score a file of reasoning traces into the folder --out: JSONL, also .gz or .zst, or Parquet; - is standard input.
 
     \b
     Example, with the embedded baseline and with a server of your own:
