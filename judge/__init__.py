@@ -15,6 +15,7 @@ The flow, top to bottom; a file imports only files above it:
     beneath.py      a folder and a path     -> its bytes      never those of another file
     image.py        an image's bytes        -> Image          bounded, turned, hashed
     image_source.py an image field          -> ImageSources   what it points at
+    fault.py        what is wrong with a row -> our error    in the words of who wrote it
     record.py       a row                   -> Record
     mapping.py      --map words             -> rows under our names
     options.py      a question              -> the options at its end

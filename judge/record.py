@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-import difflib
-import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +26,7 @@ from pydantic import (
 
 from judge.digest import digest, without_bytes
 from judge.errors import RecordError
+from judge.fault import explain, shown
 from judge.image import Image
 from judge.strict_json import StrictJsonError, parse_json
 
@@ -37,21 +36,6 @@ _NOT_THE_CANDIDATE = {"system", "developer", "user"}
 # Unknown fields are meta: what a trace cost or where it came from does not make it another question.
 _QUESTION = ("question", "options", "image", "context", "reference", "units")
 _ID_DIGITS = 16
-# What others call the text of a candidate, most telling first.
-_LIKE_A_TRACE = (
-    *("response", "model_response", "model_output", "output", "completion", "prediction", "generation"),
-    *("generated_text", "model_answer", "messages", "text"),
-)
-# The user wrote JSON: pydantic's own words are of Python's types and of our classes.
-_WANTED = {
-    "string_type": "a string",
-    "string_too_short": "a string that is not empty",
-    "list_type": "a list",
-    "dict_type": "an object",
-    "model_type": "an object",
-}
-_SHOWN = reprlib.Repr()  # bounded in depth and length, whatever the value is
-_SHOWN.maxstring = _SHOWN.maxother = 60
 
 
 class _Input(BaseModel):
@@ -218,7 +202,7 @@ def build_record(value: object, *, number: int = 0, image_digests: Sequence[str]
             fields["id"] = digest({name: counted[name] for name in _QUESTION if name in counted})[:_ID_DIGITS]
         record = Record.model_validate(_without_null_axes(fields))
     except ValidationError as exc:
-        raise _first_error(exc, fields, number, given_id) from exc
+        raise explain(exc, fields, known=_KNOWN_FIELDS, number=number, record_id=given_id) from exc
     except (TypeError, orjson.JSONEncodeError) as exc:
         raise RecordError(f"cannot be written as JSON: {exc}.", line=number, record_id=given_id) from exc
     record._line, record._key = number, key  # noqa: SLF001 - a record is frozen for everybody else
@@ -234,7 +218,7 @@ def with_images(record: Record, images: tuple[Image, ...]) -> Record:
 
 def _object(value: object, number: int) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise RecordError(f"is {_shown(value)}, must be a JSON object.", line=number)
+        raise RecordError(f"is {shown(value)}, must be a JSON object.", line=number)
     return value
 
 
@@ -267,44 +251,6 @@ def _refuse_repeated_units(record: Record) -> None:
                     code="duplicate_unit",
                 )
             seen.add(unit.unit_id)
-
-
-def _first_error(exc: ValidationError, fields: dict[str, Any], number: int, record_id: str | None) -> RecordError:
-    error = exc.errors(include_url=False)[0]
-    path = ("trace", *error["loc"][:2]) if exc.title == "list[Message]" else error["loc"]
-    if error["type"] == "missing" or (path == ("trace",) and error.get("input") is None):
-        message, hint = _missing(path, fields)
-        return RecordError(message, line=number, field=_dotted(path), record_id=record_id, code="missing", hint=hint)
-    wanted = _WANTED.get(error["type"], error["msg"].removeprefix("Input should be "))
-    message = f"is {_shown(error.get('input'))}, must be {wanted}."
-    return RecordError(message, line=number, field=_dotted(path), record_id=record_id, code="wrong_type")
-
-
-def _missing(path: tuple[int | str, ...], fields: dict[str, Any]) -> tuple[str, str]:
-    name = str(path[-1])
-    beside: Any = fields
-    for part in path[:-1]:
-        beside = beside[part]
-    close = difflib.get_close_matches(name, [key for key in beside if key not in _KNOWN_FIELDS], n=1)
-    if close:
-        return "is missing.", f"Did you mean this by {close[0]!r}?"
-    return "is missing or null.", _trace_hint(beside) if name == "trace" else ""
-
-
-def _trace_hint(fields: dict[str, Any]) -> str:
-    named = next((name for name in _LIKE_A_TRACE if isinstance(fields.get(name), str | list)), None)
-    if named:
-        return f"If it is in {named!r}, give --map trace={named}."
-    return "Give the candidate's text, or a list of chat messages."
-
-
-def _dotted(path: tuple[int | str, ...]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".")
-
-
-def _shown(value: object) -> str:
-    return f"{_SHOWN.repr(value)} ({type(value).__name__})"
 
 
 def _writable(text: str) -> str:
