@@ -95,7 +95,7 @@ def test_rows_are_numbered_from_1_and_blank_lines_count(tmp_path: Path) -> None:
         ("a.jsonl", b"BZh91AY", "is bzip2"),
         ("a.gz", b"\xfd7zXZ\x00..", "is xz"),
         ("a.jsonl", b"PAR1 and no more", "a.jsonl is no whole Parquet file"),
-        ("a.gz", gzip.compress(b"[1]"), "is a JSON array, not JSONL"),
+        ("a.gz", gzip.compress(b"[1]", mtime=0), "is a JSON array, not JSONL"),
         ("a.zst", zstandard.compress("{}".encode("utf-16")), "UTF-16"),
     ],
 )
