@@ -29,8 +29,10 @@ from judge.settings import Settings
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import SynchronizedArray
 
-__all__ = ["Inherited", "SharedCells", "Task", "make_cells", "shared_purse", "work"]
+__all__ = ["SIGNALS", "Inherited", "SharedCells", "Task", "make_cells", "shared_purse", "work"]
 
+SIGNALS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+"""What a worker does not listen to. It is started with them blocked, as they may come before it can say so."""
 _TOLD_EVERY_S = 0.2
 SharedCells: TypeAlias = "SynchronizedArray[float]"
 
@@ -81,8 +83,9 @@ def shared_purse(budget_usd: float, cells: SharedCells, *, worker: int = 0) -> P
 def work(task: Task, share: Share, pipe: Connection) -> None:
     """The main function of a worker process."""
     # Orders come through the pipe: a Ctrl-C reaches every process of a terminal, and must not end them one by one.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     with suppress(asyncio.CancelledError, BrokenPipeError):
         asyncio.run(_Errand(task, share, pipe).run())
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Callable
-from contextlib import suppress
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 
 from judge.errors import FatalError
 from judge.progress import Progress
 from judge.session import Ended, Share
-from judge.worker import Task, shared_purse, work
+from judge.worker import SIGNALS, Task, shared_purse, work
 
 __all__ = ["Workers"]
 
@@ -126,7 +128,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=work, args=(self._task, self._share, theirs), daemon=True)
-        self._process.start()
+        with _blocked(SIGNALS):
+            self._process.start()
         theirs.close()
         asyncio.get_running_loop().add_reader(self._pipe.fileno(), self._hear)
 
@@ -180,6 +183,17 @@ class _Worker:
         cells, budget = self._task.cells, self._task.settings.budget_usd
         if cells is not None and budget is not None:
             shared_purse(budget, cells).abandon(self._share.index)
+
+
+@contextmanager
+def _blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
+    """Signals that come meanwhile come afterwards; a process that is started meanwhile begins without them."""
+    resource_tracker.ensure_running()  # it starts a process of its own first, and unblocks them
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _joined(shares: list[Ended], *, complete: bool) -> Ended:

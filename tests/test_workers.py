@@ -156,6 +156,18 @@ def test_a_signal_stops_all_in_order(number: int, traces: Path, out: Path) -> No
         assert_as_one_process(out, server)
 
 
+@pytest.mark.parametrize("after_s", [0.9, 1.2, 1.5, 1.8])
+def test_a_ctrl_c_while_workers_start_ends_in_order(after_s: float, traces: Path, out: Path) -> None:
+    with Server(latency_ms=100) as server:
+        process = start_judge(*arguments_for(traces, out, server, "--workers", 3), start_new_session=True)
+        time.sleep(after_s)
+        os.killpg(process.pid, signal.SIGINT)
+        code, said = finish(process)
+        assert "Traceback" not in said or "judge.worker" not in said, said
+        assert code in (75, -signal.SIGINT, 130, 1), said  # before it listens, Python's own end
+        assert server.ledger.repaid == 0
+
+
 def test_when_the_first_process_is_killed_the_others_end(traces: Path, out: Path) -> None:
     with Server(latency_ms=30) as server:
         arguments = arguments_for(traces, out, server, "--workers", 2, "--concurrency", 16)
