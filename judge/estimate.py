@@ -166,7 +166,7 @@ def _stored(settings: Settings, out: Path | None) -> Iterator[Callable[[Request]
     """Whether a reply to a request is in the run's journal or in the shared store; neither is changed."""
     with ExitStack() as stack:
         journal = None
-        if out is not None and (path := out / "journal.sqlite").exists():
+        if out is not None and _has_content(path := out / "journal.sqlite"):
             journal = stack.enter_context(closing(connect_file(path, "ro")))
         store = None
         if settings.cache is not None and settings.cache.exists():
@@ -181,11 +181,18 @@ def _stored(settings: Settings, out: Path | None) -> Iterator[Callable[[Request]
         yield is_stored
 
 
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
 def _in_journal(journal: sqlite3.Connection | None, request: Request) -> bool:
     if journal is None:
         return False
     query = "SELECT 1 FROM replies WHERE call_id = ? AND retired = 0 LIMIT 1"
-    return journal.execute(query, (request.call_id,)).fetchone() is not None
+    try:
+        return journal.execute(query, (request.call_id,)).fetchone() is not None
+    except sqlite3.DatabaseError as exc:
+        raise InputError(f"the journal cannot be read: {exc}.", hint="judge score mends it when it starts.") from exc
 
 
 async def _probe(settings: Settings, sample: list[Record]) -> Measured | None:

@@ -112,7 +112,7 @@ def fetch(
             raise _failed(url, f"could not be read: {why}") from exc
         if isinstance(found, bytes):
             return found
-        url = urljoin(url, found)
+        url = _joined(url, found)
     raise _refused(url, f"is behind more than {MAX_REDIRECTS} redirects")
 
 
@@ -238,6 +238,13 @@ def _left(deadline: float) -> float:
     if (left := deadline - time.monotonic()) <= 0:
         raise TimeoutError
     return left
+
+
+def _joined(url: str, found: str) -> str:
+    try:
+        return urljoin(url, found)
+    except ValueError as exc:  # half an IPv6 address
+        raise _refused(url, "redirects to what is no address") from exc
 
 
 def _refused(url: str, why: str) -> RecordError:

@@ -67,6 +67,8 @@ class Lines:
                 break
             self.read += 1
             yield line
+            if self.waits and self.read == limit:  # whether a pipe has more is not worth a wait
+                break
         else:
             self.read_to_end = True
         self.nothing_left = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sqlite3
@@ -52,10 +53,10 @@ def _recover(path: Path, damage: DamagedError) -> str:
             "asked and paid for anew."
         )
         raise CacheError(f"{damage.message} No reply in it can be read.", hint=hint)
-    kept = _keep_aside(path)
+    kept, pledges = _keep_aside(path), _pledges(path)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     make_file(draft)
-    _fill(draft, found.rows)
+    _fill(draft, found.rows, pledges)
     draft.replace(_ready(path))
     _finish(path)
     return (
@@ -77,12 +78,23 @@ def _ready(path: Path) -> Path:
     return path.with_name(f"{path.stem}.recovered{path.suffix}")
 
 
-def _fill(path: Path, rows: Iterable[Row]) -> None:
+def _pledges(path: Path) -> list[float]:
+    """USD of calls whose cost is not known, where their table can still be read: a budget counts them as spent."""
+    try:
+        with closing(connect_file(path, "ro")) as db:
+            found = db.execute("SELECT usd FROM pledges").fetchall()
+    except sqlite3.Error:
+        return []
+    return [usd for (usd,) in found if isinstance(usd, float) and 0 < usd < math.inf]
+
+
+def _fill(path: Path, rows: Iterable[Row], pledges: Iterable[float]) -> None:
     with closing(connect_file(path)) as db:
         db.execute("PRAGMA synchronous=FULL")
         db.execute("BEGIN IMMEDIATE")
         values = ((row.call_id, row.sealed, row.retired) for row in rows)
         db.executemany("INSERT INTO replies (call_id, reply, retired) VALUES (?, ?, ?)", values)
+        db.executemany("INSERT INTO pledges (usd) VALUES (?)", ((usd,) for usd in pledges))
         db.execute("COMMIT")
 
 

@@ -86,8 +86,10 @@ async def score_file(
 
 
 def _refuse_pipe(traces: Traces, workers: int) -> None:
-    if workers > 1 and traces.path == "-":
-        raise ConfigError("--workers needs a file: standard input can be read by one process only.")
+    for path in (traces.path, traces.references):
+        if workers > 1 and path is not None and (path == "-" or (Path(path).exists() and not Path(path).is_file())):
+            name = "standard input" if path == "-" else path
+            raise ConfigError(f"--workers needs files: {name} can be read by one process only.")
 
 
 def _refuse_blind(reading: Reading, settings: Settings) -> None:

@@ -64,7 +64,7 @@ def _refuse_budget(settings: Settings) -> None:
         hint = "Give it in USD a million tokens: --price IN,OUT, or --price 0,0 where it costs nothing."
         raise ConfigError(f"a budget needs the price of {settings.judge!r}, which is not known.", hint=hint)
     limits = (settings.model.params.get(name) for name in ("max_tokens", "max_completion_tokens"))
-    if not any(isinstance(limit, int) for limit in limits):
+    if not any(type(limit) is int and limit > 0 for limit in limits):  # some servers read -1 as no limit
         raise ConfigError("a budget needs max_tokens, else a reply may cost anything.", hint="--param max_tokens=4096")
 
 

@@ -164,7 +164,11 @@ class _Worker:
         self.ended.set_result(told)
 
     def _hear_failed(self, told: Exception) -> None:
-        self.ended.set_exception(told)
+        self._fail(told)
+
+    def _fail(self, error: Exception) -> None:
+        self.ended.set_exception(error)
+        self.ended.exception()  # looked at: of several that fail one is raised, and the others are no news
 
     def _gone(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pipe.fileno())
@@ -176,7 +180,7 @@ class _Worker:
             code = self._process.exitcode or 0
             how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
             hint = "What was paid for is safe. Was there enough memory?"
-            self.ended.set_exception(FatalError(f"a worker process {how}.", code="worker_died", hint=hint))
+            self._fail(FatalError(f"a worker process {how}.", code="worker_died", hint=hint))
 
     def _abandon(self) -> None:
         """What it had reserved of the budget may have been billed; the others must not wait for it."""
@@ -197,9 +201,11 @@ def _blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
 
 
 def _joined(shares: list[Ended], *, complete: bool) -> Ended:
+    # A file that grew between two starts: the rows behind the earlier end are nobody's yet.
+    alike = len({share.read for share in shares}) == 1
     return Ended(
         read=max(share.read for share in shares),
-        read_to_end=all(share.read_to_end for share in shares),
-        nothing_left=all(share.nothing_left for share in shares),
+        read_to_end=alike and all(share.read_to_end for share in shares),
+        nothing_left=alike and all(share.nothing_left for share in shares),
         all_done=complete and all(share.all_done for share in shares),
     )

@@ -157,3 +157,28 @@ def test_the_commands(out: Path, tmp_path: Path) -> None:
     assert "price       computed here at no cost" in said
     code, said = run_judge("estimate", tmp_path / "t.jsonl", "--map", "nonsense=x")
     assert code == 2 and "a record has no field 'nonsense'" in said
+
+
+def test_what_would_be_overwritten_is_not_paid_any_more(out: Path) -> None:
+    with Server() as server:
+        score(RECORDS, out, server)
+        words = ("--judge", NAME, "--api-base", server.api_base, "--cache", "none", "--out", out, "--dry-run")
+        traces = out.with_name("out.jsonl")
+        assert "60 of them paid for already" in run_judge("score", traces, *words)[1]
+        assert "0 of them paid for already" in run_judge("score", traces, *words, "--overwrite")[1]
+
+
+@pytest.mark.parametrize(("content", "code"), [(b"", 0), (b"garbage" * 99, 2)])
+def test_a_journal_that_cannot_be_read(content: bytes, code: int, out: Path, tmp_path: Path) -> None:
+    out.mkdir()
+    (out / "journal.sqlite").write_bytes(content)
+    (tmp_path / "t.jsonl").write_bytes(to_lines(RECORDS))
+    words = ("--judge", NAME, "--api-base", "http://127.0.0.1:9/v1", "--cache", "none", "--out", out)
+    found, said = run_judge("estimate", tmp_path / "t.jsonl", *words)
+    assert (found, "Traceback" in said) == (code, False), said
+
+
+def test_a_provider_that_nobody_knows(out: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_bytes(to_lines(RECORDS))
+    code, said = run_judge("estimate", tmp_path / "t.jsonl", "--judge", "nope/x", "--cache", "none")
+    assert (code, "litellm knows no provider for 'nope/x'" in said) == (2, True), said

@@ -305,3 +305,19 @@ def test_a_proxy_is_not_for_servers_on_this_machine(monkeypatch: pytest.MonkeyPa
     assert len(heard) == 2
     assert before == []
     assert through_proxy == ["POST http://judge.invalid/v1/chat/completions HTTP/1.1"]
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """It would take the prompt, and headers with secrets, to an origin that the user did not name."""
+    outcome, heard, _ = ask_script(http(307, b"", Location="http://127.0.0.1:9/elsewhere"))
+    assert type(outcome) is FatalError
+    assert (outcome.code, len(heard)) == ("redirect", 1)
+    assert "redirects are not followed" in str(outcome)
+
+
+@pytest.mark.parametrize("count", [-5, 10**30, 2.5, True, "7", None])
+def test_what_can_be_no_count_of_tokens_is_none(count: object) -> None:
+    usage = {"prompt_tokens": count, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": count}}
+    outcome, _, _ = ask_script(http(200, completion(usage=usage)))
+    assert isinstance(outcome, Reply)
+    assert (outcome.prompt_tokens, outcome.completion_tokens, outcome.cached_tokens) == (None, 3, None)

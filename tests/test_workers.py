@@ -123,6 +123,7 @@ def test_a_budget_is_one_for_all_and_is_not_passed(traces: Path, out: Path) -> N
             code, said = run_judge(*arguments_for(traces, out, server, *words, "--budget", budget))
             assert code == 75, said
             assert "the budget of" in said
+            assert "never retrieved" not in said  # both workers met the end of the budget
             calls = pl.read_parquet(out / "calls.parquet")
             spent.append(json.loads((out / "run.json").read_bytes())["spent"]["cost_usd"])
             assert calls["cost_usd"].sum() <= spent[-1] + 1e-9
@@ -137,6 +138,14 @@ def test_a_pipe_cannot_be_shared(out: Path) -> None:
     code, said = run_judge("score", "-", "--out", out, "--workers", 2)
     assert code == 2
     assert "standard input can be read by one process only" in said
+
+
+@pytest.mark.parametrize("of", ["traces", "references"])
+def test_a_named_pipe_cannot_be_shared(of: str, traces: Path, out: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    words = (tmp_path / "pipe",) if of == "traces" else (traces, "--references", tmp_path / "pipe")
+    code, said = run_judge("score", *words, "--out", out, "--workers", 2)
+    assert (code, "pipe can be read by one process only" in said) == (2, True), said
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -35,6 +35,9 @@ def refusal(status: int, headers: dict[str, str], body: bytes, server: Server, *
     message = f"{server.api_base} answered {status}: {text}"
     if images and _BLIND.search(text) and "format" not in text:  # a format that it does not read is another matter
         return FatalError(message, code="blind", hint="Use a judge that sees images, or remove them from the records.")
+    if 300 <= status < 400:
+        hint = "Give the address that it answers at: --api-base."
+        return FatalError(f"{message} (redirects are not followed)", code="redirect", hint=hint)
     if status in (401, 403):
         return FatalError(message, code="auth", hint=WRONG_KEY)
     if status == 404:

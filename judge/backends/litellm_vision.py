@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from judge.backends.litellm_setup import import_litellm
+from judge.backends.litellm_setup import check_model, import_litellm
 
 __all__ = ["drops_images"]
 
@@ -19,8 +19,12 @@ def drops_images(model: str, *, api_base: str | None) -> bool:
     Args:
         model: `provider/model`, as litellm names it.
         api_base: The provider's address, where it is not its usual one.
+
+    Raises:
+        ConfigError: As `check_model`.
     """
     litellm = import_litellm()
+    check_model(model, api_base=api_base)
     name, provider, _, _ = litellm.get_llm_provider(model, api_base=api_base)
     image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_PIXEL}"}}
     messages: list[Any] = [{"role": "user", "content": [image, {"type": "text", "text": "What is it?"}]}]

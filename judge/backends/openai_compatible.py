@@ -7,10 +7,11 @@ POST {api_base}/chat/completions
 from __future__ import annotations
 
 import logging
+from typing import Annotated, TypeAlias
 
 import aiohttp
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from judge.backend import Reply
 from judge.backends.http_status import is_too_long, refusal, shown
@@ -25,6 +26,7 @@ from judge.prompt import Request
 __all__ = ["OpenAICompatible", "open_session"]
 
 _log = logging.getLogger(__name__)
+_MOST_TOKENS = 2**40
 _MAX_REPLY_BYTES = 16 * 1024 * 1024
 _NO_SCHEMAS = ("response_format", "json_schema", "structured", "guided", "grammar")
 
@@ -39,13 +41,21 @@ class _Choice(BaseModel):
     finish_reason: str | None = None
 
 
+def _as_count(value: object) -> int | None:
+    """What can be no count of tokens is as good as none: it would be money, too."""
+    return value if type(value) is int and 0 <= value < _MOST_TOKENS else None
+
+
+_Count: TypeAlias = Annotated[int | None, BeforeValidator(_as_count)]
+
+
 class _PromptDetails(BaseModel):
-    cached_tokens: int | None = None
+    cached_tokens: _Count = None
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
     prompt_tokens_details: _PromptDetails | None = None
 
 
@@ -132,7 +142,9 @@ class OpenAICompatible:
         headers = {"Content-Type": "application/json", **self._server.sent_headers}
         url = f"{self._server.api_base}/chat/completions"
         try:
-            async with self._session.post(url, data=orjson.dumps(body), headers=headers) as response:
+            # A redirect is not followed: it would take the prompt, and headers with secrets, to somebody else.
+            sending = self._session.post(url, data=orjson.dumps(body), headers=headers, allow_redirects=False)
+            async with sending as response:
                 headers_received = {key.lower(): value for key, value in response.headers.items()}
                 return response.status, headers_received, await _read_bounded(response)
         except (aiohttp.ClientError, OSError) as exc:

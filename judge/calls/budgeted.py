@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from judge.backend import Backend, Reply
-from judge.errors import BackendError, FatalError, RejectedError
+from judge.errors import BackendError, CacheError, FatalError, RejectedError
 from judge.journal import Journal
 from judge.price import Price
 from judge.prompt import Request
@@ -64,7 +64,7 @@ class Budgeted:
         usd = self._most_usd(request)
         await self._reserve(usd)
         spent: float | None = None  # unknown, until we know better
-        pledge = self._journal.pledge(usd) if self._journal is not None else None
+        pledge = self._pledge(usd)
         try:
             reply = await self._backend.complete(request)
             spent = reply.cost_usd
@@ -75,6 +75,14 @@ class Budgeted:
             self._settle(usd, spent, pledge)
         self._learn(request, reply)
         return reply
+
+    def _pledge(self, usd: float) -> int | None:
+        try:
+            return self._journal.pledge(usd) if self._journal is not None else None
+        except CacheError:
+            self._settle(usd, 0.0, None)  # nothing was sent; else others would wait for it for ever
+            self._stop.set()
+            raise
 
     async def _reserve(self, usd: float) -> None:
         while (taken := self._purse.reserve(usd)) != "taken":

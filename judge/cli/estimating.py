@@ -37,9 +37,10 @@ def run_estimate(options: EstimateOptions) -> int:
     return _run(options, options.out, options.past, options.probe, as_json=options.as_json)
 
 
-def dry_run(options: JudgeOptions, out: Path, *, as_json: bool) -> int:
-    """The same for `judge score`, which gives its run directory."""
-    return _run(options, out, None, 0, as_json=as_json)
+def dry_run(options: JudgeOptions, out: Path, *, overwrite: bool, as_json: bool) -> int:
+    """The same for `judge score`, which gives its run directory; what it would overwrite is not paid for any more."""
+    past = out if overwrite and (out / "calls.parquet").exists() else None
+    return _run(options, None if overwrite else out, past, 0, as_json=as_json)
 
 
 def _run(options: JudgeOptions, out: Path | None, past: Path | None, probe: int, *, as_json: bool) -> int:

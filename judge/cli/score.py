@@ -82,7 +82,7 @@ def score(**given: Any) -> None:
     if options.dry_run:
         from judge.cli.estimating import dry_run
 
-        raise SystemExit(dry_run(options, options.out, as_json=options.as_json))
+        raise SystemExit(dry_run(options, options.out, overwrite=options.overwrite, as_json=options.as_json))
     from judge.cli.scoring import Scoring
 
     raise SystemExit(Scoring(options).run())

@@ -33,7 +33,7 @@ EXIT_USAGE = 2
 EXIT_FAILED_RECORDS = 3
 EXIT_RESUMABLE = 75
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-_NO_MISTAKES = ("provider_down", "rate_limit", "disk_full", "not_kept")
+_NO_MISTAKES = ("provider_down", "rate_limit", "disk_full", "not_kept", "worker_died")
 
 
 class Scoring:
