@@ -111,6 +111,8 @@ class _StrictLoader(yaml.SafeLoader):
         for key, _ in node.value:
             if key.tag != f"{_YAML}str":
                 problem = "a key must be text; words such as no, numbers and ~ need quotes, and << is not allowed"
+                # YAML takes `on` for true, and `--on` is an option of ours.
+                problem += f'; write "{key.value}"' if isinstance(key, yaml.ScalarNode) and key.value.isalpha() else ""
                 raise _refused(problem, key)
             if key.value in first:
                 problem = f"the key {key.value!r} stands here and on line {first[key.value]}"

@@ -14,7 +14,7 @@ from run_kit import (
 
 from judge.backend import Reply
 from judge.calls.budgeted import Budgeted
-from judge.errors import FatalError, RejectedError, TransientError
+from judge.errors import CacheError, FatalError, RejectedError, TransientError
 from judge.journal import Journal
 from judge.price import Price
 from judge.purse import Purse
@@ -171,3 +171,13 @@ def test_what_earlier_sessions_cost_counts(tmp_path: Path) -> None:
     journal.redeem(taken_back)
     assert journal.billed_usd(PRICE) == pytest.approx(0.5 + 200e-6 + 200e-6 + 0.25)
     journal.close()
+
+
+def test_a_pledge_that_cannot_be_written_holds_nothing_back(tmp_path: Path) -> None:
+    """Nothing was sent, so nobody waits for its money, and no other call is begun."""
+    journal, purse, backend = Journal(tmp_path / "journal.sqlite"), Purse(most_usd()), backend_of(CHEAP)
+    journal.close()
+    stop = asyncio.Event()
+    found = ask(backend, purse, 2, journal=journal, stop=stop)
+    assert [type(error) for error in found] == [CacheError, CacheError]
+    assert (backend.calls, stop.is_set(), purse.reserve(most_usd())) == (0, True, "taken")

@@ -20,6 +20,7 @@ from run_kit import arguments_for, assert_same_tables, environment, make_records
 from judge.backend import Reply
 from judge.errors import CacheError
 from judge.journal import Journal
+from judge.price import Price
 from judge.recovery import open_journal
 from judge.sealed import DamagedError
 from judge.testing import Server
@@ -356,3 +357,21 @@ def test_an_older_copy_of_a_journal_is_told_of(tmp_path: Path) -> None:
         report = score(RECORDS, out, server)
         assert server.ledger.requests == 41
     assert report.notes[0].startswith("journal.sqlite holds 11 replies, and the tables tell of 41: ")
+
+
+def test_what_calls_may_have_cost_is_recovered_too(tmp_path: Path) -> None:
+    """Else a budget could be passed by damaging a file: a flipped byte in one reply, and the pledges of lost calls."""
+    path = tmp_path / "journal.sqlite"
+    journal = Journal(path)
+    for item in list(EXPECTED.items())[:20]:
+        journal.commit(*item)
+    for usd in (1.0, 0.25):
+        journal.pledge(usd)
+    journal.close()
+    text = EXPECTED["0003-0"].text.encode()
+    path.write_bytes(path.read_bytes().replace(text, text[:-1] + b"#"))
+    mended = open_journal(path)
+    # 19 replies of USD 0.5 are whole, and 1.25 may have been billed besides.
+    assert "19 of its 20 replies were recovered" in mended.notes[0]
+    assert mended.billed_usd(Price(prompt=1e-6, completion=1e-6)) == pytest.approx(19 * 0.5 + 1.25)
+    mended.close()

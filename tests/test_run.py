@@ -20,11 +20,13 @@ from run_kit import (
     RUBRIC,
     assert_same_tables,
     check_conservation,
+    finish,
     make_record,
     make_records,
     read_failures,
     score,
     settings_for,
+    start_judge,
     to_lines,
     traces_of,
 )
@@ -477,3 +479,16 @@ def test_settings_are_checked_before_anything_is_made(out: Path) -> None:
     with pytest.raises(ConfigError, match="litellm knows no provider for 'nobody/else'"):
         asyncio.run(score_file(traces_of(b"", out), out, settings))
     assert not out.exists()
+
+
+def test_a_limit_does_not_wait_for_one_more_line_of_a_pipe(out: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, to_lines(make_records(3)))  # and the writer stays
+    try:
+        process = start_judge("score", "-", "--limit", 3, "--out", out, "--quiet", stdin=reading)
+        code, said = finish(process, timeout_s=30)
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert code == 0, said
+    check_conservation(out, 3)

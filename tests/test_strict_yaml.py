@@ -58,6 +58,7 @@ def test_the_place_of_a_key():
         ("a: !!python/name:os.system 1", "1:4", "tags (!name) are not allowed"),
         ("a: 1\nb: 2\na: 3", "3:1", "the key 'a' stands here and on line 1"),
         ("no: 1", "1:1", "a key must be text; words such as no, numbers and ~ need quotes, and << is not allowed"),
+        ("on: qid", "1:1", '<< is not allowed; write "on"'),
         ("a: 010", "1:4", "the number '010' must be a plain decimal one, or stand in quotes if it is text"),
         ("a: 12:30", "1:4", "the number '12:30' must be a plain decimal one, or stand in quotes if it is text"),
         ("a: 2026-01-02", "1:4", "the date '2026-01-02' must stand in quotes: no field is a date"),
