@@ -13,6 +13,8 @@ quiet: no
 limit: 5
 """
 
+NO_TEXT = "a key must be text; words such as no, numbers and ~ need quotes, and << is not allowed"
+
 
 def test_values():
     assert parse_yaml(TEXT).value == {
@@ -57,8 +59,8 @@ def test_the_place_of_a_key():
         ("a: &x 1\nb: *x", "2:4", "aliases (*name) are not allowed"),
         ("a: !!python/name:os.system 1", "1:4", "tags (!name) are not allowed"),
         ("a: 1\nb: 2\na: 3", "3:1", "the key 'a' stands here and on line 1"),
-        ("no: 1", "1:1", "a key must be text; words such as no, numbers and ~ need quotes, and << is not allowed"),
-        ("on: qid", "1:1", '<< is not allowed; write "on"'),
+        ("no: 1", "1:1", f'{NO_TEXT}; write "no"'),
+        ("on: qid", "1:1", f'{NO_TEXT}; write "on"'),
         ("a: 010", "1:4", "the number '010' must be a plain decimal one, or stand in quotes if it is text"),
         ("a: 12:30", "1:4", "the number '12:30' must be a plain decimal one, or stand in quotes if it is text"),
         ("a: 2026-01-02", "1:4", "the date '2026-01-02' must stand in quotes: no field is a date"),
