@@ -33,7 +33,12 @@ def site(tmp_path, monkeypatch):
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
+    forget()  # what tests of other files imported under this name
     yield folder
+    forget()
+
+
+def forget():
     for name in [name for name in sys.modules if name.startswith("judge_other")]:
         del sys.modules[name]
 
