@@ -182,7 +182,7 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         yield server
 
 
-RECORDS = make_records(7, units=(1, 2))
+RECORDS = make_records(16, units=(1, 2))
 
 
 def test_a_crash_at_every_change_of_the_disk(older: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +197,7 @@ def test_a_crash_at_every_change_of_the_disk(older: Server, tmp_path: Path, monk
         else:
             break
     crash.left = 10**9
-    assert deaths >= 15
+    assert deaths > 20
     assert_same_tables(out, tmp_path / "fresh")
     assert most_paid(out) == 1
     assert paid(out, retired=RETIRED) == 3  # the conversation that had failed, and nothing that was good

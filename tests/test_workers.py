@@ -172,7 +172,7 @@ def test_a_ctrl_c_while_workers_start_ends_in_order(after_s: float, traces: Path
         time.sleep(after_s)
         os.killpg(process.pid, signal.SIGINT)
         code, said = finish(process)
-        assert "Traceback" not in said or "judge.worker" not in said, said
+        assert "spawn_main" not in said, said  # where a worker that is interrupted before it is deaf says its last
         assert code in (75, -signal.SIGINT, 130, 1), said  # before it listens, Python's own end
         assert server.ledger.repaid == 0
 
