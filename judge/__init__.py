@@ -2,77 +2,85 @@
 
 The flow, top to bottom; a file imports only files above it:
 
-    errors.py       every error that we raise, in one tree
-    resource.py     a built-in's name       -> its file
-    plugin.py       a judge's name          -> the package that answers to it
-    strict_json.py  bytes                   -> one JSON value
-    strict_yaml.py  YAML text               -> one value, and where it is written
-    digest.py       a value                 -> the hash that it goes by
-    working.py      items                   -> work on each  N workers over one iterator
-    source.py       a path                  -> its rows, numbered
-    lines.py        rows                    -> the same with their places, up to a limit
-    fetch.py        an https address        -> its bytes      from public hosts only
-    beneath.py      a folder and a path     -> its bytes      never those of another file
-    image.py        an image's bytes        -> Image          bounded, turned, hashed
-    image_source.py an image field          -> ImageSources   what it points at
-    fault.py        what is wrong with a row -> our error    in the words of who wrote it
-    record.py       a row                   -> Record
-    mapping.py      --map words             -> rows under our names
-    options.py      a question              -> the options at its end
-    shape.py        a row of a known shape  -> the fields of a record
-    references.py   units in another file   -> the fields that a record lacks
-    reading.py      where traces are        -> Records, one after the other
-    rubric.py       a YAML file             -> Rubric
-    probe.py        Record × Rubric         -> Probes        what is asked, and at what granularity
-    prompt.py       Probes                  -> Request       messages and schema
-    backend.py      Request                 -> Reply         the contract: a Protocol with one method
-    content.py      a trace                 -> whether it says anything
-    fold.py         a text                  -> the same text as it is compared
-    typo.py         two words               -> whether one is the other misspelt
-    evidence.py     quote × trace           -> Span          exact, normalised, near, or none
-    verdict.py      Reply                   -> Verdicts      parse, match to what was asked, verify
-    score.py        Verdicts                -> Scores        arithmetic only
-    outcome.py      Verdicts and failures   -> Outcome       all that is known of a record
-    caution.py      a reason to doubt a run's numbers
-    progress.py     Outcomes                -> counts        where a run stands, and how it ended
-    asking.py       Records                 -> Outcomes      ask, check, ask again
-    plain.py        an answer               -> its plain text, to be compared
-    cue.py          words that announce     -> patterns that find an answer
-    answer.py       trace × reference       -> answer, right or not
-    table.py        Outcomes                -> Polars frames the schemas are the contract
-    aggregate.py    Scores                  -> means, intervals
-    price.py        a judge's name          -> what its tokens cost
-    purse.py        a budget                -> room for a call, or none
-    correlation.py  two columns             -> their rank correlation
-    difference.py   Scores                  -> how far models are apart on what they share
-    family.py       a model's name          -> its family
-    kinship.py      who judged × whom       -> Cautions
-    gap.py          what is missing         -> Cautions
-    sway.py         what scores hang on     -> Cautions
-    doubt.py        the tables of a run     -> Cautions      the most important first
-    sealed.py       a Reply                 -> bytes that no damage passes for, and back
-    wal.py          SQLite's log            -> whether replies are lost in it
-    journal_file.py a journal's file        -> made, connected to, checked
-    salvage.py      a damaged journal       -> every reply in it that is whole
-    journal.py      paid replies            -> disk, and back
-    recovery.py     a journal of any state  -> one to go on with
-    settings.py     one judge, one rubric   -> their identity
-    usable.py       Settings                -> whether this judge can be asked
-    connect.py      Settings                -> Asker         backend and wrappers, by name
-    directory.py    a run's files           -> whole or not at all
-    block.py        neighbouring Outcomes   -> one part      joined with what is there
-    session.py      blocks of the input     -> parts         one process at work
-    worker.py       one share of a run      -> its parts     in a process of its own
-    workers.py      N processes on one run
-    run.py          traces                  -> a run directory
-    estimate.py     Traces × Settings       -> Estimate      what a run would take
-    loop.py         coroutines              -> the one event loop of this process
-    client.py       class Judge: the library's door, sync and async
-    calls/          cached careful retrying budgeted limited logged deadline: each wraps a backend and is one
-    sources/        jsonl compressed parquet: what an input may be
-    backends/       openai_compatible litellm lexical: what answers
-    cli/            one file a command
-    testing/        a scripted judge on loopback that misbehaves on request
+    errors.py         every error that we raise, in one tree
+    resource.py       a built-in's name       -> its file
+    plugin.py         a judge's name          -> the package that answers to it
+    strict_json.py    bytes                   -> one JSON value
+    strict_yaml.py    YAML text               -> one value, and where it is written
+    digest.py         a value                 -> the hash that it goes by
+    working.py        items                   -> work on each  N workers over one iterator
+    image.py          an image's bytes        -> Image         bounded, turned, hashed
+    images/
+      fetch.py        an https address        -> its bytes     from public hosts only
+      beneath.py      a folder and a path     -> its bytes     never those of another file
+      source.py       an image field          -> ImageSources  what it points at
+    fault.py          what is wrong with a row -> our error    in the words of who wrote it
+    record.py         a row                   -> Record
+    traces/
+      source.py       a path                  -> its rows, numbered
+      jsonl.py        bytes                   -> their lines
+      compressed.py   gzip or Zstandard       -> what is in it
+      parquet.py      a table                 -> its rows
+      lines.py        rows                    -> the same with their places, up to a limit
+      mapping.py      --map words             -> rows under our names
+      options.py      a question              -> the options at its end
+      shape.py        a row of a known shape  -> the fields of a record
+      references.py   units in another file   -> the fields that a record lacks
+      reading.py      where traces are        -> Records, one after the other
+    rubric.py         a YAML file             -> Rubric
+    probe.py          Record × Rubric         -> Probes        what is asked, and at what granularity
+    prompt.py         Probes                  -> Request       messages and schema
+    backend.py        Request                 -> Reply         the contract: a Protocol with one method
+    content.py        a trace                 -> whether it says anything
+    fold.py           a text                  -> the same text as it is compared
+    typo.py           two words               -> whether one is the other misspelt
+    evidence.py       quote × trace           -> Span          exact, normalised, near, or none
+    verdict.py        Reply                   -> Verdicts      parse, match to what was asked, verify
+    score.py          Verdicts                -> Scores        arithmetic only
+    outcome.py        Verdicts and failures   -> Outcome       all that is known of a record
+    caution.py        a reason to doubt a run's numbers
+    progress.py       Outcomes                -> counts        where a run stands, and how it ended
+    asking.py         Records                 -> Outcomes      ask, check, ask again
+    plain.py          an answer               -> its plain text, to be compared
+    cue.py            words that announce     -> patterns that find an answer
+    answer.py         trace × reference       -> answer, right or not
+    table.py          Outcomes                -> Polars frames the schemas are the contract
+    aggregate.py      Scores                  -> means, intervals
+    difference.py     Scores                  -> how far models are apart on what they share
+    price.py          a judge's name          -> what its tokens cost
+    purse.py          a budget                -> room for a call, or none
+    cautions/
+      correlation.py  two columns             -> their rank correlation
+      family.py       a model's name          -> its family
+      kinship.py      who judged × whom       -> Cautions
+      gap.py          what is missing         -> Cautions
+      sway.py         what scores hang on     -> Cautions
+      doubt.py        the tables of a run     -> Cautions      the most important first
+    journal/
+      sealed.py       a Reply                 -> bytes that no damage passes for, and back
+      wal.py          SQLite's log            -> whether replies are lost in it
+      file.py         a journal's file        -> made, connected to, checked
+      salvage.py      a damaged journal       -> every reply in it that is whole
+      journal.py      paid replies            -> disk, and back
+      recovery.py     a journal of any state  -> one to go on with
+    settings.py       one judge, one rubric   -> their identity
+    usable.py         Settings                -> whether this judge can be asked
+    connect.py        Settings                -> Asker         backend and wrappers, by name
+    runs/
+      directory.py    a run's files           -> whole or not at all
+      block.py        neighbouring Outcomes   -> one part      joined with what is there
+      session.py      blocks of the input     -> parts         one process at work
+      worker.py       one share of a run      -> its parts     in a process of its own
+      workers.py      N processes on one run
+    run.py            traces                  -> a run directory
+    estimate.py       Traces × Settings       -> Estimate      what a run would take
+    loop.py           coroutines              -> the one event loop of this process
+    client.py         class Judge: the library's door, sync and async
+
+    calls/            cached careful retrying budgeted limited logged deadline: each wraps a backend and is one
+    backends/         openai_compatible litellm lexical: what answers
+    cli/              one file a command
+    testing/          a scripted judge on loopback that misbehaves on request
 
 Names below are loaded when they are first used: `import judge` needs neither Polars nor pydantic.
 """

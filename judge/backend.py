@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +26,8 @@ class Reply:
         queued_s: Waiting for a free place before that, in seconds.
         attempts: Requests sent for it, the failed ones included; 0 for a stored one.
         cached: It was stored, and nothing was sent.
+        probabilities: Of each of the request's labels, in [0, 1], before sampling; they may sum to less than 1. None
+            where no labels were asked for.
     """
 
     text: str
@@ -38,6 +41,7 @@ class Reply:
     queued_s: float = 0.0
     attempts: int = 1
     cached: bool = False
+    probabilities: Mapping[str, float] | None = None
 
 
 class Backend(Protocol):

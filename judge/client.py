@@ -22,11 +22,11 @@ from judge.outcome import Outcome, failed_record
 from judge.price import build_price
 from judge.probe import Granularity
 from judge.purse import Purse
-from judge.reading import Reader
 from judge.record import Record
 from judge.rubric import Rubric, load_rubric
 from judge.settings import Settings
 from judge.table import Run, build_tables
+from judge.traces.reading import Reader
 from judge.usable import refuse_unusable
 from judge.verdict import EvidenceRule
 from judge.working import each

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from judge.asking import Asker, Keep
 from judge.backend import Backend, Reply
-from judge.journal import Journal
+from judge.journal.journal import Journal
 from judge.prompt import Request
 from judge.purse import Purse
 from judge.settings import Settings, litellm_model

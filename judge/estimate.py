@@ -15,11 +15,11 @@ from judge.asking import build_asks
 from judge.connect import connect
 from judge.content import has_content
 from judge.errors import InputError
-from judge.journal_file import connect_file
+from judge.journal.file import connect_file
 from judge.prompt import Request
-from judge.reading import Reading, Traces
 from judge.record import Record
 from judge.settings import Settings
+from judge.traces.reading import Reading, Traces
 from judge.usable import sees_images
 
 __all__ = ["ASSUMED_TOKENS_PER_UNIT", "Estimate", "Measured", "estimate"]

@@ -56,7 +56,8 @@ class Request:
         shared: The user text that all calls of a record have in common; ends with the trace.
         asked: The user text that differs: the units.
         complaint: What was wrong with the reply before; empty on a first ask.
-        schema: JSON Schema of the reply, as text; the same for the same number of units.
+        schema: JSON Schema of the reply, as text; the same for the same number of units. Empty with `labels`.
+        labels: Of a one-token probe: the reply is one of these, and comes with their probabilities.
         sample: Index of the repeat, from 0.
         ask: 0 for the first ask, 1 and 2 for the re-asks of an unusable reply.
         probes: What `asked` was rendered from; the embedded baseline reads it in place of the text.
@@ -73,6 +74,7 @@ class Request:
     complaint: str = ""
     ask: int = 0
     images: tuple[Image, ...] = ()
+    labels: tuple[str, ...] = ()
 
     @property
     def user(self) -> str:
@@ -92,6 +94,7 @@ class Request:
         parts: list[object] = [model.name, model.api_base, model.params, self.system, self.user, self.schema]
         parts += [self.sample, *([images] if images else [])]
         parts += [model.code] * bool(model.code)
+        parts += [list(self.labels)] * bool(self.labels)
         return hashlib.sha256(orjson.dumps([_KEY_VERSION, *parts], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property

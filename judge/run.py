@@ -18,20 +18,20 @@ from pathlib import Path
 
 import polars as pl
 
-from judge.block import block_of
 from judge.caution import Caution
-from judge.directory import RunDirectory, disk_errors
-from judge.doubt import find_cautions
+from judge.cautions.doubt import find_cautions
 from judge.errors import ConfigError
-from judge.journal import Journal
+from judge.journal.journal import Journal
+from judge.journal.recovery import open_journal
 from judge.progress import Progress, RunReport
-from judge.reading import Reading, Traces
-from judge.recovery import open_journal
-from judge.session import Ended, Session
+from judge.runs.block import block_of
+from judge.runs.directory import RunDirectory, disk_errors
+from judge.runs.session import Ended, Session
+from judge.runs.worker import Inherited, SharedCells, Task, make_cells, shared_purse
+from judge.runs.workers import Workers
 from judge.settings import Settings, package_version
+from judge.traces.reading import Reading, Traces
 from judge.usable import refuse_unusable, sees_images
-from judge.worker import Inherited, SharedCells, Task, make_cells, shared_purse
-from judge.workers import Workers
 
 __all__ = ["Progress", "RunReport", "score_file"]
 

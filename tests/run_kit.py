@@ -20,12 +20,12 @@ import polars as pl
 
 from judge.probe import build_probes
 from judge.prompt import JudgeModel, Prompt, Request
-from judge.reading import Traces
 from judge.record import build_record
 from judge.rubric import load_rubric
 from judge.run import Progress, RunReport, score_file
 from judge.settings import Settings
 from judge.testing import Server
+from judge.traces.reading import Traces
 
 NAME = "hosted_vllm/any"
 RUBRIC = load_rubric("pkr")

@@ -419,7 +419,7 @@ def test_a_field_may_appear_late(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [999, 1_000, 1_001, 5_000])
 def test_a_line_over_the_limit(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """IN-11 with a small limit. The limit counts the line end, so a line of 1,000 bytes and its end is over it."""
-    monkeypatch.setattr("judge.sources.jsonl.MAX_LINE_BYTES", 1_000)
+    monkeypatch.setattr("judge.traces.jsonl.MAX_LINE_BYTES", 1_000)
     line = _line(trace="")
     long = _line(trace="x" * (size - len(line)))
     assert len(long) == size

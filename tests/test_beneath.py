@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from judge import beneath
-from judge.beneath import MAX_PATH, read_beneath
 from judge.errors import RecordError
+from judge.images import beneath
+from judge.images.beneath import MAX_PATH, read_beneath
 
 SECRET = b"root:x:0:0"
 
@@ -103,7 +103,7 @@ def test_what_is_outside_is_refused(root: Path, path: str, match: str) -> None:
 WATCHED = """
 import json, os, sys
 from pathlib import Path
-from judge.beneath import read_beneath
+from judge.images.beneath import read_beneath
 from judge.errors import RecordError
 opened = []
 def watch(event, arguments):

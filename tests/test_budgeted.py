@@ -15,7 +15,7 @@ from run_kit import (
 from judge.backend import Reply
 from judge.calls.budgeted import Budgeted
 from judge.errors import CacheError, FatalError, RejectedError, TransientError
-from judge.journal import Journal
+from judge.journal.journal import Journal
 from judge.price import Price
 from judge.purse import Purse
 

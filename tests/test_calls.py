@@ -28,7 +28,7 @@ from judge.calls.limited import Limited
 from judge.calls.retrying import Retrying
 from judge.calls.store import Store
 from judge.errors import BackendError, CacheError, FatalError, RejectedError, TransientError
-from judge.journal import Journal
+from judge.journal.journal import Journal
 from judge.prompt import Request
 
 REQUEST = make_request()

@@ -7,7 +7,7 @@ import math
 import polars as pl
 import pytest
 
-from judge.correlation import correlate_ranks
+from judge.cautions.correlation import correlate_ranks
 
 
 def rho(one: list[float | None], other: list[float | None], groups: list[str | None] | None = None) -> float | None:

@@ -36,13 +36,13 @@ from run_kit import (
 
 from judge.backends.openai_compatible import OpenAICompatible
 from judge.backends.server import Server as Address
-from judge.journal import Journal
-from judge.journal_file import RETIRED
+from judge.journal.file import RETIRED
+from judge.journal.journal import Journal
 from judge.probe import build_probes
 from judge.record import build_record
 from judge.testing import Ask, Server, obedient
 
-SMALL_BLOCKS = "import judge.block; judge.block.BLOCK_RECORDS = 30"
+SMALL_BLOCKS = "import judge.runs.block; judge.runs.block.BLOCK_RECORDS = 30"
 CONCURRENCY = 16
 
 
@@ -168,7 +168,7 @@ class CrashPoint:
 @pytest.fixture
 def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A run of blocks of three, with a record that failed and one that is changed now; the judge is mended."""
-    monkeypatch.setattr("judge.block.BLOCK_RECORDS", 3)
+    monkeypatch.setattr("judge.runs.block.BLOCK_RECORDS", 3)
     ill = {"Case 2."}
 
     def script(ask: Ask) -> Any:

@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 from run_kit import environment
 
-from judge.directory import RunDirectory, write_atomically
 from judge.errors import ConfigError
+from judge.runs.directory import RunDirectory, write_atomically
 from judge.table import Tables, table_schemas
 
 AXES = ("perception",)
@@ -74,7 +74,7 @@ def test_a_disk_that_lies_is_not_believed(broken: str, tmp_path: Path, monkeypat
 def test_a_full_disk_is_an_oserror_from_polars_too(tmp_path: Path) -> None:
     child = (
         "import resource, sys; from pathlib import Path; import polars as pl\n"
-        "from judge.directory import write_atomically\n"
+        "from judge.runs.directory import write_atomically\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "frame = pl.DataFrame({'a': [str(n) for n in range(50000)]})\n"
         "for write in (frame.write_parquet, frame.lazy().sink_parquet):\n"
@@ -227,7 +227,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 # The lock.
 
 HOLD = (
-    "import sys; from pathlib import Path; from judge.directory import RunDirectory\n"
+    "import sys; from pathlib import Path; from judge.runs.directory import RunDirectory\n"
     "directory = RunDirectory(Path(sys.argv[1]), ())\n"
     "with directory.locked(): print('held', flush=True); sys.stdin.read()"
 )

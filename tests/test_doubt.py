@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 from run_kit import make_records, score, settings_for
 
-from judge import sway
 from judge.caution import Caution, percent, some
-from judge.doubt import ORDER, find_cautions
+from judge.cautions import sway
+from judge.cautions.doubt import ORDER, find_cautions
 from judge.table import table_schemas
 from judge.testing import Server
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from judge.family import families, same_model
+from judge.cautions.family import families, same_model
 
 NAMES = {
     "gpt": [

@@ -17,7 +17,7 @@ import pytest
 from tls_kit import BODY, Host, certificate, serve, trusting
 
 from judge.errors import RecordError
-from judge.fetch import MAX_REDIRECTS, fetch, is_public, shown_url
+from judge.images.fetch import MAX_REDIRECTS, fetch, is_public, shown_url
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_a_name_is_looked_up_once_and_the_checked_address_connected_to(host: Hos
     # audit hook cannot be taken away.
     script = f"""
 import ssl, sys
-from judge.fetch import fetch
+from judge.images.fetch import fetch
 checked = []
 def watch(event, arguments):
     if event in ("socket.getaddrinfo", "socket.gethostbyname"):

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not _WORKS, reason="no name spaces for this user
 RECORDS = make_records(60, units=(1, 2, 3))
 REQUESTS = 120  # 20 records of 1, 2 and 3 axes each
 CONCURRENCY = 4
-_SMALL_BLOCKS = "import judge.block; judge.block.BLOCK_RECORDS = 20"
+_SMALL_BLOCKS = "import judge.runs.block; judge.runs.block.BLOCK_RECORDS = 20"
 _BEGIN = 'disk=$1; copy=$2; small=$3; shift 3; mount -t tmpfs -o "size=$small" none "$disk" || exit 9\n'
 _END = '"$@"; echo "exit $?"\n'
 # What is there is copied out, as the disk is gone with the name space.

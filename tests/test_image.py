@@ -111,7 +111,7 @@ def test_threads_do_not_disturb_each_other_or_the_warnings_of_the_process() -> N
 
 
 def test_importing_the_module_does_not_load_pillow() -> None:
-    script = "import judge.image_source, sys; sys.exit('PIL' in sys.modules)"
+    script = "import judge.images.source, sys; sys.exit('PIL' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], timeout=30, check=True)
 
 

@@ -19,11 +19,11 @@ from image_kit import RED, build, corners, decode, encode
 from PIL import Image as PilImage
 from tls_kit import BODY, Host, serve, trusting
 
-from judge import image_source
 from judge.errors import RecordError
-from judge.fetch import fetch
 from judge.image import ImageRules, build_image
-from judge.image_source import MAX_BYTES, MAX_IMAGES, MAX_RECORD_BYTES, read_images
+from judge.images import source as image_source
+from judge.images.fetch import fetch
+from judge.images.source import MAX_BYTES, MAX_IMAGES, MAX_RECORD_BYTES, read_images
 
 PNG = encode(corners())
 CODED = base64.b64encode(PNG).decode()
@@ -245,7 +245,7 @@ import json, os, sys
 from pathlib import Path
 from judge.errors import RecordError
 from judge.image import ImageRules
-from judge.image_source import read_images
+from judge.images.source import read_images
 seen = []
 def watch(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.__new__", "open"):

@@ -24,8 +24,8 @@ from run_kit import (
 
 from judge.backend import Reply
 from judge.errors import CacheError
-from judge.journal import Journal, served
-from judge.sealed import _seal
+from judge.journal.journal import Journal, served
+from judge.journal.sealed import _seal
 from judge.testing import Server
 
 REPLY = Reply(
@@ -147,7 +147,7 @@ def test_a_commit_survives_kill_9(tmp_path: Path) -> None:
     path = tmp_path / "j.sqlite"
     child = (
         "import os, signal, sys; from pathlib import Path; from judge.backend import Reply\n"
-        "from judge.journal import Journal\n"
+        "from judge.journal.journal import Journal\n"
         "journal = Journal(Path(sys.argv[1]))\n"
         "[journal.commit(f'a{n}-0', Reply(text=str(n))) for n in range(200)]\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
@@ -185,7 +185,7 @@ def test_unusable_replies_are_replayed_too(tmp_path: Path) -> None:
     with Server(script="stubborn") as server:
         traces = tmp_path / "t.jsonl"
         traces.write_bytes(to_lines(records))
-        kill = "import os, judge.block\njudge.block.Block.write = lambda *_, **__: os._exit(9)"
+        kill = "import os, judge.runs.block\njudge.runs.block.Block.write = lambda *_, **__: os._exit(9)"
         code, said = run_judge(*arguments_for(traces, tmp_path / "out", server), script=kill)
         assert code == 9, said
         assert server.ledger.requests == 9
@@ -200,7 +200,7 @@ _WRITER = """
 import sys, threading
 from pathlib import Path
 from judge.backend import Reply
-from judge.journal import Journal
+from judge.journal.journal import Journal
 path, earlier, me = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 journal = Journal(path, earlier=earlier)
 def work(thread):
@@ -276,7 +276,7 @@ def test_a_file_system_without_a_log_is_noted(tmp_path: Path, monkeypatch: pytes
     def connect(address: str, **options: object) -> sqlite3.Connection:
         return real(f"{address}&vfs=unix-dotfile", **options)
 
-    monkeypatch.setattr("judge.journal_file.sqlite3.connect", connect)
+    monkeypatch.setattr("judge.journal.file.sqlite3.connect", connect)
     journal = Journal(tmp_path / "j.sqlite")
     (note,) = journal.notes
     assert note.startswith("j.sqlite is on a file system without SQLite's log")

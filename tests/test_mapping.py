@@ -3,7 +3,7 @@
 import pytest
 
 from judge.errors import ConfigError
-from judge.mapping import field_at, move_fields, parse_map
+from judge.traces.mapping import field_at, move_fields, parse_map
 
 
 def test_words_are_target_and_source() -> None:

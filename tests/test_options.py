@@ -2,7 +2,7 @@
 
 import pytest
 
-from judge.options import find_options
+from judge.traces.options import find_options
 
 LOBES = {"A": "Right lower", "B": "Left upper", "C": "Both"}
 

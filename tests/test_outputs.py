@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 from run_kit import arguments_for, make_records, score, to_lines
 
+from judge.cautions.doubt import ORDER
 from judge.cli import cli
 from judge.cli.told import SCHEMA, Told, ToldCaution, ToldDifference, ToldMean
-from judge.doubt import ORDER
 from judge.table import table_schemas
 from judge.testing import Server
 

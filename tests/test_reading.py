@@ -21,10 +21,10 @@ from run_kit import NAME, RUBRIC, environment, make_record, read_failures, run_j
 from judge import Judge
 from judge.errors import ConfigError, RecordError
 from judge.image import ImageRules
-from judge.reading import Reader, Traces
 from judge.run import score_file
 from judge.settings import Settings
 from judge.testing import Ask, Server, obedient
+from judge.traces.reading import Reader, Traces
 
 PNG = encode(corners())
 

@@ -19,10 +19,10 @@ from run_kit import arguments_for, assert_same_tables, environment, make_records
 
 from judge.backend import Reply
 from judge.errors import CacheError
-from judge.journal import Journal
+from judge.journal.journal import Journal
+from judge.journal.recovery import open_journal
+from judge.journal.sealed import DamagedError
 from judge.price import Price
-from judge.recovery import open_journal
-from judge.sealed import DamagedError
 from judge.testing import Server
 
 COUNT = 60
@@ -43,7 +43,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from test_recovery import COUNT, RETIRED, EXPECTED
-from judge.journal import Journal
+from judge.journal.journal import Journal
 items = list(EXPECTED.items())
 journal = Journal(Path(sys.argv[1]))
 for item in items[: COUNT // 2]:
@@ -289,7 +289,7 @@ def unfinished(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("unfinished")
     (folder / "t.jsonl").write_bytes(to_lines(RECORDS))
     with Server() as server:
-        kill = "import os, judge.block\njudge.block.Block.write = lambda *_, **__: os._exit(9)"
+        kill = "import os, judge.runs.block\njudge.runs.block.Block.write = lambda *_, **__: os._exit(9)"
         code, said = run_judge(*arguments_for(folder / "t.jsonl", folder / "killed", server), script=kill)
         assert code == 9, said
         assert server.ledger.requests == 41  # 6 rows of 2 + 3 + 1, and 2 + 3

@@ -14,9 +14,9 @@ import polars as pl
 import pytest
 
 from judge.errors import InputError, RecordError
-from judge.mapping import parse_map
 from judge.record import build_record
-from judge.references import References, open_references
+from judge.traces.mapping import parse_map
+from judge.traces.references import References, open_references
 
 UNITS = {"perception": [{"unit_id": "P1", "claim": "The lung is clear."}]}
 ONE = {
@@ -205,7 +205,7 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 MEASURE = """
 import re, sys
 from pathlib import Path
-from judge.references import open_references
+from judge.traces.references import open_references
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
 begun = peak()
 with open_references(sys.argv[1]) as references:

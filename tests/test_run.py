@@ -33,7 +33,7 @@ from run_kit import (
 
 from judge.connect import connect
 from judge.errors import CacheError, ConfigError, FatalError, InputError
-from judge.journal import Journal
+from judge.journal.journal import Journal
 from judge.prompt import Prompt
 from judge.record import build_record
 from judge.run import Progress, RunReport, score_file
@@ -45,7 +45,7 @@ Asked = Callable[..., list[str]]
 @pytest.fixture(autouse=True)
 def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of four records; and the disk is not waited for, which test_directory.py is about."""
-    monkeypatch.setattr("judge.block.BLOCK_RECORDS", 4)
+    monkeypatch.setattr("judge.runs.block.BLOCK_RECORDS", 4)
     monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
@@ -452,7 +452,7 @@ def test_a_journal_that_cannot_be_written_stops_the_asking(
     def full(*_: object) -> None:
         raise CacheError("database or disk is full.")
 
-    monkeypatch.setattr("judge.journal.Journal.commit", full)
+    monkeypatch.setattr("judge.journal.journal.Journal.commit", full)
     with pytest.raises(CacheError, match="disk is full"):
         score(records, out, server, concurrency=8)
     assert server.ledger.requests <= 8

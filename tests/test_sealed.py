@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.backend import Reply
-from judge.sealed import DamagedError, dump_reply, is_sealed, load_reply
+from judge.journal.sealed import DamagedError, dump_reply, is_sealed, load_reply
 
 REPLY = Reply(text='{"u1": "ünï\u2028\\""}', model="m", prompt_tokens=7, cost_usd=0.25)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from run_kit import make_records, score
 
-from judge.directory import RunDirectory
 from judge.progress import Progress
+from judge.runs.directory import RunDirectory
 from judge.table import Tables
 
 BLOCK = 5
@@ -19,7 +19,7 @@ CONCURRENCY = 8
 
 def test_a_disk_that_stalls_stops_the_judging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one block is being written two may wait, one may be open, and every worker may have begun a record."""
-    monkeypatch.setattr("judge.block.BLOCK_RECORDS", BLOCK)
+    monkeypatch.setattr("judge.runs.block.BLOCK_RECORDS", BLOCK)
     progress, write, ahead = Progress(), RunDirectory.write_part, []
 
     def stalled(self: RunDirectory, number: int, tables: Tables) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from judge.errors import RecordError
 from judge.record import Record, build_record
-from judge.shape import shape_fields
-from judge.source import open_source
+from judge.traces.shape import shape_fields
+from judge.traces.source import open_source
 
 QUESTION = "Which lobe is opaque?\nA. Right lower\nB. Left upper"
 

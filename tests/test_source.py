@@ -18,7 +18,7 @@ import zstandard
 
 from judge.errors import InputError, RecordError
 from judge.record import parse_record
-from judge.source import Row, count_rows, open_source, read_stream
+from judge.traces.source import Row, count_rows, open_source, read_stream
 
 AXES = ("perception", "knowledge", "rationale")
 UNIT = {"unit_id": "P1", "claim": "The lung is clear.", "topic": "lung", "importance": None}
@@ -119,7 +119,7 @@ def test_an_empty_file_has_no_rows(tmp_path: Path, name: str) -> None:
 
 def read_from_pipe(content: bytes) -> str:
     """What another process reads from its standard input."""
-    code = "from judge.source import open_source\nwith open_source('-') as s: print(s.waits, [row for row in s])"
+    code = "from judge.traces.source import open_source\nwith open_source('-') as s: print(s.waits, [row for row in s])"
     done = subprocess.run([sys.executable, "-c", code], input=content, capture_output=True, timeout=30, check=False)
     return done.stdout.decode() + done.stderr.decode()
 

@@ -26,7 +26,7 @@ from run_kit import (
     to_lines,
 )
 
-from judge.session import Share
+from judge.runs.session import Share
 from judge.settings import Settings
 from judge.testing import Server
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from judge.backend import Backend, Reply
 from judge.errors import BackendError, CacheError, FatalError, RejectedError
-from judge.journal import Journal
+from judge.journal.journal import Journal
 from judge.price import Price
 from judge.prompt import Request
 from judge.purse import Purse

@@ -7,7 +7,7 @@ import asyncio
 from judge.backend import Backend, Reply
 from judge.calls.store import Store
 from judge.errors import CacheError
-from judge.journal import Journal, served
+from judge.journal.journal import Journal, served
 from judge.prompt import Request
 
 __all__ = ["Cached"]

@@ -14,7 +14,7 @@ from judge.backend import Reply
 from judge.calls.plain_disk import PlainDisk
 from judge.calls.store import Store, refuse_unsafe
 from judge.errors import CacheError, ConfigError
-from judge.sealed import load_reply
+from judge.journal.sealed import load_reply
 
 __all__ = ["Amount", "Entry", "clear", "entries", "find_store", "measure", "prune"]
 

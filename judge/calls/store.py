@@ -14,7 +14,7 @@ import diskcache
 from judge.backend import Reply
 from judge.calls.plain_disk import PlainDisk, make_private_folder
 from judge.errors import CacheError
-from judge.sealed import dump_reply, load_reply
+from judge.journal.sealed import dump_reply, load_reply
 
 __all__ = ["Store", "default_store_path", "refuse_unsafe"]
 

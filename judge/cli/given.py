@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from judge.cli.options import JudgeOptions, cache_folder
-from judge.mapping import parse_map
 from judge.price import parse_price
-from judge.reading import Traces
 from judge.rubric import load_rubric
 from judge.settings import BASELINE, Settings
+from judge.traces.mapping import parse_map
+from judge.traces.reading import Traces
 
 __all__ = ["read_settings", "read_traces"]
 

@@ -48,7 +48,7 @@ class Header(click.ParamType["tuple[str, str]"]):
 
 
 class Rename(click.ParamType[str]):
-    """`target=source`, as `judge.mapping` reads it."""
+    """`target=source`, as `judge.traces.mapping` reads it."""
 
     name = "FIELD=NAME"
 

@@ -24,7 +24,7 @@ from judge.difference import Difference, find_differences
 from judge.errors import InputError, JudgeError
 from judge.run import Progress, RunReport, score_file
 from judge.settings import BASELINE, Settings
-from judge.source import count_rows
+from judge.traces.source import count_rows
 
 __all__ = ["EXIT_FAILED_RECORDS", "EXIT_OK", "EXIT_RESUMABLE", "EXIT_USAGE", "Scoring"]
 

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from judge.errors import RecordError
-from judge.mapping import move_fields
-from judge.options import find_options
 from judge.strict_json import StrictJsonError, parse_json
+from judge.traces.mapping import move_fields
+from judge.traces.options import find_options
 
 __all__ = ["shape_fields"]
 

@@ -13,8 +13,8 @@ import pytest
 import zstandard
 
 from judge.errors import InputError, RecordError
-from judge.source import Row, open_source, read_stream
-from judge.sources import compressed
+from judge.traces import compressed
+from judge.traces.source import Row, open_source, read_stream
 
 DICE = random.Random(0)
 LINES = [json.dumps({"id": f"r{n}", "trace": f"{DICE.getrandbits(120):030x}"}).encode() for n in range(300)]
@@ -157,7 +157,7 @@ def test_memory_stays_flat_whatever_comes_out(tmp_path: Path) -> None:
     code = f"""
 import re
 from pathlib import Path
-from judge.source import open_source
+from judge.traces.source import open_source
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
 begun = peak()
 for name in ("a.zst", "b.gz"):

@@ -25,7 +25,7 @@ import polars as pl
 from pydantic import JsonValue
 
 from judge.errors import CacheError, ConfigError
-from judge.journal import is_full
+from judge.journal.journal import is_full
 from judge.table import Tables, table_schemas
 
 __all__ = ["RunDirectory", "disk_errors", "write_atomically"]

@@ -17,10 +17,10 @@ from typing import Any, Final
 import orjson
 
 from judge.errors import InputError, RecordError
-from judge.mapping import field_at
 from judge.record import read_fields
-from judge.shape import shape_fields
-from judge.source import Row, open_source
+from judge.traces.mapping import field_at
+from judge.traces.shape import shape_fields
+from judge.traces.source import Row, open_source
 
 __all__ = ["References", "open_references"]
 

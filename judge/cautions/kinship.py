@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from judge.caution import Caution, RunTables, percent, some
-from judge.family import families, same_model
+from judge.cautions.family import families, same_model
 
 __all__ = ["doubt_judge"]
 

@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import JsonValue
 
 from judge.caution import Caution, RunTables, some
-from judge.correlation import correlate_ranks
+from judge.cautions.correlation import correlate_ranks
 
 __all__ = ["doubt_scores"]
 

@@ -19,10 +19,10 @@ from threading import RLock
 
 from judge.backend import Reply
 from judge.errors import CacheError
-from judge.journal_file import RETIRED, check_file, connect_file, make_file
+from judge.journal.file import RETIRED, check_file, connect_file, make_file
+from judge.journal.sealed import DamagedError, dump_reply, load_reply
+from judge.journal.wal import log_of
 from judge.price import Price
-from judge.sealed import DamagedError, dump_reply, load_reply
-from judge.wal import log_of
 
 __all__ = ["Journal", "Spent", "is_full", "served"]
 
@@ -49,7 +49,7 @@ class Journal:
         notes: What is not as usual, in words for the end of a run.
 
     Raises:
-        DamagedError: It is not as it was written. `judge.recovery` makes it whole again.
+        DamagedError: It is not as it was written. `judge.journal.recovery` makes it whole again.
         CacheError: It cannot be opened, or is of another version.
     """
 

@@ -17,14 +17,14 @@ from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from judge.directory import RunDirectory, disk_errors
 from judge.errors import JudgeError
-from judge.journal import Journal
+from judge.journal.journal import Journal
 from judge.progress import Progress
 from judge.purse import CELLS, Purse
-from judge.reading import Traces
-from judge.session import Ended, Session, Share
+from judge.runs.directory import RunDirectory, disk_errors
+from judge.runs.session import Ended, Session, Share
 from judge.settings import Settings
+from judge.traces.reading import Traces
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import SynchronizedArray

@@ -15,8 +15,8 @@ from typing import Literal
 from urllib.parse import quote
 
 from judge.errors import CacheError
-from judge.sealed import DamagedError, is_sealed
-from judge.wal import PAGE_BYTES, log_of, log_state
+from judge.journal.sealed import DamagedError, is_sealed
+from judge.journal.wal import PAGE_BYTES, log_of, log_state
 
 __all__ = ["RETIRED", "check_file", "connect_file", "make_file"]
 

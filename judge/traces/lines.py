@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, TypeAlias, cast
 
 from judge.errors import InputError, RecordError
-from judge.source import Row, Source
+from judge.traces.source import Row, Source
 from judge.working import END, reader
 
 __all__ = ["Line", "Lines"]

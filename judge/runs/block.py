@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from judge.directory import RunDirectory
-from judge.journal import Journal
+from judge.journal.journal import Journal
 from judge.outcome import Outcome
 from judge.record import Record
+from judge.runs.directory import RunDirectory
 from judge.table import Labels, Tables, build_tables
 
 __all__ = ["BLOCK_RECORDS", "Block", "block_of", "open_block"]

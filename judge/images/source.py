@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote
 
-from judge.beneath import read_beneath
 from judge.errors import RecordError
-from judge.fetch import fetch, shown_url
 from judge.image import ImageRules, ImageSource, encode_picture
+from judge.images.beneath import read_beneath
+from judge.images.fetch import fetch, shown_url
 
 __all__ = ["FETCH_TIMEOUT_S", "MAX_BYTES", "MAX_IMAGES", "MAX_RECORD_BYTES", "read_images"]
 

@@ -17,8 +17,8 @@ from multiprocessing.process import BaseProcess
 
 from judge.errors import FatalError
 from judge.progress import Progress
-from judge.session import Ended, Share
-from judge.worker import SIGNALS, Task, shared_purse, work
+from judge.runs.session import Ended, Share
+from judge.runs.worker import SIGNALS, Task, shared_purse, work
 
 __all__ = ["Workers"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from judge.caution import Caution, RunTables
-from judge.gap import doubt_gaps
-from judge.kinship import doubt_judge
-from judge.sway import doubt_scores
+from judge.cautions.gap import doubt_gaps
+from judge.cautions.kinship import doubt_judge
+from judge.cautions.sway import doubt_scores
 
 __all__ = ["ORDER", "find_cautions"]
 

@@ -13,8 +13,8 @@ import pytest
 
 from judge.errors import InputError, RecordError
 from judge.record import parse_record
-from judge.sources import parquet
-from judge.sources.parquet import count_table, read_table
+from judge.traces import parquet
+from judge.traces.parquet import count_table, read_table
 
 UNITS = pl.List(pl.Struct({"unit_id": pl.String, "claim": pl.String, "topic": pl.String}))
 
@@ -166,7 +166,7 @@ def test_damage_inside_is_one_error_for_its_slice(path: Path) -> None:
 MEASURE = """
 import re, sys
 from pathlib import Path
-from judge.sources.parquet import read_table
+from judge.traces.parquet import read_table
 rows = sum(1 for _ in read_table(Path(sys.argv[1])))
 print(rows, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024)
 """

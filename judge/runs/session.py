@@ -9,17 +9,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from judge.asking import Asker
-from judge.block import Block, block_of, open_block
 from judge.connect import connect
-from judge.directory import RunDirectory
 from judge.errors import FatalError, InputError
-from judge.journal import Journal
-from judge.lines import Line
+from judge.journal.journal import Journal
 from judge.outcome import Outcome, failed_record
 from judge.progress import Progress
 from judge.purse import Purse
-from judge.reading import Reading
+from judge.runs.block import Block, block_of, open_block
+from judge.runs.directory import RunDirectory
 from judge.settings import Settings
+from judge.traces.lines import Line
+from judge.traces.reading import Reading
 from judge.working import each
 
 __all__ = ["Ended", "Session", "Share"]

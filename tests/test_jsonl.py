@@ -5,7 +5,7 @@ import io
 import pytest
 
 from judge.errors import InputError, RecordError
-from judge.sources.jsonl import read_lines
+from judge.traces.jsonl import read_lines
 
 
 def lines(source: bytes) -> list[tuple[int, bytes | RecordError]]:
@@ -37,7 +37,7 @@ def test_a_file_in_another_encoding_is_refused_whole(encoding: str) -> None:
 @pytest.mark.parametrize("ending", [b"", b"\n"])
 def test_a_line_too_long_is_one_failure(monkeypatch: pytest.MonkeyPatch, bom: bytes, ending: bytes) -> None:
     """35 bytes and a limit of 10: four pieces, one line; those after it keep their numbers."""
-    monkeypatch.setattr("judge.sources.jsonl.MAX_LINE_BYTES", 10)
+    monkeypatch.setattr("judge.traces.jsonl.MAX_LINE_BYTES", 10)
     first, second = lines(bom + b"x" * 35 + b"\n" + b"y" * 35 + ending)
     assert [(number, line.code, line.line) for number, line in (first, second)] == [
         (1, "record_too_large", 1),
@@ -47,7 +47,7 @@ def test_a_line_too_long_is_one_failure(monkeypatch: pytest.MonkeyPatch, bom: by
 
 
 def test_a_line_is_never_held_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("judge.sources.jsonl.MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("judge.traces.jsonl.MAX_LINE_BYTES", 1000)
     asked = []
 
     class Watched(io.BytesIO):

@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from judge.journal_file import RETIRED
-from judge.sealed import is_sealed
-from judge.wal import FRAME_HEAD_BYTES, LOG_HEAD_BYTES, PAGE_BYTES, log_of
+from judge.journal.file import RETIRED
+from judge.journal.sealed import is_sealed
+from judge.journal.wal import FRAME_HEAD_BYTES, LOG_HEAD_BYTES, PAGE_BYTES, log_of
 
 __all__ = ["Row", "Salvaged", "salvage"]
 

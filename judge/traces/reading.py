@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 
 from judge.errors import RecordError
 from judge.image import ImageRules, build_image
-from judge.image_source import read_images
-from judge.lines import Lines
+from judge.images.source import read_images
 from judge.record import Record, build_record, read_fields, with_images
-from judge.references import References, open_references
-from judge.shape import shape_fields
-from judge.source import open_source
+from judge.traces.lines import Lines
+from judge.traces.references import References, open_references
+from judge.traces.shape import shape_fields
+from judge.traces.source import open_source
 
 __all__ = ["Reader", "Reading", "Traces", "points_at_images"]
 

@@ -15,8 +15,8 @@ from typing import Any, Final, Protocol
 import zstandard
 
 from judge.errors import InputError, RecordError
-from judge.source import MAGIC, Row
-from judge.sources.jsonl import read_lines
+from judge.traces.jsonl import read_lines
+from judge.traces.source import MAGIC, Row
 
 __all__ = ["MAX_RATIO", "RATIO_FREE_BYTES", "read_compressed"]
 

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from judge.errors import CacheError
-from judge.journal import Journal, is_full
-from judge.journal_file import connect_file, make_file
-from judge.salvage import Row, salvage
-from judge.sealed import DamagedError
-from judge.wal import log_of
+from judge.journal.file import connect_file, make_file
+from judge.journal.journal import Journal, is_full
+from judge.journal.salvage import Row, salvage
+from judge.journal.sealed import DamagedError
+from judge.journal.wal import log_of
 
 __all__ = ["open_journal"]
 

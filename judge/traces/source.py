@@ -100,7 +100,7 @@ async def count_rows(path: str, limit: int | None) -> int | None:
     if found == "JSONL":
         counted = await _count_lines(path, limit)
     elif found == "Parquet":
-        from judge.sources.parquet import count_table
+        from judge.traces.parquet import count_table
 
         with suppress(InputError):  # which the run itself will say
             counted = await asyncio.to_thread(count_table, path)
@@ -141,17 +141,17 @@ def _rows(stream: io.RawIOBase | io.BytesIO, name: str) -> Iterator[Row]:
     found = _format(head)
     _refuse_wrong_name(name, found, head)
     if found == "Parquet":
-        from judge.sources.parquet import read_table
+        from judge.traces.parquet import read_table
 
         yield from read_table(_file_path(name))
         return
     whole = io.BufferedReader(_Rejoined(head, stream, size), _BUFFER_BYTES)
     if found == "JSONL":
-        from judge.sources.jsonl import read_lines
+        from judge.traces.jsonl import read_lines
 
         yield from read_lines(whole)
     else:
-        from judge.sources.compressed import read_compressed
+        from judge.traces.compressed import read_compressed
 
         yield from read_compressed(whole, found, name)
 

@@ -1,0 +1,1 @@
+"""Where an image comes from: a file beneath the root, or an address."""

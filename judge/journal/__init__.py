@@ -1,0 +1,1 @@
+"""Paid replies on disk, and what is done when they are damaged."""

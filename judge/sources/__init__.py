@@ -1,1 +1,0 @@
-"""One file a format; loaded when an input has it."""
