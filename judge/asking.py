@@ -6,8 +6,10 @@ The one place where an error of a backend or of a reply turns into a failure.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import structs
 
 from judge.backend import Backend, Reply
 from judge.content import has_content
@@ -145,7 +147,7 @@ class Asker:
         except ReplyError as exc:
             return [], exc
         verdicts = [
-            replace(verify(words, unit, trace, self._evidence, sample=request.sample), call_id=request.call_id)
+            verify(words, unit, trace, self._evidence, sample=request.sample, call_id=request.call_id)
             for words, unit in zip(replied, asked, strict=True)
         ]
         faults = [
@@ -156,7 +158,7 @@ class Asker:
         return verdicts, off_menu(faults) if faults else None
 
     def _next_ask(self, request: Request, error: ReplyError) -> Request:
-        again = replace(request, ask=request.ask + 1)
+        again = structs.replace(request, ask=request.ask + 1)
         return self._prompt.complain(again, error.faults) if isinstance(error, OffMenuError) else again
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol, TypeAlias
+
+from msgspec import Meta, Struct
 
 from judge.prompt import Request
 
 __all__ = ["Backend", "BackendFactory", "Reply"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What a backend answered, unparsed.
+_Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**40)]
+
+
+class Reply(Struct, frozen=True, kw_only=True, gc=False):
+    """What a backend answered, unparsed. A struct: wrappers copy it, and a dataclass takes 20 times as long.
 
     Attributes:
         text: The judge's text, verbatim.
@@ -33,15 +35,15 @@ class Reply:
     text: str
     model: str | None = None
     finish_reason: str | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    cached_tokens: int | None = None
+    prompt_tokens: _Count | None = None
+    completion_tokens: _Count | None = None
+    cached_tokens: _Count | None = None
     cost_usd: float | None = None
     latency_s: float = 0.0
     queued_s: float = 0.0
     attempts: int = 1
     cached: bool = False
-    probabilities: Mapping[str, float] | None = None
+    probabilities: dict[str, float] | None = None
 
 
 class Backend(Protocol):

@@ -108,6 +108,9 @@ _NUMBERING: Final = re.compile(r"(?<!\w)(\d{1,2})[.):、]\s{0,4}(?=[*_`#\"'(]{0,
 _ACCENTS: Final = re.compile("[\u0300-\u036f\u20d0-\u20ff\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _UNSPACED_END: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]$")
 _GAPS: Final = re.compile(r"[\W_]+")
+# A long trace is known by its beginning, as long as that says more than an opener or a tag that the cut left half.
+_BEGINNING: Final = 300
+_MOST_OF_A_CUT: Final = 100
 
 
 def has_content(trace: str) -> bool:
@@ -130,9 +133,15 @@ def has_content(trace: str) -> bool:
         >>> has_content("(C)"), has_content("12 mg")
         (True, True)
     """
-    bare = _bare(trace)
+    beginning = trace[:_BEGINNING]
+    return _said(beginning) > _MOST_OF_A_CUT or (_said(trace) > 0)
+
+
+def _said(text: str) -> int:
+    """Letters and digits after the openers."""
+    bare = _bare(text)
     opening = _announcement().match(bare)
-    return any(map(str.isalnum, bare[opening.end() :] if opening else bare))
+    return sum(map(str.isalnum, bare[opening.end() :] if opening else bare))
 
 
 def _bare(trace: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -22,7 +23,7 @@ def digest(value: Mapping[str, object]) -> str:
     Raises:
         TypeError: It cannot be written as JSON.
     """
-    return hashlib.sha256(_written(_without_nulls(value))).hexdigest()[:_DIGITS]
+    return hashlib.sha256(_canonical(value)).hexdigest()[:_DIGITS]
 
 
 def without_bytes(value: object) -> Any:
@@ -32,6 +33,14 @@ def without_bytes(value: object) -> Any:
         TypeError: It cannot be written as JSON.
     """
     return value if value is None or isinstance(value, str) else orjson.loads(_written(value))
+
+
+def _canonical(value: Mapping[str, object]) -> bytes:
+    with suppress(TypeError):  # a mapping that is no dict, which is made one below
+        written = _written(value)
+        if b"null" not in written and b"{}" not in written:  # nothing to leave out, and most records are so
+            return written
+    return _written(_without_nulls(value))
 
 
 def _without_nulls(value: Any) -> Any:

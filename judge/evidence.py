@@ -16,10 +16,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice, pairwise
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from judge.fold import Folded
 from judge.typo import same_words, typos_allowed
@@ -73,8 +74,7 @@ _CUTS: Final = re.compile(rf"{_NUMBER_CUT}|(?:[^\W_{_UNSPACED}]|[{_MARKS}])\|(?:
 _EDGES: Final = " '*_"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Span(Struct, frozen=True, kw_only=True, gc=False):
     """Where a quote stands in the trace.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from judge.backend import Reply
 from judge.errors import InputError, RecordError
@@ -13,8 +13,7 @@ from judge.verdict import Verdict
 __all__ = ["Call", "Failure", "Outcome", "failed_record"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True, gc=False):
     """Something that has no verdict, and why.
 
     Attributes:
@@ -34,8 +33,7 @@ class Failure:
     raw: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True, gc=False):
     """One request and what came of it; `reply` is None when none came."""
 
     call_id: str
@@ -44,8 +42,7 @@ class Call:
     failure: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     """All that is known of one record after judging.
 
     Attributes:

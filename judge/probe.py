@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from judge.errors import RecordError
 from judge.record import Record, Unit
@@ -18,8 +19,7 @@ MAX_UNITS_PER_CALL = 16
 """Contract §7. Longer lists lose units in the reply, and a short list of schemas stays compiled at the server."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedUnit:
+class AskedUnit(Struct, frozen=True, kw_only=True, gc=False):
     """One unit with its axis and its weight (at least 0)."""
 
     axis: str
@@ -27,8 +27,7 @@ class AskedUnit:
     weight: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probes:
+class Probes(Struct, frozen=True, kw_only=True, gc=False):
     """The units of one record that one call asks about, in asking order (1 to 16)."""
 
     record: Record

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import orjson
 from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from msgspec import Struct, structs
 from pydantic import JsonValue
 
 from judge.errors import PromptError
@@ -47,8 +48,7 @@ class JudgeModel:
     code: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True, dict=True):
     """One call: everything that changes the answer, and nothing else.
 
     Attributes:
@@ -70,7 +70,7 @@ class Request:
     asked: str
     schema: str
     sample: int
-    probes: Probes = field(compare=False)
+    probes: Probes
     complaint: str = ""
     ask: int = 0
     images: tuple[Image, ...] = ()
@@ -97,7 +97,7 @@ class Request:
         parts += [list(self.labels)] * bool(self.labels)
         return hashlib.sha256(orjson.dumps([_KEY_VERSION, *parts], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
-    @property
+    @cached_property
     def call_id(self) -> str:
         """Names this ask in the tables and the journal; a re-ask with the same messages is another call."""
         return f"{self.key[:24]}-{self.ask}"
@@ -161,7 +161,7 @@ class Prompt:
 
     def complain(self, request: Request, faults: Sequence[str]) -> Request:
         """The same request with a complaint; it quotes nothing of the reply, which may carry instructions."""
-        return replace(request, complaint=self._render("complaint", faults=list(faults)))
+        return structs.replace(request, complaint=self._render("complaint", faults=list(faults)))
 
     def _render_record(self, record: Record) -> str:
         return self._render(
@@ -221,16 +221,14 @@ def _nullable(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-def _unit_values(index: int, asked: AskedUnit) -> dict[str, str]:
+def _unit_values(index: int, asked: AskedUnit) -> tuple[str, ...]:
+    """Name, axis, claim, and the two questions: a tuple, as the sandbox looks twice at every attribute."""
     unit = asked.unit
-    return {
-        "name": unit_name(index),
-        "axis": asked.axis,
-        # As a JSON string a claim is one line, and cannot look like the next unit.
-        "claim": orjson.dumps(unit.claim).decode(),
-        "presence_question": _one_line(unit.presence_question or ""),
-        "correctness_question": _one_line(unit.correctness_question or ""),
-    }
+    claim = orjson.dumps(unit.claim).decode()  # a JSON string is one line, and cannot look like the next unit
+    return (
+        *(unit_name(index), asked.axis, claim),
+        *(_one_line(unit.presence_question or ""), _one_line(unit.correctness_question or "")),
+    )
 
 
 def _one_line(text: str) -> str:

@@ -50,7 +50,10 @@ class _Input(BaseModel):
     def _keep_unknown_fields(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        unknown = {key: child for key, child in value.items() if key not in cls.model_fields}
+        names = cls.__pydantic_fields__
+        unknown = {key: child for key, child in value.items() if key not in names}
+        if not unknown and "meta" not in value:
+            return value
         meta = {} if value.get("meta") is None else value["meta"]
         if not isinstance(meta, dict):
             return value
@@ -195,7 +198,8 @@ def build_record(value: object, *, number: int = 0, image_digests: Sequence[str]
     try:
         fields = {name: child for name, child in fields.items() if child is not None or name not in Record.model_fields}
         fields["trace"] = _trace_text(fields.get("trace"))
-        fields["image"] = without_bytes(fields.get("image"))
+        if "image" in fields:
+            fields["image"] = without_bytes(fields["image"])
         counted = {**fields, "image": list(image_digests)} if image_digests else fields
         key = digest(counted)
         if "id" not in fields:

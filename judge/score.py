@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from statistics import fmean, stdev
+
+from msgspec import Struct
 
 from judge.verdict import Verdict
 
@@ -13,8 +14,7 @@ __all__ = ["AxisScore", "TraceScore", "score_axis", "score_trace"]
 _ROUNDING = 1e-12  # one of four units of weight 0.1 is a little less than 0.25 of their weight
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AxisScore:
+class AxisScore(Struct, frozen=True, kw_only=True, gc=False):
     """One axis of one trace; all values in [0, 1] or None.
 
     Attributes:
@@ -35,8 +35,7 @@ class AxisScore:
     score_sd: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraceScore:
+class TraceScore(Struct, frozen=True, kw_only=True, gc=False):
     """All axes of one trace.
 
     Attributes:
@@ -115,8 +114,7 @@ def score_trace(verdicts: Sequence[Verdict], *, min_coverage: float = 1.0) -> Tr
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
+class _Sums(Struct, frozen=True, gc=False):
     """Weight judged, Σ w·p/2, weight raised, and weight raised and right."""
 
     weight: float

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from judge.answer import answer_correct, extract_answer, reference_answer
+from judge.backend import Reply
 from judge.errors import ConfigError
 from judge.outcome import Call, Failure, Outcome
 from judge.record import Record
@@ -18,6 +19,7 @@ from judge.verdict import Verdict
 __all__ = ["AXIS_COLUMNS", "Labels", "Run", "Tables", "build_tables", "table_schemas"]
 
 AXIS_COLUMNS = ("grounding", "correctness", "score", "coverage", "score_low", "score_high", "score_sd")
+_NO_REPLY = Reply(text="")
 _NO_AXIS = AxisScore(grounding=None, correctness=None, score=None, coverage=None, score_low=None, score_high=None)
 
 _VERDICTS = {
@@ -134,12 +136,18 @@ def build_tables(outcomes: Iterable[Outcome], labels: Labels) -> Tables:
     readable = [(outcome, outcome.record) for outcome in outcomes if outcome.record is not None]
     rows = {
         "scores": [_score_row(outcome, record, labels) for outcome, record in readable],
-        "verdicts": [_verdict_row(verdict, record, labels) for o, record in readable for verdict in o.verdicts],
+        "verdicts": [row for outcome, record in readable for row in _verdict_rows(outcome, record, labels)],
         "calls": [_call_row(call, record, labels) for outcome, record in readable for call in outcome.calls],
         "failures": [_failure_row(failure) for outcome in outcomes for failure in outcome.failures],
     }
     schemas = table_schemas(labels.axes)
-    return Tables(**{name: pl.DataFrame(rows[name], schema=schemas[name], orient="row") for name in schemas})
+    return Tables(**{name: _frame(rows[name], schemas[name]) for name in schemas})
+
+
+def _frame(rows: Sequence[tuple[object, ...]], schema: Mapping[str, Any]) -> pl.DataFrame:
+    """By columns, which Polars takes in a third of the time that rows take."""
+    columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    return pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema)
 
 
 def _score_row(outcome: Outcome, record: Record, labels: Labels) -> tuple[object, ...]:
@@ -158,10 +166,16 @@ def _score_row(outcome: Outcome, record: Record, labels: Labels) -> tuple[object
     )
 
 
-def _verdict_row(verdict: Verdict, record: Record, labels: Labels) -> tuple[object, ...]:
+def _verdict_rows(outcome: Outcome, record: Record, labels: Labels) -> Iterator[tuple[object, ...]]:
+    judge = (labels.judge, labels.prompt_fp, labels.rubric_fp, "checklist")
+    about = (record.line, record.id, record.key, record.model, *judge)
+    for verdict in outcome.verdicts:
+        yield (*about, *_verdict_row(verdict))
+
+
+def _verdict_row(verdict: Verdict) -> tuple[object, ...]:
     return (
-        *(record.line, record.id, record.key, record.model, labels.judge, labels.prompt_fp, labels.rubric_fp),
-        *("checklist", verdict.axis, verdict.unit_id, verdict.claim, verdict.importance, verdict.weight),
+        *(verdict.axis, verdict.unit_id, verdict.claim, verdict.importance, verdict.weight),
         *(verdict.sample, verdict.presence, verdict.correctness),
         *(None,) * 5,  # verdict, value, points, p_present, p_correct: of other kinds of axes and probes
         *(verdict.evidence, verdict.evidence_start, verdict.evidence_end, verdict.evidence_found),
@@ -170,11 +184,12 @@ def _verdict_row(verdict: Verdict, record: Record, labels: Labels) -> tuple[obje
 
 
 def _call_row(call: Call, record: Record, labels: Labels) -> tuple[object, ...]:
-    read: Callable[[str], object] = lambda name: getattr(call.reply, name, None)  # noqa: E731
+    reply = call.reply or _NO_REPLY
     return (
-        *(call.call_id, record.line, record.id, labels.judge, read("model"), call.attempts, read("cached") or False),
-        *map(read, ("prompt_tokens", "completion_tokens", "cached_tokens", "cost_usd", "latency_s", "queued_s")),
-        *(read("finish_reason"), call.failure),
+        *(call.call_id, record.line, record.id, labels.judge, reply.model, call.attempts, reply.cached),
+        *(reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens),
+        *(reply.cost_usd, *((reply.latency_s, reply.queued_s) if call.reply else (None, None))),
+        *(reply.finish_reason, call.failure),
     )
 
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias
 
+import msgspec
+from msgspec import Struct
+from msgspec.structs import astuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from judge.backend import Reply
 from judge.errors import MalformedReplyError, OffMenuError, ReplyError, TruncatedReplyError
 from judge.evidence import Found, TraceText
-from judge.probe import AskedUnit
+from judge.probe import MAX_UNITS_PER_CALL, AskedUnit
 from judge.prompt import unit_name
 from judge.strict_json import StrictJsonError, parse_json
 
@@ -36,8 +39,32 @@ _MENU = {
 }
 
 
-class UnitReply(BaseModel):
+_Presence: TypeAlias = Literal[0, 1, 2]
+_Correctness: TypeAlias = Literal[-1, 0, 1] | None
+
+
+class UnitReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """The judge's words on one unit, in the declared form."""
+
+    evidence: str | None
+    reason: str
+    presence: _Presence
+    correctness: _Correctness
+
+
+class PlainUnitReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """The same where no evidence was asked for."""
+
+    reason: str
+    presence: _Presence
+    correctness: _Correctness
+
+
+Words: TypeAlias = UnitReply | PlainUnitReply
+
+
+class _Form(BaseModel):
+    """A unit reply once more: msgspec names the first fault only, and a judge is told of all."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -47,9 +74,7 @@ class UnitReply(BaseModel):
     correctness: int | None = Field(ge=-1, le=1)
 
 
-class PlainUnitReply(BaseModel):
-    """The same where no evidence was asked for."""
-
+class _PlainForm(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     reason: str
@@ -57,8 +82,7 @@ class PlainUnitReply(BaseModel):
     correctness: int | None = Field(ge=-1, le=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     """A checked answer for one unit and one sample, or the reason why there is none.
 
     Attributes:
@@ -94,7 +118,7 @@ class Verdict:
         return self.failure is None and self.presence is not None
 
 
-def parse_reply(reply: Reply, units: int, *, evidence: bool) -> list[UnitReply | PlainUnitReply]:
+def parse_reply(reply: Reply, units: int, *, evidence: bool) -> list[Words]:
     """Read a reply to `units` units.
 
     Returns:
@@ -105,15 +129,41 @@ def parse_reply(reply: Reply, units: int, *, evidence: bool) -> list[UnitReply |
         OffMenuError: Wrong units, keys or values; `faults` says which, in words that can be shown to the judge.
         ReplyError: The judge refused.
     """
-    value = _json_object(_unwrapped(reply))
-    names = [unit_name(index) for index in range(units)]
+    text = _unwrapped(reply)
+    return _decoded(text, units, evidence=evidence) or _checked(text, units, evidence=evidence)
+
+
+def _decoded(text: str, units: int, *, evidence: bool) -> list[Words] | None:
+    """The words of a reply that is plainly in the declared form, in a tenth of the time; None for any other."""
+    decoder, keys = _reader(units, evidence=evidence)
+    # A key that comes twice would be read once. Only an escape could hide one from this count.
+    if "\\u" in text or any(text.count(key) != times for key, times in keys):
+        return None
+    try:
+        replies: list[Words] = list(astuple(decoder.decode(text)))
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return None
+    return None if any(words.presence and words.correctness is None for words in replies) else replies
+
+
+@lru_cache(maxsize=2 * MAX_UNITS_PER_CALL)
+def _reader(units: int, *, evidence: bool) -> tuple[msgspec.json.Decoder[Struct], list[tuple[str, int]]]:
+    """What decodes a reply to so many units, and how often each key stands in it."""
+    form, names = UnitReply if evidence else PlainUnitReply, [unit_name(index) for index in range(units)]
+    whole = msgspec.defstruct("Replied", [(name, form) for name in names], frozen=True, forbid_unknown_fields=True)
+    keys = [(f'"{name}"', 1) for name in names] + [(f'"{field}"', units) for field in form.__struct_fields__]
+    return msgspec.json.Decoder(whole), keys
+
+
+def _checked(text: str, units: int, *, evidence: bool) -> list[Words]:
+    value, names = _json_object(text), [unit_name(index) for index in range(units)]
     faults = _name_faults(value, names)
     if faults:
         raise off_menu(faults)
-    replies: list[UnitReply | PlainUnitReply] = []
+    replies: list[Words] = []
     for name in names:
         try:
-            replies.append((UnitReply if evidence else PlainUnitReply).model_validate(value[name]))
+            replies.append(_words(value[name], evidence=evidence))
         except ValidationError as exc:
             faults += _value_faults(name, exc)
             continue
@@ -124,13 +174,25 @@ def parse_reply(reply: Reply, units: int, *, evidence: bool) -> list[UnitReply |
     return replies
 
 
+def _words(value: object, *, evidence: bool) -> Words:
+    if evidence:
+        return UnitReply(**dict(_Form.model_validate(value)))
+    return PlainUnitReply(**dict(_PlainForm.model_validate(value)))
+
+
 def off_menu(faults: Sequence[str]) -> OffMenuError:
     """An error that lists what was wrong, in our own words only."""
     return OffMenuError(f"{'; '.join(faults)}.", faults=tuple(faults))
 
 
 def verify(
-    replied: UnitReply | PlainUnitReply, asked: AskedUnit, trace: TraceText, rule: EvidenceRule, *, sample: int = 0
+    replied: Words,
+    asked: AskedUnit,
+    trace: TraceText,
+    rule: EvidenceRule,
+    *,
+    sample: int = 0,
+    call_id: str | None = None,
 ) -> Verdict:
     """Check one unit's words against the trace.
 
@@ -140,11 +202,12 @@ def verify(
         trace: The candidate's text.
         rule: `required` makes a presence without found evidence a failure, `flag` only marks it, `none` looks at none.
         sample: Index of the repeat.
+        call_id: The call that gave the words.
 
     Returns:
         A verdict; `failure` is set to `evidence_missing` or `evidence_not_found` where the rule is broken.
     """
-    about = _about(asked, sample)
+    about = _about(asked, sample, call_id)
     if replied.presence == 0:  # whatever else was said of a unit that was not raised says nothing
         return Verdict(**about, presence=0, reason=replied.reason)
     quote = getattr(replied, "evidence", None) if rule != "none" else None
@@ -160,7 +223,7 @@ def verify(
 
 def failed_verdict(asked: AskedUnit, *, sample: int, failure: str, call_id: str | None) -> Verdict:
     """A unit without a verdict, and why."""
-    return Verdict(**_about(asked, sample), failure=failure, call_id=call_id)
+    return Verdict(**_about(asked, sample, call_id), failure=failure)
 
 
 def contentless_verdict(asked: AskedUnit, *, sample: int) -> Verdict:
@@ -168,7 +231,7 @@ def contentless_verdict(asked: AskedUnit, *, sample: int) -> Verdict:
     return Verdict(**_about(asked, sample), presence=0, reason="no_content")
 
 
-def _about(asked: AskedUnit, sample: int) -> dict[str, Any]:
+def _about(asked: AskedUnit, sample: int, call_id: str | None = None) -> dict[str, Any]:
     unit = asked.unit
     return {
         "axis": asked.axis,
@@ -177,6 +240,7 @@ def _about(asked: AskedUnit, sample: int) -> dict[str, Any]:
         "importance": unit.importance,
         "weight": asked.weight,
         "sample": sample,
+        "call_id": call_id,
     }
 
 

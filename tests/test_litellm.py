@@ -10,13 +10,13 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from msgspec import structs
 from run_kit import Heard, error, http, make_record, scripted
 
 from judge.backend import Reply
@@ -127,7 +127,7 @@ def test_the_request_is_that_of_the_openai_compatible_backend(provider: str) -> 
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("units", [1, 12])  # u10 sorts before u2: instructor sorts what is required
 def test_the_schema_on_the_wire_is_ours_to_the_byte(provider: str, units: int) -> None:
-    request = replace(make_request(), schema=reply_schema(units, evidence=True))
+    request = structs.replace(make_request(), schema=reply_schema(units, evidence=True))
     refusal = http(400, error("response_format is unknown"))
     reply, heard, _ = ask_script(provider, refusal, http(200, completion()), request=request)
     assert orjson.dumps(heard[0].body["response_format"]["json_schema"]["schema"]).decode() == request.schema
@@ -227,7 +227,8 @@ def test_verdicts_and_cost_are_those_of_the_openai_compatible_backend(provider: 
         with Server(script="sloppy", seed=3) as server:  # one each: it gives the same reply once a request
             answers.append(asyncio.run(work(server.api_base)))
             assert server.ledger.requests == len(requests)
-    answers[1] = [replace(reply, text=THINK.sub("", reply.text)) for reply in answers[1]]  # litellm cuts it off itself
+    # litellm cuts it off itself.
+    answers[1] = [structs.replace(reply, text=THINK.sub("", reply.text)) for reply in answers[1]]
     assert answers[0] == answers[1]  # text, model, finish reason, tokens, cost, attempts
     judged = [list(map(verdicts, requests, replies)) for replies in answers]
     assert judged[0] == judged[1]

@@ -3,7 +3,6 @@
 `JUDGE_WRITE_GOLDEN=1 pytest tests/test_prompt.py` writes the files anew: read the diff before it is committed.
 """
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from judge.probe import build_probes
 from judge.prompt import JudgeModel, Prompt, Request, reply_schema
@@ -307,7 +307,7 @@ def test_the_key_does_not_change_with_anything_else(change: dict) -> None:
 def test_the_key_is_of_a_complaint_and_not_of_an_ask() -> None:
     """A re-ask with identical messages is the same request; the journal tells the two apart by `call_id`."""
     first = _request()
-    again, complaint = dataclasses.replace(first, ask=1), PROMPT.complain(first, ["u1 is missing"])
+    again, complaint = structs.replace(first, ask=1), PROMPT.complain(first, ["u1 is missing"])
     assert first.key == again.key != complaint.key
     assert len({first.call_id, again.call_id, complaint.call_id}) == 3
     assert complaint.user == first.user + complaint.complaint

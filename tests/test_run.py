@@ -452,7 +452,7 @@ def test_a_journal_that_cannot_be_written_stops_the_asking(
     def full(*_: object) -> None:
         raise CacheError("database or disk is full.")
 
-    monkeypatch.setattr("judge.journal.journal.Journal.commit", full)
+    monkeypatch.setattr("judge.journal.journal.Journal.commit_all", full)
     with pytest.raises(CacheError, match="disk is full"):
         score(records, out, server, concurrency=8)
     assert server.ledger.requests <= 8

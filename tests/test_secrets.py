@@ -160,11 +160,11 @@ def test_a_key_that_is_refused(place: Place) -> None:
 def test_a_crash(place: Place) -> None:
     crash = """
 import judge.backends.openai_compatible as backend
-def read(body, server, price, *, attempts):
-    logging.getLogger("judge.planted").warning("about to crash as %s", server.sent_headers, exc_info=True)
-    raise RuntimeError(f"Invalid header value {server.sent_headers}")
+def read(self, body, attempts):
+    logging.getLogger("judge.planted").warning("about to crash as %s", self._server.sent_headers, exc_info=True)
+    raise RuntimeError(f"Invalid header value {self._server.sent_headers}")
 import logging
-backend._read = read
+backend.OpenAICompatible._read = read
 """
     with Server(api_key=KEY) as server:
         code, said = place.run(server.api_base, *place.key_file, script=crash)

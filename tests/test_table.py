@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
 import pytest
+from msgspec.structs import replace
 from test_asking import Scripted, as_reply, in_turn, judge, make_asker, make_record, words
 
 from judge.backend import Reply

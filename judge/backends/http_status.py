@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -26,7 +27,9 @@ _BLIND = re.compile(  # vLLM, OpenAI, llama.cpp and gateways in front of them; n
 )
 
 
-def refusal(status: int, headers: dict[str, str], body: bytes, server: Server, *, images: bool = False) -> BackendError:
+def refusal(
+    status: int, headers: Mapping[str, str], body: bytes, server: Server, *, images: bool = False
+) -> BackendError:
     """The error of a status: 429, 408, 409 and 5xx are worth another try, a bad key or model ends the run.
 
     With `images`, the request had some, so that a model that cannot see them may be saying so.
@@ -78,7 +81,7 @@ def shown(text: str, server: Server) -> str:
     return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))[:300]
 
 
-def _retry_after_s(headers: dict[str, str]) -> float | None:
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Seconds of a Retry-After header, 0 or more; None where there is none that can be read."""
     if (millis := _number(headers.get("retry-after-ms"))) is not None:
         return millis / 1000

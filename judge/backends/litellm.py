@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import orjson
+from msgspec import structs
 from pydantic import BaseModel, ConfigDict
 
 from judge.backend import Reply
@@ -122,7 +123,7 @@ class LiteLLM:
             return reply
         price = self._price or find_price(self._server.model)
         counts = (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens)
-        return replace(reply, cost_usd=price.cost_usd(*counts) if price else None)
+        return structs.replace(reply, cost_usd=price.cost_usd(*counts) if price else None)
 
     async def aclose(self) -> None:
         """Close what litellm keeps open for this loop, unless another backend uses it. May be called twice."""

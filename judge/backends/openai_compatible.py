@@ -7,16 +7,19 @@ POST {api_base}/chat/completions
 from __future__ import annotations
 
 import logging
-from typing import Annotated, TypeAlias
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Annotated, Any
 
 import aiohttp
+import msgspec
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+from yarl import URL
 
 from judge.backend import Reply
 from judge.backends.http_status import is_too_long, refusal, shown
 from judge.backends.messages import chat_messages
-from judge.backends.secret import hide_sent
+from judge.backends.secret import hider
 from judge.backends.server import Server
 from judge.backends.transport import proxy_for, transport_error
 from judge.errors import TransientError
@@ -31,42 +34,40 @@ _MAX_REPLY_BYTES = 16 * 1024 * 1024
 _NO_SCHEMAS = ("response_format", "json_schema", "structured", "guided", "grammar")
 
 
-class _Message(BaseModel):
+class _Message(msgspec.Struct):
     content: str | None = None
     refusal: str | None = None
 
 
-class _Choice(BaseModel):
+class _Choice(msgspec.Struct):
     message: _Message
     finish_reason: str | None = None
+
+
+class _PromptDetails(msgspec.Struct):
+    cached_tokens: Any = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: Any = None
+    completion_tokens: Any = None
+    prompt_tokens_details: _PromptDetails | None = None
+
+
+class _Completion(msgspec.Struct):
+    """The parts of a reply's body that we read."""
+
+    choices: Annotated[list[_Choice], msgspec.Meta(min_length=1)]
+    model: str | None = None
+    usage: _Usage | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Completion)
 
 
 def _as_count(value: object) -> int | None:
     """What can be no count of tokens is as good as none: it would be money, too."""
     return value if type(value) is int and 0 <= value < _MOST_TOKENS else None
-
-
-_Count: TypeAlias = Annotated[int | None, BeforeValidator(_as_count)]
-
-
-class _PromptDetails(BaseModel):
-    cached_tokens: _Count = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: _Count = None
-    completion_tokens: _Count = None
-    prompt_tokens_details: _PromptDetails | None = None
-
-
-class _Completion(BaseModel):
-    """The parts of a reply's body that we read."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    model: str | None = None
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
 
 
 class OpenAICompatible:
@@ -83,6 +84,9 @@ class OpenAICompatible:
 
     def __init__(self, server: Server, session: aiohttp.ClientSession, *, price: Price | None = None) -> None:
         self._server = server
+        self._url = URL(f"{server.api_base}/chat/completions")
+        self._headers = {"Content-Type": "application/json", **server.sent_headers}
+        self._hide = hider()
         self._price = price
         self._session = session
         self._schemas = True
@@ -95,7 +99,7 @@ class OpenAICompatible:
         Raises:
             TransientError, RejectedError, FatalError: By status; see `http_status.py`.
         """
-        attempts, sent, form = 0, None, self._body(request)
+        attempts, sent, form = 0, b"", self._body(request)
         while form != sent:
             attempts, sent = attempts + 1, form
             status, headers, body = await self._post(form)
@@ -104,25 +108,17 @@ class OpenAICompatible:
                 form = self._body(request)  # another call may have found it out while this one was under way
         if status != 200:
             raise refusal(status, headers, body, self._server, images=bool(request.images))
-        return _read(body, self._server, self._price, attempts=attempts)
+        return self._read(body, attempts)
 
-    def _body(self, request: Request) -> dict[str, JsonValue]:
+    def _body(self, request: Request) -> bytes:
         params = request.params
         limit = params.pop("max_tokens", None)
-        body: dict[str, JsonValue] = {
-            "model": self._server.model,
-            "messages": chat_messages(request),  # type: ignore[dict-item]  # a list of objects is a JsonValue
-            **params,
-        }
+        body: dict[str, object] = {"model": self._server.model, "messages": chat_messages(request), **params}
         if limit is not None:
             body[self._token_limit] = limit
         if self._schemas:
-            schema = orjson.loads(request.schema)
-            body["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "verdicts", "schema": schema, "strict": True},
-            }
-        return body
+            body["response_format"] = _response_format(request.schema)
+        return orjson.dumps(body)
 
     def _adapt(self, body: bytes) -> None:
         """Choose another form of request where a refusal is about the form; it is kept for this server."""
@@ -138,17 +134,47 @@ class OpenAICompatible:
             )
         _log.info("a request was refused: schemas %s, token limit as %s", self._schemas, self._token_limit)
 
-    async def _post(self, body: dict[str, JsonValue]) -> tuple[int, dict[str, str], bytes]:
-        headers = {"Content-Type": "application/json", **self._server.sent_headers}
-        url = f"{self._server.api_base}/chat/completions"
+    async def _post(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
         try:
             # A redirect is not followed: it would take the prompt, and headers with secrets, to somebody else.
-            sending = self._session.post(url, data=orjson.dumps(body), headers=headers, allow_redirects=False)
+            sending = self._session.post(self._url, data=body, headers=self._headers, allow_redirects=False)
             async with sending as response:
-                headers_received = {key.lower(): value for key, value in response.headers.items()}
-                return response.status, headers_received, await _read_bounded(response)
+                return response.status, response.headers, await _read_bounded(response)
         except (aiohttp.ClientError, OSError) as exc:
             raise transport_error(exc, self._server.api_base) from exc
+
+    def _read(self, body: bytes, attempts: int) -> Reply:
+        try:
+            completion = _DECODER.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            found = shown(body.decode("utf-8", "replace"), self._server)[:80]
+            message = f"the server's reply is not a chat completion: {found!r}."
+            raise TransientError(message, code="bad_response") from exc
+        choice, usage = completion.choices[0], completion.usage or _Usage()
+        details = usage.prompt_tokens_details or _PromptDetails()
+        prompt, completed, cached = map(
+            _as_count, (usage.prompt_tokens, usage.completion_tokens, details.cached_tokens)
+        )
+        return Reply(
+            text=self._hide(choice.message.content or ""),
+            model=self._hide(completion.model) if completion.model else None,
+            finish_reason="refusal" if choice.message.refusal else self._word(choice.finish_reason),
+            prompt_tokens=prompt,
+            completion_tokens=completed,
+            cached_tokens=cached,
+            cost_usd=self._price.cost_usd(prompt, completed, cached) if self._price else None,
+            attempts=attempts,
+        )
+
+    def _word(self, finish_reason: str | None) -> str | None:
+        return self._hide(finish_reason) if finish_reason else finish_reason
+
+
+@lru_cache(maxsize=64)
+def _response_format(schema: str) -> orjson.Fragment:
+    """There are as many schemas as numbers of units, and a call takes less time than to write one."""
+    form = {"name": "verdicts", "schema": orjson.Fragment(schema), "strict": True}
+    return orjson.Fragment(orjson.dumps({"type": "json_schema", "json_schema": form}))
 
 
 def open_session(server: Server) -> aiohttp.ClientSession:
@@ -164,33 +190,13 @@ def open_session(server: Server) -> aiohttp.ClientSession:
 
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
+    if (response.content_length or _MAX_REPLY_BYTES + 1) <= _MAX_REPLY_BYTES and not response.headers.get(
+        "Content-Encoding"
+    ):
+        return await response.read()
     received = bytearray()
     async for chunk in response.content.iter_any():
         received += chunk
         if len(received) > _MAX_REPLY_BYTES:
             raise TransientError(f"the server sent more than {_MAX_REPLY_BYTES >> 20} MiB.", code="bad_response")
     return bytes(received)
-
-
-def _read(body: bytes, server: Server, price: Price | None, *, attempts: int) -> Reply:
-    try:
-        completion = _Completion.model_validate_json(body)
-    except ValidationError as exc:
-        found = shown(body.decode("utf-8", "replace"), server)[:80]
-        raise TransientError(f"the server's reply is not a chat completion: {found!r}.", code="bad_response") from exc
-    choice, usage = completion.choices[0], completion.usage or _Usage()
-    cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
-    return Reply(
-        text=hide_sent(choice.message.content or ""),
-        model=hide_sent(completion.model) if completion.model else None,
-        finish_reason="refusal" if choice.message.refusal else _word(choice.finish_reason),
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        cached_tokens=cached,
-        cost_usd=price.cost_usd(usage.prompt_tokens, usage.completion_tokens, cached) if price else None,
-        attempts=attempts,
-    )
-
-
-def _word(finish_reason: str | None) -> str | None:
-    return hide_sent(finish_reason) if finish_reason else finish_reason

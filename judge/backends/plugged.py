@@ -6,11 +6,9 @@ else is a bug of that package and not of ours: the call fails with the code `bac
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
-import orjson
-from pydantic import TypeAdapter
+import msgspec
 
 from judge.backend import BackendFactory, Reply
 from judge.backends.http_status import shown
@@ -26,7 +24,6 @@ _EXPECTED = (
     "Expected: def open_backend(model: str, *, api_base: str | None) -> Backend, "
     "with async def complete(self, request) -> Reply; see docs/backends.md."
 )
-_REPLY = TypeAdapter(Reply)
 
 
 class Plugged:
@@ -83,8 +80,8 @@ class Plugged:
         if not isinstance(reply, Reply):
             raise self._bug(f"returned {type(reply).__name__}, and not a judge.backend.Reply")
         try:
-            return _REPLY.validate_json(orjson.dumps(asdict(reply)), strict=True)
-        except (ValueError, TypeError) as exc:
+            return msgspec.json.decode(msgspec.json.encode(reply), type=Reply)
+        except (ValueError, TypeError, OverflowError, msgspec.MsgspecError) as exc:
             raise self._bug(f"returned a Reply that cannot be kept: {_said(exc)}") from exc
 
     def _bug(self, what: str) -> RejectedError:

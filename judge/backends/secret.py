@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -18,7 +18,7 @@ import orjson
 
 from judge.errors import ConfigError
 
-__all__ = ["hide", "hide_sent", "read_headers", "read_key_file", "read_variable"]
+__all__ = ["hide", "hide_sent", "hider", "read_headers", "read_key_file", "read_variable"]
 
 _log = logging.getLogger(__name__)
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
@@ -63,19 +63,33 @@ def read_headers(sources: Mapping[str, str]) -> dict[str, str]:
 def hide(text: str) -> str:
     """A text for people: `***` for every secret that was read, and for those that the environment names so."""
     named = {value.strip() for name, value in os.environ.items() if _SECRET_NAME.search(name)}
-    return _without(text, _sent | {value for value in named if len(value) >= _SHORTEST})
+    return _without(text, _forms(_sent | {value for value in named if len(value) >= _SHORTEST}))
 
 
 def hide_sent(text: str) -> str:
     """A judge's words without the secrets that were sent to it: those that were read, and every API key."""
+    return hider()(text)
+
+
+def hider() -> Callable[[str], str]:
+    """`hide_sent` with the secrets of this moment: to look through the environment takes longer than to send a call."""
     keys = {value.strip() for name, value in os.environ.items() if name.endswith(("_API_KEY", "_SECRET_ACCESS_KEY"))}
-    return _without(text, _sent | {key for key in keys if len(key) >= _SHORTEST_KEY})
+    forms = _forms(_sent | {key for key in keys if len(key) >= _SHORTEST_KEY})
+    return lambda text: _without(text, forms)
 
 
-def _without(text: str, secrets: Iterable[str]) -> str:
-    for secret in sorted(secrets, key=len, reverse=True):  # one may begin with another
-        for form in (secret, quote(secret, safe=""), quote_plus(secret), orjson.dumps(secret).decode()[1:-1]):
-            text = text.replace(form, "***")
+def _forms(secrets: Iterable[str]) -> list[str]:
+    """How a secret may be written; long ones first, as one may begin with another."""
+    forms: dict[str, None] = {}
+    for secret in sorted(secrets, key=len, reverse=True):
+        written = orjson.dumps(secret).decode()[1:-1]
+        forms |= dict.fromkeys((secret, quote(secret, safe=""), quote_plus(secret), written))
+    return list(forms)
+
+
+def _without(text: str, forms: Iterable[str]) -> str:
+    for form in forms:
+        text = text.replace(form, "***")
     return text
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from judge.backend import Backend, Reply
-from judge.calls.store import Store
+from judge.calls.grouped import Grouped
+from judge.calls.store import Kept, Store
 from judge.errors import CacheError
 from judge.journal.journal import Journal, served
 from judge.prompt import Request
@@ -37,7 +38,9 @@ class Cached:
     ) -> None:
         self._backend = backend
         self._journal = journal
+        self._commits = Grouped(journal.commit_all) if journal is not None else None
         self._store = store
+        self._keeps = Grouped(store.keep_all) if store is not None else None
         self._stop = asyncio.Event() if stop is None else stop
         self._notes = [] if notes is None else notes
         self._flying: dict[str, asyncio.Task[Reply]] = {}
@@ -53,12 +56,10 @@ class Cached:
 
     def keep(self, request: Request, reply: Reply) -> None:
         """Let other runs have a reply that could be used."""
-        if self._store is None:
+        if self._store is None or self._keeps is None:
             return
-        try:
-            self._store.keep(request.key, reply, record_id=request.probes.record.id)
-        except CacheError as exc:
-            self._do_without(exc)
+        kept = Kept(key=request.key, reply=reply, record_id=request.probes.record.id)
+        self._keeps.put(kept).add_done_callback(self._kept)
 
     async def drain(self, *, timeout_s: float) -> None:
         """Wait for the calls whose askers went away, as they are paid for; then end the rest."""
@@ -68,6 +69,13 @@ class Cached:
         for task in flying:
             task.cancel()
         await asyncio.gather(*flying, return_exceptions=True)
+        for writes in (self._commits, self._keeps):
+            if writes is not None:
+                await writes.aclose()
+
+    def _kept(self, keeping: asyncio.Future[None]) -> None:
+        if isinstance(error := keeping.exception(), CacheError):
+            self._do_without(error)
 
     def _find(self, request: Request) -> Reply | None:
         if self._journal is not None and (reply := self._journal.find(request.call_id)) is not None:
@@ -81,6 +89,8 @@ class Cached:
             return None
 
     def _do_without(self, error: CacheError) -> None:
+        if self._store is None:  # others of the group have said so
+            return
         self._store = None
         self._notes.append(f"{error.message} It is not used any more in this run; what is paid for is not shared.")
 
@@ -99,9 +109,9 @@ class Cached:
 
     async def _call(self, request: Request) -> Reply:
         reply = await self._backend.complete(request)
-        if self._journal is not None:
+        if self._commits is not None:
             try:
-                self._journal.commit(request.call_id, reply)
+                await self._commits.put((request.call_id, reply))
             except CacheError:
                 self._stop.set()
                 raise

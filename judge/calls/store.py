@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import diskcache
 
 from judge.backend import Reply
-from judge.calls.plain_disk import PlainDisk, make_private_folder
+from judge.calls.plain_cache import PlainCache
+from judge.calls.plain_disk import make_private_folder
 from judge.errors import CacheError
 from judge.journal.sealed import dump_reply, load_reply
 
-__all__ = ["Store", "default_store_path", "refuse_unsafe"]
+__all__ = ["Kept", "Store", "default_store_path", "refuse_unsafe"]
 
 _DATABASE = "cache.db"
 _HINT = "Give another --cache DIR, or --cache none."
@@ -27,7 +29,26 @@ WITHOUT ROWID
 """
 _KNOWN = "SELECT 1 FROM judge_records WHERE key = ? AND record_id = ?"
 # A reply that came from a journal need not be in this store.
-_NOTE = "INSERT OR IGNORE INTO judge_records SELECT key, ?2 FROM Cache WHERE key = ?1 AND raw = 1"
+_NOTE = """
+WITH names(key, record_id) AS (VALUES {})
+INSERT OR IGNORE INTO judge_records
+SELECT names.key, record_id FROM names JOIN Cache ON Cache.key = names.key AND raw = 1
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A usable reply, to be stored.
+
+    Attributes:
+        key: The request's.
+        reply: As it came, or as it was handed out from a store: then only the record is noted.
+        record_id: Of a record that it was used for; `judge cache prune --record` goes by it.
+    """
+
+    key: str
+    reply: Reply
+    record_id: str | None
 
 
 class Store:
@@ -52,39 +73,40 @@ class Store:
             # The files beside it get its mode from SQLite.
             os.close(os.open(path / _DATABASE, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
             (path / _DATABASE).chmod(0o600)
-            self._cache = diskcache.Cache(
-                str(path), disk=PlainDisk, eviction_policy="none", cull_limit=0, size_limit=2**62, statistics=0
-            )
-            self._cache._sql_retry(_RECORDS)  # noqa: SLF001 - diskcache has no public way to its connection
+            self._cache = PlainCache(path)
+            with self._cache.transact(retry=True):
+                self._cache.sql(_RECORDS)
 
     def find(self, key: str) -> Reply | None:
         """The usable reply to a request, or None."""
         with self._errors():
             try:
-                sealed = self._cache.get(key)
+                sealed = self._cache.find(key)
                 return None if sealed is None else load_reply(key, sealed)
             except CacheError:
                 self.damaged += 1
                 return None
 
     def keep(self, key: str, reply: Reply, *, record_id: str | None = None) -> None:
-        """Store a usable reply.
+        """Store one usable reply; see `Kept`."""
+        self.keep_all([Kept(key=key, reply=reply, record_id=record_id)])
 
-        Args:
-            key: The request's.
-            reply: As it came, or as it was handed out from a store: then only the record is noted.
-            record_id: Of a record that it was used for; `judge cache prune --record` goes by it.
-        """
-        names = (key, record_id)
+    def keep_all(self, kept: Sequence[Kept]) -> None:
+        """Store usable replies, all of them or none."""
         with self._errors():
-            sql = self._cache._sql  # noqa: SLF001 - diskcache has no public way to its connection
-            if reply.cached and (record_id is None or sql(_KNOWN, names).fetchone()):
+            new = [one for one in kept if not self._has(one)]
+            if not new:
                 return
+            fresh = {one.key: dump_reply(one.key, one.reply) for one in new if not one.reply.cached}
+            names = [(one.key, one.record_id) for one in new if one.record_id is not None]
             with self._cache.transact(retry=True):
-                if not reply.cached:
-                    self._cache.set(key, dump_reply(key, reply), retry=True)
-                if record_id is not None:
-                    sql(_NOTE, names)
+                self._cache.put_all(fresh)
+                if names:
+                    self._cache.sql(_note(len(names)), [part for name in names for part in name])
+
+    def _has(self, one: Kept) -> bool:
+        known = one.record_id is None or self._cache.sql(_KNOWN, (one.key, one.record_id)).fetchone()
+        return one.reply.cached and bool(known)
 
     def close(self) -> None:
         """Close the store's files."""
@@ -96,6 +118,10 @@ class Store:
             yield
         except (sqlite3.Error, diskcache.Timeout, OSError) as exc:
             raise CacheError(f"the store {self._path}: {exc}.", hint=_HINT) from exc
+
+
+def _note(names: int) -> str:
+    return _NOTE.format(", ".join(["(?, ?)"] * names))
 
 
 def refuse_unsafe(path: Path) -> None:

@@ -11,11 +11,12 @@ import errno
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from threading import RLock
+
+from msgspec.structs import replace
 
 from judge.backend import Reply
 from judge.errors import CacheError
@@ -28,6 +29,7 @@ __all__ = ["Journal", "Spent", "is_full", "served"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _LEAST_ROOM = 2**16
+_COMMIT = "INSERT INTO replies (call_id, reply) VALUES (?, ?)"
 
 
 class Spent(dict[str, int | float | None]):
@@ -122,9 +124,18 @@ class Journal:
         Raises:
             CacheError: It could not be kept; code `disk_full` or `not_kept`.
         """
+        self.commit_all([(call_id, reply)])
+
+    def commit_all(self, replies: Sequence[tuple[str, Reply]]) -> None:
+        """Make paid replies safe, all of them or none; a group costs little more than one reply.
+
+        Raises:
+            CacheError: They could not be kept; code `disk_full` or `not_kept`.
+        """
+        row = [part for call_id, reply in replies for part in (call_id, dump_reply(call_id, reply))]
         with self._errors(code="not_kept"):
-            row = (call_id, dump_reply(call_id, reply))
-            self._db.execute("INSERT INTO replies (call_id, reply) VALUES (?, ?)", row)
+            # One statement: a transaction by itself, and the thread that runs it lets go of the interpreter once.
+            self._db.execute(f"{_COMMIT}{', (?, ?)' * (len(replies) - 1)}", row)
 
     def find(self, call_id: str) -> Reply | None:
         """The reply to this call, if it was paid for and not retired; as it was, so that a replay equals the run."""

@@ -7,10 +7,8 @@ the text would be another, readable reply, and a reply under another's name woul
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
 
-import orjson
-from pydantic import TypeAdapter
+import msgspec
 
 from judge.backend import Reply
 from judge.errors import CacheError
@@ -18,7 +16,8 @@ from judge.errors import CacheError
 __all__ = ["DamagedError", "dump_reply", "is_sealed", "load_reply"]
 
 _SEAL_BYTES = 16
-_REPLY = TypeAdapter(Reply)
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Reply)
 
 
 class DamagedError(CacheError):
@@ -27,7 +26,7 @@ class DamagedError(CacheError):
 
 def dump_reply(name: str, reply: Reply) -> bytes:
     """Bytes of a reply, for `load_reply` under the same name."""
-    body = orjson.dumps(asdict(reply))
+    body = _ENCODER.encode(reply)
     return _seal(name.encode(), body) + body
 
 
@@ -40,8 +39,8 @@ def load_reply(name: str, sealed: object) -> Reply:
     if not isinstance(sealed, bytes) or not is_sealed(name.encode(), sealed):
         raise DamagedError("a stored reply was changed after it was written.")
     try:
-        return _REPLY.validate_json(sealed[_SEAL_BYTES:], strict=True)
-    except ValueError as exc:
+        return _DECODER.decode(sealed[_SEAL_BYTES:])
+    except msgspec.DecodeError as exc:
         raise DamagedError("a stored reply cannot be read.") from exc
 
 
