@@ -59,6 +59,7 @@ class Journal:
         self._lock = RLock()  # one connection: a transaction of one thread would take in what another writes
         self._spent = Spent(replies=0, attempts=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0)
         self._counted = 0
+        self._answered: dict[str, int] = {}  # call id -> pledge
         with self._errors():
             self.notes = self._ensure_sound() if earlier is None else []
             self._db = connect_file(path)
@@ -98,9 +99,17 @@ class Journal:
             return self._db.execute("INSERT INTO pledges (usd) VALUES (?)", (usd,)).lastrowid or 0
 
     def redeem(self, pledge: int) -> None:
-        """Take a pledge back: the call's cost is known, and counts by itself."""
+        """Take a pledge back at once: the attempt cost nothing."""
         with self._errors():
             self._db.execute("DELETE FROM pledges WHERE id = ?", (pledge,))
+
+    def redeem_by_reply(self, pledge: int, call_id: str) -> None:
+        """Take a pledge back with the commit of the reply to this call: from then on the reply's cost counts.
+
+        Until then the pledge stays, so that a kill between the two loses neither. Of several answers to one call the
+        last is committed, so the pledges of those before stay.
+        """
+        self._answered[call_id] = pledge
 
     def billed_usd(self, price: Price) -> float:
         """All that the run may have been billed for, at the most.
@@ -122,9 +131,11 @@ class Journal:
         Raises:
             CacheError: It could not be kept; code `disk_full` or `not_kept`.
         """
-        with self._errors(code="not_kept"):
+        with self._errors(code="not_kept"), self._transaction():
             row = (call_id, dump_reply(call_id, reply))
             self._db.execute("INSERT INTO replies (call_id, reply) VALUES (?, ?)", row)
+            if (pledge := self._answered.pop(call_id, None)) is not None:
+                self._db.execute("DELETE FROM pledges WHERE id = ?", (pledge,))
 
     def find(self, call_id: str) -> Reply | None:
         """The reply to this call, if it was paid for and not retired; as it was, so that a replay equals the run."""
@@ -140,15 +151,8 @@ class Journal:
         A reply of this session stays: two equal records may have failed, and one is asked for both.
         """
         rows = [(RETIRED, call_id, self.earlier) for call_id in call_ids]
-        with self._errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._db.executemany("UPDATE replies SET retired = ? WHERE call_id = ? AND rowid <= ?", rows)
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._errors(), self._transaction():
+            self._db.executemany("UPDATE replies SET retired = ? WHERE call_id = ? AND rowid <= ?", rows)
 
     def spent(self) -> Spent:
         """Totals over all committed replies, retired ones and those of other processes too.
@@ -165,6 +169,18 @@ class Journal:
     def close(self) -> None:
         """Close the file; the journal is of no use afterwards."""
         self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of what is written within, or nothing of it."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
 
     @contextmanager
     def _errors(self, code: str | None = None) -> Iterator[None]:
