@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import polars as pl
 import pytest
-from run_kit import Heard, environment, http, make_records, run_judge, scripted
+from run_kit import Heard, environment, http, make_records, planted, run_judge, scripted
 
 from judge.testing import QUICK, REPLY, Server
 
@@ -106,10 +106,11 @@ def with_server(answer: Callable[[int, Heard], bytes], work: Callable[[str], tup
     return asyncio.run(main())
 
 
-def test_a_run_with_faults(place: Place) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_with_faults(workers: int, place: Place) -> None:
     kinds = (*QUICK, *REPLY)
     with Server(script="sloppy", faults=0.5, kinds=kinds, retry_after_s=0.01, api_key=KEY, seed=2) as server:
-        code, said = place.run(server.api_base, *place.key_file)
+        code, said = place.run(server.api_base, *place.key_file, "--workers", workers)
         assert server.ledger.paid > 3
     assert code == 3
     assert ": answered in " in said  # debug
@@ -157,22 +158,37 @@ def test_a_key_that_is_refused(place: Place) -> None:
     check(place, said)
 
 
-def test_a_crash(place: Place) -> None:
-    crash = """
+CRASH = """
+import logging
 import judge.backends.openai_compatible as backend
 def read(body, server, price, *, attempts):
     logging.getLogger("judge.planted").warning("about to crash as %s", server.sent_headers, exc_info=True)
     raise RuntimeError(f"Invalid header value {server.sent_headers}")
-import logging
 backend._read = read
 """
-    with Server(api_key=KEY) as server:
-        code, said = place.run(server.api_base, *place.key_file, script=crash)
-    assert code == 1
+
+
+def check_crash(place: Place, said: str) -> None:
     assert "RuntimeError: Invalid header value {'Authorization': 'Bearer ***', 'X-Team': '***'}" in said
     assert "Traceback" in said
     assert "about to crash as {'Authorization': 'Bearer ***', 'X-Team': '***'}" in said
     check(place, said)
+
+
+def test_a_crash(place: Place) -> None:
+    with Server(api_key=KEY) as server:
+        code, said = place.run(server.api_base, *place.key_file, script=CRASH)
+    assert code == 1
+    check_crash(place, said)
+
+
+def test_a_crash_of_a_worker(place: Place) -> None:
+    with Server(api_key=KEY) as server:
+        everywhere = planted(place.root / "given" / "planted", CRASH)
+        code, said = place.run(server.api_base, *place.key_file, "--workers", 2, **everywhere)
+    assert code == 75
+    assert "a worker process ended with code 1." in said
+    check_crash(place, said)
 
 
 def test_a_value_on_the_command_line_is_refused_and_not_repeated(place: Place) -> None:

@@ -100,6 +100,13 @@ def test_the_baseline_in_three_processes(traces: Path, out: Path) -> None:
     assert_same_tables(out.with_name("of-1"), out.with_name("of-3"))
 
 
+def test_every_worker_logs_as_it_is_told(traces: Path, out: Path) -> None:
+    with Server() as server:
+        code, said = run_judge(*arguments_for(traces, out, server, "--workers", 2, "--log-level", "debug"))
+    assert code == 3, said
+    assert said.count(" DEBUG judge.calls.logged: ") == said.count(": answered in ") == COUNT
+
+
 def test_a_limit_is_one_for_all(traces: Path, out: Path) -> None:
     code, said = run_judge("score", traces, "--out", out, "--workers", 2, "--limit", 510)
     assert code == 0, said

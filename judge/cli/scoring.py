@@ -8,6 +8,7 @@ import shlex
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -84,6 +85,7 @@ class Scoring:
                 progress=self._progress,
                 stop=stop,
                 tell=lambda note: self._told.print(clean(note)),
+                around=partial(logging_to_stderr, options.log_level),
             )
         finally:
             showing.cancel()
