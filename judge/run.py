@@ -73,6 +73,7 @@ async def score_file(
     progress, stop = progress or Progress(), stop or asyncio.Event()
     with disk_errors(out), ExitStack() as stack:
         lock = stack.enter_context(directory.locked())
+        traces = traces.measured() if workers > 1 else traces
         reading = stack.enter_context(traces.opened())
         # Before anything is touched: a wrong input must cost no earlier run.
         await reading.lines.begin(stop, traces.path)

@@ -141,6 +141,30 @@ def test_a_budget_is_one_for_all_and_is_not_passed(traces: Path, out: Path) -> N
         assert_as_one_process(out, server, params={"max_tokens": 1000})
 
 
+@pytest.mark.parametrize("of", ["traces", "references"])
+def test_every_worker_sees_the_rows_of_the_start(of: str, traces: Path, out: Path, tmp_path: Path) -> None:
+    """A writer appends once the first worker has sent a call, and before the others are begun; a resume asks for it."""
+    ours, more = tmp_path / "ours.jsonl", make_records(COUNT + 600)[COUNT:]
+    kept = ("id", "trace", "model")
+    ours.write_bytes(to_lines({name: record[name] for name in kept} for record in [*RECORDS, *more]))
+    whole, words = (traces, ()) if of == "traces" else (ours, ("--references", traces))
+    if of == "references":
+        traces.write_bytes(to_lines(RECORDS))
+    with Server(latency_ms=20) as server:
+        process = start_judge(*arguments_for(whole, out, server, "--workers", 2, *words))
+        wait_for(server, 1, process)
+        with traces.open("ab") as writer:
+            writer.write(to_lines(more))
+        code, said = finish(process)
+        assert code == 3, said  # the broken line, or the records that have no reference
+        scored = server.ledger.paid
+        assert (scored, server.ledger.requests) == (COUNT, COUNT)
+        code, said = run_judge(*arguments_for(whole, out, server, "--workers", 2, *words))
+        assert code == (3 if of == "traces" else 0), said
+        assert f" = {COUNT + 600} scored + " in said
+        assert server.ledger.requests == COUNT + 600
+
+
 def test_a_pipe_cannot_be_shared(out: Path) -> None:
     code, said = run_judge("score", "-", "--out", out, "--workers", 2)
     assert code == 2
