@@ -1,7 +1,7 @@
 """Canaries: a key, a header and texts go through a whole run, and then every byte that it left behind is read.
 
 Texts of questions are in no file of ours; a line that could not be read is repeated in the failures. An image's path is
-in the failures at most. Keys and header values are nowhere.
+in the failures at most, and never printed. Keys and header values are nowhere.
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ class Place:
 
 
 def check(place: Place, said: str, *, at_least: int = 1) -> None:
-    # What is printed ends with the first failure, and that names the image which it is about.
-    printed = [line for line in said.splitlines() if "says why. The first: " not in line]
-    files = [("what was printed", "\n".join(printed)), *place.written()]
+    files = [("what was printed", said), *place.written()]
     assert len(files) > at_least
     for name, text in files:
         for canary in (KEY, quote(KEY, safe=""), json.dumps(KEY)[1:-1], HEADER):
@@ -121,6 +119,33 @@ def test_a_run_with_faults(workers: int, place: Place) -> None:
     assert run["settings"]["key_file"] == str(place.root / "given" / "key")
     raw = (place.root / "run" / "failures.jsonl").read_text()
     assert QUESTION in raw  # the line that could not be read, and so the reader of files does find canaries
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (IMAGE, "image: is '…'; there is no such file below the image root. Is it the right folder? --image-root"),
+        (f"""it's "{IMAGE}" \\'\n""", "image: is '…'; there is no such file below the image root."),
+        (f"../{IMAGE}", "image: is '…', which points outside the image root. Give a path below --image-root"),
+        (f"folder/{IMAGE}", "image: is '…', which is a folder, not a file."),
+        (f"large/{IMAGE}", "image: is '…' of 99,999,999 bytes; at most "),
+        (f"https://example.com/{IMAGE}", "image: is an address, 'https://example.com', and addresses are not fetched."),
+    ],
+)
+def test_the_path_of_an_image_is_not_printed(image: str, told: str, place: Place) -> None:
+    """The end of what is printed is the first failure; it says all but the path, which is in the failures."""
+    (place.root / "given" / "folder" / IMAGE).mkdir(parents=True)
+    (place.root / "given" / "large").mkdir()
+    with (place.root / "given" / "large" / IMAGE).open("wb") as file:
+        file.truncate(99_999_999)
+    (record,) = make_records(1)
+    (place.root / "given" / "traces.jsonl").write_text(json.dumps({**record, "image": image}))
+    with Server(api_key=KEY) as server:
+        code, said = place.run(server.api_base, *place.key_file)
+    assert code == 3, said
+    assert f"says why. The first: line 1, {told}" in said
+    check(place, said)
+    assert IMAGE in (place.root / "run" / "failures.jsonl").read_text()
 
 
 def echo(number: int, heard: Heard) -> bytes:

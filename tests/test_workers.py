@@ -20,6 +20,7 @@ from run_kit import (
     assert_same_tables,
     finish,
     make_records,
+    planted,
     run_judge,
     score,
     start_judge,
@@ -196,16 +197,30 @@ def test_a_signal_stops_all_in_order(number: int, traces: Path, out: Path) -> No
         assert_as_one_process(out, server)
 
 
-@pytest.mark.parametrize("after_s", [0.9, 1.2, 1.5, 1.8])
-def test_a_ctrl_c_while_workers_start_ends_in_order(after_s: float, traces: Path, out: Path) -> None:
-    with Server(latency_ms=100) as server:
-        process = start_judge(*arguments_for(traces, out, server, "--workers", 3), start_new_session=True)
-        time.sleep(after_s)
-        os.killpg(process.pid, signal.SIGINT)
-        code, said = finish(process)
-        assert "spawn_main" not in said, said  # where a worker that is interrupted before it is deaf says its last
-        assert code in (75, -signal.SIGINT, 130, 1), said  # before it listens, Python's own end
-        assert server.ledger.repaid == 0
+_CTRL_C = """
+import os, signal
+from pathlib import Path
+with Path({count!r}).open("a") as file:
+    file.write("x")
+if Path({count!r}).stat().st_size == {starting}:
+    os.killpg(0, signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize("starting", [1, 2])
+def test_a_ctrl_c_while_a_worker_starts_ends_in_order(starting: int, traces: Path, out: Path, tmp_path: Path) -> None:
+    """The n-th worker interrupts all before it runs a line of ours: of itself it can only be deaf if it began so."""
+    code = _CTRL_C.format(count=str(tmp_path / "started"), starting=starting)
+    with Server(latency_ms=30) as server:
+        words = arguments_for(traces, out, server, "--workers", 2, "--concurrency", 16)
+        code, said = run_judge(*words, env=planted(tmp_path / "planted", code), start_new_session=True)
+        assert code == 75, said
+        assert "To resume: judge score" in said
+        assert "Traceback" not in said
+        assert "a worker process" not in said  # one that was ended by it
+        assert server.ledger.paid == server.ledger.delivered < COUNT
+        assert run_judge(*words)[0] == 3
+        assert (server.ledger.paid, server.ledger.repaid) == (COUNT, 0)
 
 
 def test_when_the_first_process_is_killed_the_others_end(traces: Path, out: Path) -> None:
