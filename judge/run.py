@@ -11,7 +11,7 @@ import asyncio
 import platform
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from judge.progress import Progress, RunReport
 from judge.runs.block import block_of
 from judge.runs.directory import RunDirectory, disk_errors
 from judge.runs.session import Ended, Session
-from judge.runs.worker import Inherited, SharedCells, Task, make_cells, shared_purse
+from judge.runs.worker import Around, Inherited, SharedCells, Task, make_cells, shared_purse
 from judge.runs.workers import Workers
 from judge.settings import Settings, package_version
 from judge.traces.reading import Reading, Traces
@@ -46,6 +46,7 @@ async def score_file(
     progress: Progress | None = None,
     stop: asyncio.Event | None = None,
     tell: Callable[[str], None] | None = None,
+    around: Around = nullcontext,
 ) -> RunReport:
     """Score traces into a run directory, or go on with one.
 
@@ -58,6 +59,7 @@ async def score_file(
         progress: Counts as the run goes on.
         stop: When set, nothing more is sent; what is under way is waited for, which takes one attempt's time at most.
         tell: Given what a user should know before anything more is paid, such as a journal that was damaged.
+        around: Entered by every worker process before anything else, as for its logging.
 
     Raises:
         ConfigError: Judge, directory or settings cannot be used; nothing was paid.
@@ -71,6 +73,7 @@ async def score_file(
     progress, stop = progress or Progress(), stop or asyncio.Event()
     with disk_errors(out), ExitStack() as stack:
         lock = stack.enter_context(directory.locked())
+        traces = traces.measured() if workers > 1 else traces
         reading = stack.enter_context(traces.opened())
         # Before anything is touched: a wrong input must cost no earlier run.
         await reading.lines.begin(stop, traces.path)
@@ -82,7 +85,7 @@ async def score_file(
             stack.callback(journal.close)
         _refuse_other_judge(directory, settings, journal)
         run = _Run(traces, directory, settings, journal, progress, stop)
-        return await run.go(reading) if workers == 1 else await run.share(workers, lock)
+        return await run.go(reading) if workers == 1 else await run.share(workers, lock, around)
 
 
 def _refuse_pipe(traces: Traces, workers: int) -> None:
@@ -144,7 +147,7 @@ class _Run:
             Session(self.directory, self.settings, self.journal, reading, progress=self.progress, stop=self.stop)
         )
 
-    async def share(self, workers: int, lock: int) -> RunReport:
+    async def share(self, workers: int, lock: int, around: Around) -> RunReport:
         """Work in several processes."""
         task = Task(
             traces=self.traces,
@@ -153,6 +156,7 @@ class _Run:
             earlier=None if self.journal is None else self.journal.earlier,
             lock=Inherited(lock),
             cells=self._cells(workers),
+            around=around,
         )
         return await self._write_up(Workers(task, workers, progress=self.progress, stop=self.stop))
 

@@ -167,6 +167,15 @@ def environment(changes: dict[str, str] | None = None) -> dict[str, str]:
     return {**plain, "COLUMNS": "200", **(changes or {})}
 
 
+def planted(folder: Path, code: str) -> dict[str, str]:
+    """What an environment needs so that every worker process runs this code before anything else."""
+    folder.mkdir(parents=True)
+    begins = "import sys\nif any('spawn_main' in word for word in sys.orig_argv):\n    "
+    (folder / "sitecustomize.py").write_text(begins + code.strip().replace("\n", "\n    "))
+    found = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": os.pathsep.join([str(folder), *([found] if found else [])])}
+
+
 def arguments_for(traces: Path, out: Path, server: Server | str, *more: object) -> list[object]:
     base = server if isinstance(server, str) else server.api_base
     return ["score", traces, "--out", out, "--judge", NAME, "--api-base", base, "--cache", "none", *more]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -28,6 +29,7 @@ from run_kit import (
 
 from judge import Judge
 from judge.errors import ConfigError, FatalError
+from judge.journal.journal import Journal
 from judge.price import Price
 from judge.testing import QUICK, REPLY, Server
 from judge.testing.usage import count_tokens, prompt_text
@@ -182,6 +184,26 @@ def test_a_run_that_is_killed_counts_what_was_under_way(tmp_path: Path) -> None:
         count, usd = database.execute("SELECT count(*), sum(usd) FROM pledges").fetchone()
     assert count == 1  # the first call goes alone
     assert 300 * 10e-6 < usd < 0.01
+
+
+_DIE_BEFORE_COMMIT = """
+import os, signal
+from judge.journal.journal import Journal
+Journal.commit = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_run_that_is_killed_before_its_reply_is_committed_counts_it(tmp_path: Path) -> None:
+    """The reply came and is billed; the next session knows nothing of it but its pledge."""
+    traces, out = tmp_path / "traces.jsonl", tmp_path / "run"
+    traces.write_bytes(to_lines(make_records(8)))
+    with Metered() as server:
+        words = arguments_for(traces, out, server, *FLAGS, "--param", "max_tokens=300", "--budget", "1")
+        code, said = run_judge(*words, script=_DIE_BEFORE_COMMIT)
+        assert (code, server.ledger.paid) == (-signal.SIGKILL, 1), said
+    journal = Journal(out / "journal.sqlite")
+    assert (journal.spent()["replies"], journal.billed_usd(PRICE) >= server.billed_usd > 0) == (0, True)
+    journal.close()
 
 
 def test_the_price_of_a_reply_is_counted_in_the_tables(tmp_path: Path) -> None:

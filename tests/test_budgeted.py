@@ -173,6 +173,46 @@ def test_what_earlier_sessions_cost_counts(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_pledge_stays_until_its_reply_is_committed(tmp_path: Path) -> None:
+    """Killed between the two, the next session counts the most that the reply may have cost."""
+    journal = Journal(tmp_path / "journal.sqlite")
+    ask(backend_of(CHEAP), Purse(1.0), journal=journal)
+    assert journal.billed_usd(PRICE) == pytest.approx(most_usd())
+    journal.commit(make_request(2).call_id, Reply(text="another call's", cost_usd=0.0))
+    assert journal.billed_usd(PRICE) == pytest.approx(most_usd())
+    journal.commit(REQUEST.call_id, CHEAP)
+    assert journal.billed_usd(PRICE) == pytest.approx(200e-6)
+    journal.close()
+
+
+def test_every_attempt_of_a_call_has_its_own_pledge(tmp_path: Path) -> None:
+    """What timed out may be billed besides the reply; what was refused is not; the reply costs what it costs."""
+    journal = Journal(tmp_path / "journal.sqlite")
+    backend = backend_of(transient("timeout"), transient("rate_limit"), CHEAP)
+    for _ in range(3):
+        ask(backend, Purse(1.0), journal=journal)
+    assert journal.billed_usd(PRICE) == pytest.approx(2 * most_usd())
+    journal.commit(REQUEST.call_id, CHEAP)
+    assert journal.billed_usd(PRICE) == pytest.approx(most_usd() + 200e-6)
+    journal.close()
+
+
+def test_of_two_answers_the_one_that_was_not_committed_stays_pledged(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.sqlite")
+    ask(backend_of(CHEAP), Purse(1.0), times=2, journal=journal)
+    journal.commit(REQUEST.call_id, CHEAP)
+    assert journal.billed_usd(PRICE) == pytest.approx(most_usd() + 200e-6)
+    journal.close()
+
+
+def test_the_pledge_of_a_reply_without_usage_stays(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.sqlite")
+    ask(backend_of(Reply(text="{}")), Purse(1.0), journal=journal)
+    journal.commit(REQUEST.call_id, Reply(text="{}"))
+    assert journal.billed_usd(PRICE) == pytest.approx(most_usd())
+    journal.close()
+
+
 def test_a_pledge_that_cannot_be_written_holds_nothing_back(tmp_path: Path) -> None:
     """Nothing was sent, so nobody waits for its money, and no other call is begun."""
     journal, purse, backend = Journal(tmp_path / "journal.sqlite"), Purse(most_usd()), backend_of(CHEAP)

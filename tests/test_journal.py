@@ -26,6 +26,7 @@ from judge.backend import Reply
 from judge.errors import CacheError
 from judge.journal.journal import Journal, served
 from judge.journal.sealed import _seal
+from judge.price import Price
 from judge.testing import Server
 
 REPLY = Reply(
@@ -157,6 +158,50 @@ def test_a_commit_survives_kill_9(tmp_path: Path) -> None:
     journal = Journal(path)
     assert [journal.find(f"a{n}-0") for n in range(200)] == [Reply(text=str(n)) for n in range(200)]
     journal.close()
+
+
+_KILLED_IN_A_COMMIT = """
+import os, signal, sys
+from pathlib import Path
+from judge.backend import Reply
+from judge.journal.journal import Journal
+path, left = Path(sys.argv[1]), int(sys.argv[2])
+journal = Journal(path)
+journal.redeem_by_reply(journal.pledge(0.5), "a-0")
+def count(statement):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+journal._db.set_trace_callback(count)
+journal.commit("a-0", Reply(text="x", cost_usd=0.25))
+"""
+
+
+def test_a_pledge_goes_with_its_reply_wherever_a_commit_is_killed(tmp_path: Path) -> None:
+    """Killed before each statement of a commit, in turn: the pledge counts, or the reply does, and never none."""
+    found = []
+    for statement in range(1, 20):
+        path = tmp_path / f"{statement}.sqlite"
+        child = [sys.executable, "-c", _KILLED_IN_A_COMMIT, str(path), str(statement)]
+        killed = subprocess.run(child, env=environment(), check=False).returncode == -signal.SIGKILL
+        journal = Journal(path)
+        found.append((journal.find("a-0") is not None, journal.billed_usd(Price(prompt=1, completion=1))))
+        journal.close()
+        if not killed:
+            break
+    assert found[-1] == (True, 0.25)
+    assert len(found) > 3  # so it was killed between the reply and the pledge too
+    assert set(found[:-1]) == {(False, 0.5)}
+
+
+def test_a_commit_that_fails_keeps_its_pledge(journal: Journal) -> None:
+    journal.redeem_by_reply(journal.pledge(0.5), "a-0")
+    journal._db.execute("PRAGMA query_only = ON")
+    with pytest.raises(CacheError, match="readonly"):
+        journal.commit("a-0", REPLY)
+    journal._db.execute("PRAGMA query_only = OFF")
+    assert journal.billed_usd(Price(prompt=1, completion=1)) == 0.5
 
 
 _DIE_BEFORE_PARSING = """

@@ -1,7 +1,7 @@
 """Canaries: a key, a header and texts go through a whole run, and then every byte that it left behind is read.
 
 Texts of questions are in no file of ours; a line that could not be read is repeated in the failures. An image's path is
-in the failures at most. Keys and header values are nowhere.
+in the failures at most, and never printed. Keys and header values are nowhere.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import polars as pl
 import pytest
-from run_kit import Heard, environment, http, make_records, run_judge, scripted
+from run_kit import Heard, environment, http, make_records, planted, run_judge, scripted
 
 from judge.testing import QUICK, REPLY, Server
 
@@ -77,9 +77,7 @@ class Place:
 
 
 def check(place: Place, said: str, *, at_least: int = 1) -> None:
-    # What is printed ends with the first failure, and that names the image which it is about.
-    printed = [line for line in said.splitlines() if "says why. The first: " not in line]
-    files = [("what was printed", "\n".join(printed)), *place.written()]
+    files = [("what was printed", said), *place.written()]
     assert len(files) > at_least
     for name, text in files:
         for canary in (KEY, quote(KEY, safe=""), json.dumps(KEY)[1:-1], HEADER):
@@ -106,10 +104,11 @@ def with_server(answer: Callable[[int, Heard], bytes], work: Callable[[str], tup
     return asyncio.run(main())
 
 
-def test_a_run_with_faults(place: Place) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_with_faults(workers: int, place: Place) -> None:
     kinds = (*QUICK, *REPLY)
     with Server(script="sloppy", faults=0.5, kinds=kinds, retry_after_s=0.01, api_key=KEY, seed=2) as server:
-        code, said = place.run(server.api_base, *place.key_file)
+        code, said = place.run(server.api_base, *place.key_file, "--workers", workers)
         assert server.ledger.paid > 3
     assert code == 3
     assert ": answered in " in said  # debug
@@ -120,6 +119,33 @@ def test_a_run_with_faults(place: Place) -> None:
     assert run["settings"]["key_file"] == str(place.root / "given" / "key")
     raw = (place.root / "run" / "failures.jsonl").read_text()
     assert QUESTION in raw  # the line that could not be read, and so the reader of files does find canaries
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (IMAGE, "image: is '…'; there is no such file below the image root. Is it the right folder? --image-root"),
+        (f"""it's "{IMAGE}" \\'\n""", "image: is '…'; there is no such file below the image root."),
+        (f"../{IMAGE}", "image: is '…', which points outside the image root. Give a path below --image-root"),
+        (f"folder/{IMAGE}", "image: is '…', which is a folder, not a file."),
+        (f"large/{IMAGE}", "image: is '…' of 99,999,999 bytes; at most "),
+        (f"https://example.com/{IMAGE}", "image: is an address, 'https://example.com', and addresses are not fetched."),
+    ],
+)
+def test_the_path_of_an_image_is_not_printed(image: str, told: str, place: Place) -> None:
+    """The end of what is printed is the first failure; it says all but the path, which is in the failures."""
+    (place.root / "given" / "folder" / IMAGE).mkdir(parents=True)
+    (place.root / "given" / "large").mkdir()
+    with (place.root / "given" / "large" / IMAGE).open("wb") as file:
+        file.truncate(99_999_999)
+    (record,) = make_records(1)
+    (place.root / "given" / "traces.jsonl").write_text(json.dumps({**record, "image": image}))
+    with Server(api_key=KEY) as server:
+        code, said = place.run(server.api_base, *place.key_file)
+    assert code == 3, said
+    assert f"says why. The first: line 1, {told}" in said
+    check(place, said)
+    assert IMAGE in (place.root / "run" / "failures.jsonl").read_text()
 
 
 def echo(number: int, heard: Heard) -> bytes:
@@ -157,22 +183,37 @@ def test_a_key_that_is_refused(place: Place) -> None:
     check(place, said)
 
 
-def test_a_crash(place: Place) -> None:
-    crash = """
+CRASH = """
+import logging
 import judge.backends.openai_compatible as backend
 def read(self, body, attempts):
     logging.getLogger("judge.planted").warning("about to crash as %s", self._server.sent_headers, exc_info=True)
     raise RuntimeError(f"Invalid header value {self._server.sent_headers}")
-import logging
 backend.OpenAICompatible._read = read
 """
-    with Server(api_key=KEY) as server:
-        code, said = place.run(server.api_base, *place.key_file, script=crash)
-    assert code == 1
+
+
+def check_crash(place: Place, said: str) -> None:
     assert "RuntimeError: Invalid header value {'Authorization': 'Bearer ***', 'X-Team': '***'}" in said
     assert "Traceback" in said
     assert "about to crash as {'Authorization': 'Bearer ***', 'X-Team': '***'}" in said
     check(place, said)
+
+
+def test_a_crash(place: Place) -> None:
+    with Server(api_key=KEY) as server:
+        code, said = place.run(server.api_base, *place.key_file, script=CRASH)
+    assert code == 1
+    check_crash(place, said)
+
+
+def test_a_crash_of_a_worker(place: Place) -> None:
+    with Server(api_key=KEY) as server:
+        everywhere = planted(place.root / "given" / "planted", CRASH)
+        code, said = place.run(server.api_base, *place.key_file, "--workers", 2, **everywhere)
+    assert code == 75
+    assert "a worker process ended with code 1." in said
+    check_crash(place, said)
 
 
 def test_a_value_on_the_command_line_is_refused_and_not_repeated(place: Place) -> None:

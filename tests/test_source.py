@@ -18,7 +18,7 @@ import zstandard
 
 from judge.errors import InputError, RecordError
 from judge.record import parse_record
-from judge.traces.source import Row, count_rows, open_source, read_stream
+from judge.traces.source import Row, count_rows, measure, open_source, read_stream
 
 AXES = ("perception", "knowledge", "rationale")
 UNIT = {"unit_id": "P1", "claim": "The lung is clear.", "topic": "lung", "importance": None}
@@ -179,6 +179,26 @@ def test_a_file_that_grows_is_read_to_where_it_ended(tmp_path: Path) -> None:
             writer.write(b"{}\n" * 100_000)
             writer.flush()
     assert len(found) == 3
+
+
+@pytest.mark.parametrize("packed", [bytes, gzip.compress, zstandard.compress], ids=["plain", "gzip", "zstd"])
+def test_a_file_is_read_to_where_it_was_measured(packed: type[bytes], tmp_path: Path) -> None:
+    """Also one that was shorter than the magic numbers that its first bytes are compared with."""
+    path = tmp_path / "a.jsonl"
+    for content in (b"1\n", b"1\n" * 300_000):
+        path.write_bytes(packed(content))
+        size = measure(str(path))
+        with path.open("ab") as writer:
+            writer.write(packed(b"2\n" * 100_000))
+        with open_source(str(path), size=size) as source:
+            assert b"".join(row + b"\n" for _, row in source) == content
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/null", "pipe", "empty", "missing"])
+def test_what_has_no_size_is_read_as_it_comes(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").touch()
+    assert measure(name if name == "-" else str(tmp_path / name)) is None
 
 
 def test_a_file_that_is_replaced_is_read_to_its_end(tmp_path: Path) -> None:

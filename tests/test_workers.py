@@ -20,6 +20,7 @@ from run_kit import (
     assert_same_tables,
     finish,
     make_records,
+    planted,
     run_judge,
     score,
     start_judge,
@@ -100,6 +101,13 @@ def test_the_baseline_in_three_processes(traces: Path, out: Path) -> None:
     assert_same_tables(out.with_name("of-1"), out.with_name("of-3"))
 
 
+def test_every_worker_logs_as_it_is_told(traces: Path, out: Path) -> None:
+    with Server() as server:
+        code, said = run_judge(*arguments_for(traces, out, server, "--workers", 2, "--log-level", "debug"))
+    assert code == 3, said
+    assert said.count(" DEBUG judge.calls.logged: ") == said.count(": answered in ") == COUNT
+
+
 def test_a_limit_is_one_for_all(traces: Path, out: Path) -> None:
     code, said = run_judge("score", traces, "--out", out, "--workers", 2, "--limit", 510)
     assert code == 0, said
@@ -134,6 +142,30 @@ def test_a_budget_is_one_for_all_and_is_not_passed(traces: Path, out: Path) -> N
         assert_as_one_process(out, server, params={"max_tokens": 1000})
 
 
+@pytest.mark.parametrize("of", ["traces", "references"])
+def test_every_worker_sees_the_rows_of_the_start(of: str, traces: Path, out: Path, tmp_path: Path) -> None:
+    """A writer appends once the first worker has sent a call, and before the others are begun; a resume asks for it."""
+    ours, more = tmp_path / "ours.jsonl", make_records(COUNT + 600)[COUNT:]
+    kept = ("id", "trace", "model")
+    ours.write_bytes(to_lines({name: record[name] for name in kept} for record in [*RECORDS, *more]))
+    whole, words = (traces, ()) if of == "traces" else (ours, ("--references", traces))
+    if of == "references":
+        traces.write_bytes(to_lines(RECORDS))
+    with Server(latency_ms=20) as server:
+        process = start_judge(*arguments_for(whole, out, server, "--workers", 2, *words))
+        wait_for(server, 1, process)
+        with traces.open("ab") as writer:
+            writer.write(to_lines(more))
+        code, said = finish(process)
+        assert code == 3, said  # the broken line, or the records that have no reference
+        scored = server.ledger.paid
+        assert (scored, server.ledger.requests) == (COUNT, COUNT)
+        code, said = run_judge(*arguments_for(whole, out, server, "--workers", 2, *words))
+        assert code == (3 if of == "traces" else 0), said
+        assert f" = {COUNT + 600} scored + " in said
+        assert server.ledger.requests == COUNT + 600
+
+
 def test_a_pipe_cannot_be_shared(out: Path) -> None:
     code, said = run_judge("score", "-", "--out", out, "--workers", 2)
     assert code == 2
@@ -165,16 +197,30 @@ def test_a_signal_stops_all_in_order(number: int, traces: Path, out: Path) -> No
         assert_as_one_process(out, server)
 
 
-@pytest.mark.parametrize("after_s", [0.9, 1.2, 1.5, 1.8])
-def test_a_ctrl_c_while_workers_start_ends_in_order(after_s: float, traces: Path, out: Path) -> None:
-    with Server(latency_ms=100) as server:
-        process = start_judge(*arguments_for(traces, out, server, "--workers", 3), start_new_session=True)
-        time.sleep(after_s)
-        os.killpg(process.pid, signal.SIGINT)
-        code, said = finish(process)
-        assert "spawn_main" not in said, said  # where a worker that is interrupted before it is deaf says its last
-        assert code in (75, -signal.SIGINT, 130, 1), said  # before it listens, Python's own end
-        assert server.ledger.repaid == 0
+_CTRL_C = """
+import os, signal
+from pathlib import Path
+with Path({count!r}).open("a") as file:
+    file.write("x")
+if Path({count!r}).stat().st_size == {starting}:
+    os.killpg(0, signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize("starting", [1, 2])
+def test_a_ctrl_c_while_a_worker_starts_ends_in_order(starting: int, traces: Path, out: Path, tmp_path: Path) -> None:
+    """The n-th worker interrupts all before it runs a line of ours: of itself it can only be deaf if it began so."""
+    code = _CTRL_C.format(count=str(tmp_path / "started"), starting=starting)
+    with Server(latency_ms=30) as server:
+        words = arguments_for(traces, out, server, "--workers", 2, "--concurrency", 16)
+        code, said = run_judge(*words, env=planted(tmp_path / "planted", code), start_new_session=True)
+        assert code == 75, said
+        assert "To resume: judge score" in said
+        assert "Traceback" not in said
+        assert "a worker process" not in said  # one that was ended by it
+        assert server.ledger.paid == server.ledger.delivered < COUNT
+        assert run_judge(*words)[0] == 3
+        assert (server.ledger.paid, server.ledger.repaid) == (COUNT, 0)
 
 
 def test_when_the_first_process_is_killed_the_others_end(traces: Path, out: Path) -> None:

@@ -35,11 +35,14 @@ class Budgeted:
     reached. Where it may have computed an answer that was lost (a timeout, a dropped connection, an error of a gateway,
     an unusable body, our own end), it counts as spent; and a reply without usage costs what was reserved for it.
 
+    The pledge of an attempt that was answered is taken back by the commit of its reply, which whoever wraps this does.
+
     Args:
         backend: What is limited.
         purse: What is spent; may be shared.
         price: Of the judge's tokens.
-        journal: Keeps reservations, so that the next session counts what this one may have lost; None outside a run.
+        journal: Keeps reservations as pledges, so that the next session counts what this one may have lost; None
+            outside a run.
         stop: When set, nobody waits any more.
     """
 
@@ -69,10 +72,14 @@ class Budgeted:
             reply = await self._backend.complete(request)
             spent = reply.cost_usd
         except BackendError as exc:
-            spent = 0.0 if _is_unbilled(exc) else None
+            if _is_unbilled(exc):
+                spent = 0.0
+                self._redeem(pledge)
             raise
         finally:
-            self._settle(usd, spent, pledge)
+            self._settle(usd, spent)
+        if spent is not None:
+            self._redeem(pledge, request.call_id)
         self._learn(request, reply)
         return reply
 
@@ -80,7 +87,7 @@ class Budgeted:
         try:
             return self._journal.pledge(usd) if self._journal is not None else None
         except CacheError:
-            self._settle(usd, 0.0, None)  # nothing was sent; else others would wait for it for ever
+            self._settle(usd, 0.0)  # nothing was sent; else others would wait for it for ever
             self._stop.set()
             raise
 
@@ -94,10 +101,17 @@ class Budgeted:
                 async with asyncio.timeout(_LOOK_AGAIN_S):
                     await self._settled.wait()
 
-    def _settle(self, usd: float, spent: float | None, pledge: int | None) -> None:
-        self._purse.settle(usd, spent_usd=usd if spent is None else spent)
-        if self._journal is not None and pledge is not None and spent is not None:
+    def _redeem(self, pledge: int | None, answered: str | None = None) -> None:
+        """At once, or with the commit of the reply to the call that was answered."""
+        if self._journal is None or pledge is None:
+            return
+        if answered is None:
             self._journal.redeem(pledge)
+        else:
+            self._journal.redeem_by_reply(pledge, answered)
+
+    def _settle(self, usd: float, spent: float | None) -> None:
+        self._purse.settle(usd, spent_usd=usd if spent is None else spent)
         self._settled.set()
         self._settled = asyncio.Event()
 

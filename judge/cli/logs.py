@@ -27,7 +27,7 @@ class _Hiding(logging.Filter):
 
 @contextmanager
 def logging_to_stderr(level: str) -> Iterator[None]:
-    """Show what judge logs inside, and hide secrets in it, and in the traceback of a crash.
+    """Show what judge logs inside, and hide secrets in it, and in the traceback of a crash. Once in each process.
 
     Args:
         level: `debug`, `info` or `warning`.

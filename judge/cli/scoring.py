@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import shlex
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -33,6 +35,8 @@ EXIT_USAGE = 2
 EXIT_FAILED_RECORDS = 3
 EXIT_RESUMABLE = 75
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_TELL_A_PATH = ("image_not_found", "image_path_outside_root", "image_too_large", "image_unreadable")
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _NO_MISTAKES = ("provider_down", "rate_limit", "disk_full", "not_kept", "worker_died")
 
 
@@ -84,6 +88,7 @@ class Scoring:
                 progress=self._progress,
                 stop=stop,
                 tell=lambda note: self._told.print(clean(note)),
+                around=partial(logging_to_stderr, options.log_level),
             )
         finally:
             showing.cancel()
@@ -215,4 +220,7 @@ def _notes(report: RunReport) -> list[str]:
 def _first_failure(path: Path) -> str:
     with path.open("rb") as file:
         first = orjson.loads(file.readline())
-    return f"{path} says why. The first: {clean(first['message'])}"
+    message = first["message"]
+    if first["error"] in _TELL_A_PATH:  # which may name a patient, and what is printed ends up in the logs of others
+        message = _QUOTED.sub("'…'", message, count=1)
+    return f"{path} says why. The first: {clean(message)}"

@@ -1,7 +1,8 @@
 """A journal's file: made, connected to, and checked before anything more is paid.
 
 Table `replies`: a row a paid reply, never deleted, so that row ids count up in the order of commits.
-Table `pledges`: a row a call under way, with the most that it may cost; deleted when the cost is known.
+Table `pledges`: a row an attempt, with the most that it may cost; deleted by the commit of its reply, or when it surely
+cost nothing.
 """
 
 from __future__ import annotations

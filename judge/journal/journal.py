@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import RLock
 
@@ -61,10 +61,12 @@ class Journal:
         self._lock = RLock()  # one connection: a transaction of one thread would take in what another writes
         self._spent = Spent(replies=0, attempts=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0)
         self._counted = 0
+        self._answered: dict[str, int] = {}  # call id -> pledge
         with self._errors():
             self.notes = self._ensure_sound() if earlier is None else []
             self._db = connect_file(path)
             self._prepare()
+            self._reading = connect_file(path)  # beside a commit that is under way
             self.earlier = self._last() if earlier is None else earlier
 
     def _ensure_sound(self) -> list[str]:
@@ -100,9 +102,17 @@ class Journal:
             return self._db.execute("INSERT INTO pledges (usd) VALUES (?)", (usd,)).lastrowid or 0
 
     def redeem(self, pledge: int) -> None:
-        """Take a pledge back: the call's cost is known, and counts by itself."""
+        """Take a pledge back at once: the attempt cost nothing."""
         with self._errors():
             self._db.execute("DELETE FROM pledges WHERE id = ?", (pledge,))
+
+    def redeem_by_reply(self, pledge: int, call_id: str) -> None:
+        """Take a pledge back with the commit of the reply to this call: from then on the reply's cost counts.
+
+        Until then the pledge stays, so that a kill between the two loses neither. Of several answers to one call the
+        last is committed, so the pledges of those before stay.
+        """
+        self._answered[call_id] = pledge
 
     def billed_usd(self, price: Price) -> float:
         """All that the run may have been billed for, at the most.
@@ -133,14 +143,21 @@ class Journal:
             CacheError: They could not be kept; code `disk_full` or `not_kept`.
         """
         row = [part for call_id, reply in replies for part in (call_id, dump_reply(call_id, reply))]
+        # One statement: a thread that runs it lets go of the interpreter once, and not as often as there are replies.
+        statement = f"{_COMMIT}{', (?, ?)' * (len(replies) - 1)}"
+        pledges = [(self._answered.pop(call_id),) for call_id, _ in replies if call_id in self._answered]
         with self._errors(code="not_kept"):
-            # One statement: a transaction by itself, and the thread that runs it lets go of the interpreter once.
-            self._db.execute(f"{_COMMIT}{', (?, ?)' * (len(replies) - 1)}", row)
+            if not pledges:  # a transaction by itself
+                self._db.execute(statement, row)
+                return
+            with self._transaction():
+                self._db.execute(statement, row)
+                self._db.executemany("DELETE FROM pledges WHERE id = ?", pledges)
 
     def find(self, call_id: str) -> Reply | None:
         """The reply to this call, if it was paid for and not retired; as it was, so that a replay equals the run."""
-        with self._errors():
-            found = self._db.execute(
+        with self._errors(reading=True):
+            found = self._reading.execute(
                 "SELECT reply FROM replies WHERE call_id = ? AND retired = 0 ORDER BY rowid DESC LIMIT 1", (call_id,)
             ).fetchone()
             return None if found is None else load_reply(call_id, found[0])
@@ -151,15 +168,8 @@ class Journal:
         A reply of this session stays: two equal records may have failed, and one is asked for both.
         """
         rows = [(RETIRED, call_id, self.earlier) for call_id in call_ids]
-        with self._errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._db.executemany("UPDATE replies SET retired = ? WHERE call_id = ? AND rowid <= ?", rows)
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._errors(), self._transaction():
+            self._db.executemany("UPDATE replies SET retired = ? WHERE call_id = ? AND rowid <= ?", rows)
 
     def spent(self) -> Spent:
         """Totals over all committed replies, retired ones and those of other processes too.
@@ -175,14 +185,27 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; the journal is of no use afterwards."""
+        self._reading.close()
         self._db.close()
 
     @contextmanager
-    def _errors(self, code: str | None = None) -> Iterator[None]:
+    def _transaction(self) -> Iterator[None]:
+        """All of what is written within, or nothing of it."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _errors(self, code: str | None = None, *, reading: bool = False) -> Iterator[None]:
         if os.getpid() != self._process:
             raise CacheError(f"{self._path} was opened by another process.", hint="Open it again after a fork.")
         try:
-            with self._lock:
+            with nullcontext() if reading else self._lock:
                 yield
         except (sqlite3.Error, OSError) as exc:
             if is_full(exc, self._path.parent):

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import signal
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import DupFd
@@ -29,12 +30,14 @@ from judge.traces.reading import Traces
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import SynchronizedArray
 
-__all__ = ["SIGNALS", "Inherited", "SharedCells", "Task", "make_cells", "shared_purse", "work"]
+__all__ = ["SIGNALS", "Around", "Inherited", "SharedCells", "Task", "make_cells", "shared_purse", "work"]
 
 SIGNALS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 """What a worker does not listen to. It is started with them blocked, as they may come before it can say so."""
 _TOLD_EVERY_S = 0.2
 SharedCells: TypeAlias = "SynchronizedArray[float]"
+Around: TypeAlias = Callable[[], AbstractContextManager[object]]
+"""What a process is set up with, such as its logging; it is pickled on its way to a worker."""
 
 
 class Inherited:
@@ -59,6 +62,7 @@ class Task:
         earlier: Last row of the journal before this session; None where there is no journal.
         cells: Of the purse that they share; None without a budget.
         lock: The open file that locks the directory; a worker holds it by having it open until it ends.
+        around: Entered by each of them before anything else.
     """
 
     traces: Traces
@@ -67,6 +71,7 @@ class Task:
     earlier: int | None
     lock: Inherited
     cells: SharedCells | None = None
+    around: Around = nullcontext
 
 
 def make_cells(workers: int) -> SharedCells:
@@ -86,8 +91,18 @@ def work(task: Task, share: Share, pipe: Connection) -> None:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    with suppress(asyncio.CancelledError, BrokenPipeError):
+    with task.around(), _crash_shown(), suppress(asyncio.CancelledError, BrokenPipeError):
         asyncio.run(_Errand(task, share, pipe).run())
+
+
+@contextmanager
+def _crash_shown() -> Iterator[None]:
+    """By the hook of this process: multiprocessing would go past it, and show what the hook hides."""
+    try:
+        yield
+    except Exception as exc:  # noqa: BLE001 - it is shown, and ends this process
+        sys.excepthook(type(exc), exc, exc.__traceback__)
+        raise SystemExit(1) from None
 
 
 class _Errand:

@@ -201,7 +201,7 @@ def _blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
 
 
 def _joined(shares: list[Ended], *, complete: bool) -> Ended:
-    # A file that grew between two starts: the rows behind the earlier end are nobody's yet.
+    # A file that was written anew between two starts: the rows behind the earlier end are nobody's yet.
     alike = len({share.read for share in shares}) == 1
     return Ended(
         read=max(share.read for share in shares),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from judge.errors import RecordError
@@ -16,7 +16,7 @@ from judge.record import Record, build_record, read_fields, with_images
 from judge.traces.lines import Lines
 from judge.traces.references import References, open_references
 from judge.traces.shape import shape_fields
-from judge.traces.source import open_source
+from judge.traces.source import measure, open_source
 
 __all__ = ["Reader", "Reading", "Traces", "points_at_images"]
 
@@ -36,6 +36,8 @@ class Traces:
         references: File with what its rows lack: units, references, questions; None for none.
         on: Dotted path of the field that rows and references meet on.
         images: Where images may come from; None for a judge that reads texts only: they are not opened then.
+        size: Bytes of the file that are read; None for all that it has when it is opened.
+        references_size: The same of the references.
     """
 
     path: str
@@ -44,6 +46,13 @@ class Traces:
     references: str | None = None
     on: str = "id"
     images: ImageRules | None = None
+    size: int | None = None
+    references_size: int | None = None
+
+    def measured(self) -> Traces:
+        """The same with the sizes that its files have now: however often it is opened, the rows are the same."""
+        references_size = None if self.references is None else measure(self.references)
+        return replace(self, size=measure(self.path), references_size=references_size)
 
     @property
     def name(self) -> str:
@@ -58,11 +67,14 @@ class Traces:
             InputError: The references cannot be used. What is wrong with the traces shows when they are read.
         """
         with ExitStack() as stack:
-            source = stack.enter_context(open_source(self.path))
+            source = stack.enter_context(open_source(self.path, size=self.size))
             known = None
             if self.references is not None:
-                known = stack.enter_context(open_references(self.references, on=self.on, mapped=self.mapped))
+                known = stack.enter_context(self._open_references(self.references))
             yield Reading(Lines(source, self.limit), Reader(images=self.images, mapped=self.mapped, references=known))
+
+    def _open_references(self, path: str) -> AbstractContextManager[References]:
+        return open_references(path, on=self.on, mapped=self.mapped, size=self.references_size)
 
 
 class Reader:

@@ -77,13 +77,16 @@ class References:
 
 
 @contextmanager
-def open_references(path: str, *, on: str = "id", mapped: Mapping[str, str] | None = None) -> Iterator[References]:
+def open_references(
+    path: str, *, on: str = "id", mapped: Mapping[str, str] | None = None, size: int | None = None
+) -> Iterator[References]:
     """Index a references file of any format; all of it is read and checked first.
 
     Args:
         path: As `open_source` takes it.
         on: Dotted path of the field that both files have, after mapping. Numbers are equal to their text.
         mapped: What `parse_map` gives; that of the trace is not looked for here.
+        size: As `open_source` takes it.
 
     Raises:
         InputError: A row cannot be read, has no key, or has that of another row; or there is none.
@@ -92,7 +95,7 @@ def open_references(path: str, *, on: str = "id", mapped: Mapping[str, str] | No
     try:
         with closing(sqlite3.connect("", isolation_level=None, check_same_thread=False)) as database:
             _prepare(database)
-            with open_source(path) as source:
+            with open_source(path, size=size) as source:
                 for row in source:
                     _add(database, row, on, ours, path)
             database.execute("COMMIT")

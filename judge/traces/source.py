@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from judge.errors import InputError, RecordError
 
-__all__ = ["MAGIC", "Row", "Source", "count_rows", "open_source", "read_stream"]
+__all__ = ["MAGIC", "Row", "Source", "count_rows", "measure", "open_source", "read_stream"]
 
 Row: TypeAlias = tuple[int, bytes | Mapping[str, Any] | RecordError]
 """Number from 1 (a line of JSONL, blank ones counted, or a row of Parquet), and the row or why it cannot be read."""
@@ -63,12 +63,24 @@ class Source:
         return self.rows
 
 
+def measure(path: str) -> int | None:
+    """Bytes of a file for `open_source`, so that all who read it read the same rows though it grows.
+
+    None where that is not known: of what is no file, and of an empty one, as files of the kernel say that they are.
+    """
+    if path == "-" or not Path(path).is_file():
+        return None
+    with _opened(path) as file:  # over a network, only who opens a file is sure of its size
+        return file.seek(0, io.SEEK_END) or None
+
+
 @contextmanager
-def open_source(path: str) -> Iterator[Source]:
+def open_source(path: str, *, size: int | None = None) -> Iterator[Source]:
     """Open an input for reading; nothing is read before the first row is asked for.
 
     Args:
         path: Of a file, a named pipe, or `-` for standard input.
+        size: Bytes of the file that are read, Parquet aside; None for those that it has when the first row is read.
 
     Raises:
         InputError: Standard input is closed. With the first row: the input is of no known format, or is broken.
@@ -77,17 +89,18 @@ def open_source(path: str) -> Iterator[Source]:
         yield read_stream(_standard_input(), name="-")
         return
     with Path(path).open("rb", buffering=0) as file:
-        yield read_stream(file, name=path)
+        yield read_stream(file, name=path, size=size)
 
 
-def read_stream(stream: io.RawIOBase | io.BytesIO, *, name: str = "-") -> Source:
+def read_stream(stream: io.RawIOBase | io.BytesIO, *, name: str = "-", size: int | None = None) -> Source:
     """The rows of an open stream.
 
     Args:
         stream: Opened for bytes, at its start.
         name: Its path, for messages and for Parquet, which is read by path; `-` where it has none.
+        size: As of `open_source`.
     """
-    return Source(rows=_rows(stream, name), waits=not stream.seekable())
+    return Source(rows=_rows(stream, name, size), waits=not stream.seekable())
 
 
 async def count_rows(path: str, limit: int | None) -> int | None:
@@ -135,9 +148,9 @@ def _standard_input() -> io.RawIOBase:
     return open(0, "rb", buffering=0, closefd=False)
 
 
-def _rows(stream: io.RawIOBase | io.BytesIO, name: str) -> Iterator[Row]:
-    size = _size(stream)
-    head = _head(stream)
+def _rows(stream: io.RawIOBase | io.BytesIO, name: str, size: int | None) -> Iterator[Row]:
+    size = _size(stream) if size is None else size
+    head = _head(stream, size)
     found = _format(head)
     _refuse_wrong_name(name, found, head)
     if found == "Parquet":
@@ -165,12 +178,12 @@ def _size(stream: io.RawIOBase | io.BytesIO) -> int:
     return size or sys.maxsize  # files of the kernel say that they are empty, and are not
 
 
-def _head(stream: io.RawIOBase | io.BytesIO) -> bytes:
+def _head(stream: io.RawIOBase | io.BytesIO, size: int) -> bytes:
     """The first bytes, and no more than it takes to know: the writer of a pipe may pause after any of them."""
     head = b""
     magics = (*MAGIC, *_OTHERS)
     while any(magic.startswith(head) and magic != head for magic in magics):
-        more = stream.read(_LONGEST_MAGIC - len(head))
+        more = stream.read(min(_LONGEST_MAGIC, size) - len(head))
         if not more:
             break
         head += more
