@@ -189,7 +189,7 @@ def test_a_run_that_is_killed_counts_what_was_under_way(tmp_path: Path) -> None:
 _DIE_BEFORE_COMMIT = """
 import os, signal
 from judge.journal.journal import Journal
-Journal.commit = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+Journal.commit_all = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 """
 
 

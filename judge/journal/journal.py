@@ -12,9 +12,9 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 
 from msgspec.structs import replace
 
@@ -59,6 +59,7 @@ class Journal:
         self._path = path
         self._process = os.getpid()
         self._lock = RLock()  # one connection: a transaction of one thread would take in what another writes
+        self._reading_lock = Lock()  # a statement of one thread would hold an older view of the file for the others
         self._spent = Spent(replies=0, attempts=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0)
         self._counted = 0
         self._answered: dict[str, int] = {}  # call id -> pledge
@@ -205,7 +206,7 @@ class Journal:
         if os.getpid() != self._process:
             raise CacheError(f"{self._path} was opened by another process.", hint="Open it again after a fork.")
         try:
-            with nullcontext() if reading else self._lock:
+            with self._reading_lock if reading else self._lock:
                 yield
         except (sqlite3.Error, OSError) as exc:
             if is_full(exc, self._path.parent):
