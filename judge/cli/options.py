@@ -27,10 +27,10 @@ PATHS: dict[str, Callable[[str], bool]] = {
 """Options that hold a path at times, and when; those of the type `click.Path` always do."""
 COMMAND_LINE_ONLY = {
     "config": "one file is all",
-    "dry_run": "it asks nobody; give it on the command line",
+    "dry-run": "it asks nobody; give it on the command line",
     "overwrite": "at every start it would throw away the run before; give it on the command line",
 }
-"""Options that a run file cannot hold, and why."""
+"""Options that a run file cannot hold, by long name, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ _SCORING = (
         is_eager=True,
         expose_value=False,
         callback=_read_run_file,
-        help="YAML file with any of these options by name, TRACES too.",
+        help="YAML file with any options of `judge score` and `judge estimate` by name, TRACES too.",
     ),
     option("--judge", default="lexical", show_default=True, metavar="NAME", help="Who judges."),
     option("--api-base", metavar="URL", help="Address of the judge's server, up to and with /v1."),
