@@ -63,6 +63,7 @@ The flow, top to bottom; a file imports only files above it:
       salvage.py      a damaged journal       -> every reply in it that is whole
       journal.py      paid replies            -> disk, and back
       recovery.py     a journal of any state  -> one to go on with
+    sampling.py       a request's parameters  -> those that a user may set
     settings.py       one judge, one rubric   -> their identity
     usable.py         Settings                -> whether this judge can be asked
     connect.py        Settings                -> Asker         backend and wrappers, by name

@@ -22,6 +22,7 @@ from judge.price import Price, find_price
 from judge.probe import Granularity
 from judge.prompt import JudgeModel, Prompt
 from judge.rubric import Rubric
+from judge.sampling import refuse_ours
 from judge.table import Labels
 from judge.verdict import EvidenceRule
 
@@ -35,8 +36,6 @@ INSTALL_REMOTE = "pip install 'rationale-judge[remote]'"
 DEFAULT_PARAMS: Mapping[str, JsonValue] = {"temperature": 0, "max_tokens": 4096}
 _GRANULARITIES = get_args(Granularity)
 _EVIDENCE_RULES = get_args(EvidenceRule)
-_OURS = frozenset({"messages", "model", "n", "response_format", "stream"})
-_COMMON = "temperature, top_p, max_tokens, seed, and what your server knows"
 _HOW = ("concurrency", "rpm", "tpm", "timeout_s", "max_retries", "budget_usd")
 _MOST_CALLS = 10_000  # a worker each, and a connection: more than a machine has open files for
 
@@ -113,8 +112,7 @@ class Settings:
                 raise ConfigError(f"{name} is {value!r}; it must be {allowed}.")
         if not _is_text([self.judge, self.api_base, self.params]):
             raise ConfigError("the judge's name, address or parameters hold text that is not UTF-8.")
-        for name in _OURS.intersection(self.params):
-            raise ConfigError(f"the parameter {name!r} is set by judge.", hint=f"There are others: {_COMMON}.")
+        refuse_ours(self.params)
 
     def _ranges(self) -> tuple[tuple[str, object, bool, str], ...]:
         """Name, value, whether it is in its range, and the range in words."""
