@@ -113,7 +113,7 @@ async def estimate(
         out: Run directory that would be gone on with: what its journal holds is stored.
         past: An earlier run with this judge, to learn tokens and time from; that of `out` where there is none.
         probe: Records, from the first that are not stored, to ask for now in order to measure; this may cost. Their
-            replies go to the shared store, so the run does not pay for them again.
+            replies go to the shared store, so the run does not pay for them again; without a store it does.
 
     Raises:
         InputError: The traces cannot be read at all, or `past` is no run.
@@ -208,12 +208,13 @@ async def _probe(settings: Settings, sample: list[Record]) -> Measured | None:
     written = [reply.completion_tokens for reply in replies if reply.completion_tokens is not None]
     if not replies:
         return None
+    kept = ", which are not kept and will be paid for again" if settings.cache is None and not settings.free else ""
     return Measured(
         calls=len(replies),
         prompt_ratio=sum(tokens for tokens, _ in told) / sum(guess for _, guess in told) if told else 1.0,
         completion_tokens=fmean(written) if written else None,
         latency_s=median(reply.latency_s for reply in replies),
-        source=f"a probe of {len(sample)} records, {len(replies)} calls",
+        source=f"a probe of {len(sample)} records, {len(replies)} calls{kept}",
     )
 
 

@@ -26,7 +26,16 @@ from judge.sampling import refuse_ours
 from judge.table import Labels
 from judge.verdict import EvidenceRule
 
-__all__ = ["BASELINE", "DEFAULT_PARAMS", "INSTALL_REMOTE", "SERVERS", "Settings", "litellm_model", "package_version"]
+__all__ = [
+    "BASELINE",
+    "DEFAULT_PARAMS",
+    "INSTALL_REMOTE",
+    "SERVERS",
+    "Settings",
+    "litellm_model",
+    "package_version",
+    "plugin_of",
+]
 
 BASELINE = "lexical"
 SERVERS: Mapping[str, str | None] = {"hosted_vllm": None, "openai": "https://api.openai.com/v1"}
@@ -49,6 +58,16 @@ def litellm_model(judge: str) -> str | None:
     """`provider/model` for litellm; None for a judge that is asked without it."""
     forced = judge.startswith(_FORCED)
     return judge.removeprefix(_FORCED) if forced or judge.partition("/")[0] not in SERVERS else None
+
+
+def plugin_of(judge: str) -> Plugin | None:
+    """Of which other package the backend of a judge is; our own names cannot be taken.
+
+    Raises:
+        ConfigError: Two packages want the name.
+    """
+    provider, slash, _ = judge.partition("/")
+    return find_plugin(provider) if slash and provider not in (BASELINE, *SERVERS) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,13 +194,8 @@ class Settings:
 
     @cached_property
     def plugin(self) -> Plugin | None:
-        """Of which other package the backend is; our own names cannot be taken.
-
-        Raises:
-            ConfigError: Two packages want the name.
-        """
-        provider, slash, _ = self.judge.partition("/")
-        return find_plugin(provider) if slash and provider not in (BASELINE, *SERVERS) else None
+        """As `plugin_of`, looked up once."""
+        return plugin_of(self.judge)
 
     @cached_property
     def prompt(self) -> Prompt:

@@ -76,6 +76,24 @@ def test_a_probe_measures_and_is_not_paid_twice(out: Path, tmp_path: Path) -> No
     assert (again.stored, again.prompt_tokens, again.completion_tokens, again.cost_usd) == (60, 0, 0, 0.0)
 
 
+@pytest.mark.parametrize("stored", [True, False])
+def test_that_a_probe_without_a_store_is_paid_for_again_is_said(stored: bool, out: Path, tmp_path: Path) -> None:
+    traces = tmp_path / "t.jsonl"
+    traces.write_bytes(to_lines(RECORDS))
+    cache = tmp_path / "store" if stored else "none"
+    with Server() as server:
+        words = (traces, "--judge", NAME, "--api-base", server.api_base, "--cache", cache)
+        code, said = run_judge("estimate", *words, "--probe", 2)
+        assert code == 0, said
+        probed = server.ledger.requests
+        assert run_judge("score", *words, "--out", out)[0] == 0
+        assert server.ledger.requests == 60 + (0 if stored else probed)
+    warning = "With --cache none the replies of --probe are not kept: a run pays for the same records again."
+    assert (warning in said) is not stored
+    assert (f"{probed} calls, which are not kept and will be paid for again" in said) is not stored
+    assert f"from        a probe of 2 records, {probed} calls" in said
+
+
 def test_what_the_run_has_paid_is_not_counted(out: Path) -> None:
     with Server() as server:
         score(RECORDS, out, server, limit=10)

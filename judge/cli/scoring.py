@@ -14,7 +14,7 @@ import orjson
 import polars as pl
 
 from judge.aggregate import summarise
-from judge.cli.given import read_settings, read_traces
+from judge.cli.given import not_used, read_settings, read_traces
 from judge.cli.logs import logging_to_stderr
 from judge.cli.score import Options
 from judge.cli.summary import LEGEND, answer_lines, caution_lines, difference_table, summary_table
@@ -121,8 +121,8 @@ class Scoring:
                 "Judge: lexical, a baseline that compares words. Name a real one with "
                 "--judge hosted_vllm/MODEL --api-base URL, --judge openai/MODEL, or --judge PROVIDER/MODEL."
             )
-            if self._options.api_base is not None:
-                self._told.print("--api-base is not used: lexical asks no server. Name its model with --judge.")
+        if said := not_used(self._options):
+            self._told.print(clean(said))
         if settings.samples > 1 and settings.model.params.get("temperature") == 0:
             self._told.print("--samples repeats the same answer at temperature 0; give --param temperature=0.7")
 
