@@ -1,4 +1,4 @@
-"""What a judge has no use for: refused where the user can mean nothing else, left aside where it is for other judges."""
+"""What a judge has no use for: refused where it is meant for it, left aside where it is for others."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ def test_on_the_command_line_it_is_refused(name: str, words: tuple[str, ...]) ->
 
 def test_all_of_it_is_named() -> None:
     shown = judge(*(word for name, value in NEEDLESS.items() for word in (f"--{name}", value)))
-    assert (
-        "lexical has no use for --api-base and --budget and --header and --key-file: it computes here" in shown.stderr
-    )
+    assert "lexical has no use for --api-base, --budget, --header, --key-file: it computes here" in shown.stderr
 
 
 @pytest.mark.parametrize("name", NEEDLESS)
@@ -103,7 +101,7 @@ def test_a_judge_of_another_package_has_an_address_and_a_budget(
     assert shown.exit_code == 0, shown.output
 
 
-def test_what_only_bounds_the_asking_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_only_bounds_the_asking_is_taken() -> None:
     tuning = ("--rpm", 9, "--tpm", 999, "--timeout", 5, "--max-retries", 1, "--price", "1,2", "--concurrency", 2)
     assert judge(*tuning).exit_code == 0
 

@@ -39,8 +39,10 @@ class EstimateOptions(JudgeOptions):
     metavar="N",
     default=0,
     show_default=True,
-    help="Ask for N records now, to measure; this may cost. A run finds their replies in the shared store; with --cache "
-    "none they are not kept, and it pays for them again.",
+    help=(
+        "Ask for N records now, to measure; this may cost. A run finds their replies in the shared store; "
+        "with --cache none they are not kept, and it pays for them again."
+    ),
 )
 @click.option("--json", "as_json", is_flag=True, help="The estimate as one JSON object on standard output.")
 def estimate(**given: Any) -> None:

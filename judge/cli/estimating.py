@@ -39,8 +39,9 @@ def run_estimate(options: EstimateOptions) -> int:
         settings = read_settings(options)
         for warning in _warnings(options, settings):
             errors.print(clean(warning))
-        traces, how = read_traces(options, settings), {"out": options.out, "past": options.past}
-        found = asyncio.run(make_estimate(traces, settings, **how, probe=options.probe))
+        traces = read_traces(options, settings)
+        asking = make_estimate(traces, settings, out=options.out, past=options.past, probe=options.probe)
+        found = asyncio.run(asking)
     except JudgeError as exc:
         errors.print(clean(exc))
         return EXIT_USAGE

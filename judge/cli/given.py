@@ -77,7 +77,7 @@ def _needless(options: JudgeOptions) -> dict[str, str]:
 
 
 def _listed(names: Mapping[str, str]) -> str:
-    return " and ".join(_WORDS[name] for name in sorted(names))
+    return ", ".join(_WORDS[name] for name in sorted(names))
 
 
 def read_traces(options: JudgeOptions, settings: Settings) -> Traces:
