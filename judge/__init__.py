@@ -69,6 +69,7 @@ The flow, top to bottom; a file imports only files above it:
     connect.py        Settings                -> Asker         backend and wrappers, by name
     runs/
       directory.py    a run's files           -> whole or not at all
+      claim.py        a run's files × Settings -> whether it may go on
       block.py        neighbouring Outcomes   -> one part      joined with what is there
       session.py      blocks of the input     -> parts         one process at work
       worker.py       one share of a run      -> its parts     in a process of its own

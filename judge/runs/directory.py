@@ -28,7 +28,7 @@ from judge.errors import CacheError, ConfigError
 from judge.journal.journal import is_full
 from judge.table import Tables, table_schemas
 
-__all__ = ["RunDirectory", "disk_errors", "write_atomically"]
+__all__ = ["RunDirectory", "disk_errors", "list_parts", "read_run", "write_atomically"]
 
 _TABLES = ("scores", "verdicts", "calls", "failures")
 _ROWS_HELD = 10_000  # of a table that is being written; Polars would hold twelve times as many
@@ -109,14 +109,7 @@ class RunDirectory:
 
     def read_run(self) -> dict[str, JsonValue]:
         """What `run.json` says; empty where there is none."""
-        try:
-            content: dict[str, JsonValue] = orjson.loads((self.path / "run.json").read_bytes())
-        except FileNotFoundError:
-            return {}
-        except (OSError, orjson.JSONDecodeError) as exc:
-            message = f"{self.path / 'run.json'} cannot be read: {exc}."
-            raise ConfigError(message, hint="--overwrite starts afresh.") from exc
-        return content
+        return read_run(self.path)
 
     def write_run(self, content: dict[str, JsonValue]) -> None:
         """Replace `run.json`."""
@@ -187,11 +180,6 @@ class RunDirectory:
             return 0
         return int(counted)
 
-    @property
-    def has_parts(self) -> bool:
-        """Whether an earlier session finished a record here."""
-        return bool(self._part_folders())
-
     def _joined(self, folders: list[Path], name: str) -> pl.LazyFrame:
         if not folders:
             return pl.LazyFrame(schema=self._schemas[name])
@@ -204,7 +192,7 @@ class RunDirectory:
                 file.write(orjson.dumps(filled, option=orjson.OPT_APPEND_NEWLINE))
 
     def _part_folders(self) -> list[Path]:
-        return sorted(folder for folder in self._parts.iterdir() if folder.name.isdigit())
+        return list_parts(self.path)
 
     def _discard(self, folder: Path) -> None:
         """Remove a folder so that nobody ever sees half of it."""
@@ -220,6 +208,28 @@ class RunDirectory:
 
     def _part(self, number: int) -> Path:
         return self._parts / f"{number:06d}"
+
+
+def read_run(out: Path) -> dict[str, JsonValue]:
+    """What `run.json` of a run directory says; empty where there is none.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        content: dict[str, JsonValue] = orjson.loads((out / "run.json").read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, orjson.JSONDecodeError) as exc:
+        message = f"{out / 'run.json'} cannot be read: {exc}."
+        raise ConfigError(message, hint="--overwrite starts afresh.") from exc
+    return content
+
+
+def list_parts(out: Path) -> list[Path]:
+    """Folders of the blocks that are finished in a run directory, in input order; none where it is not there."""
+    parts = out / "parts"
+    return sorted(folder for folder in parts.iterdir() if folder.name.isdigit()) if parts.exists() else []
 
 
 def _refuse_undecodable(path: Path) -> None:
