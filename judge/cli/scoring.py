@@ -24,7 +24,7 @@ from judge.difference import Difference, find_differences
 from judge.errors import InputError, JudgeError
 from judge.run import Progress, RunReport, score_file
 from judge.settings import BASELINE, Settings
-from judge.traces.source import count_rows
+from judge.traces.source import UNREADABLE, count_rows
 
 __all__ = ["EXIT_FAILED_RECORDS", "EXIT_OK", "EXIT_RESUMABLE", "EXIT_USAGE", "Scoring"]
 
@@ -165,7 +165,8 @@ class Scoring:
         # Nothing was answered, so a wrong key, model or folder was found before the first paid call. A server that is
         # down, a disk that is full, a reply that was paid for and could not be kept: the same command may work later.
         mistaken = not self._progress.calls and error.code not in _NO_MISTAKES
-        return EXIT_USAGE if mistaken or isinstance(error, InputError) else self._stopped()
+        misused = isinstance(error, InputError) and error.code != UNREADABLE
+        return EXIT_USAGE if mistaken or misused else self._stopped()
 
     def _left(self) -> str:
         """How many records are left, where the input can be read once more to count them."""

@@ -8,6 +8,7 @@ run.lock           the process that is at work here
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -34,6 +35,7 @@ _TABLES = ("scores", "verdicts", "calls", "failures")
 _ROWS_HELD = 10_000  # of a table that is being written; Polars would hold twelve times as many
 _HALF_WRITTEN = re.compile(r"\.([a-z.]+\.)?[0-9a-f]{32}(-wal|-shm|-journal)?")
 _JOURNALS = ("journal.sqlite*", "journal.recovered.sqlite*", "journal.damaged-*.sqlite*")
+_NO_DISK = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)  # open files, memory, processes
 _ALWAYS = ("line", "record_id", "stage", "error", "message")
 
 
@@ -241,12 +243,23 @@ def _refuse_undecodable(path: Path) -> None:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn a disk that is full or broken into our error."""
+    """Turn a disk that is full or broken into our error, which names the run directory only where it is to blame."""
     try:
         yield
     except OSError as exc:
         code = "disk_full" if is_full(exc, path) else None
-        raise CacheError(f"{path}: {exc.strerror or exc}.", code=code, hint="What was paid for is safe.") from exc
+        message = f"{_blamed(exc, path)}: {exc.strerror or exc}."
+        raise CacheError(message, code=code, hint="What was paid for is safe.") from exc
+
+
+def _blamed(error: OSError, path: Path) -> str:
+    """Errors of writing name no file; those of input and store are told apart where they are read."""
+    if error.errno in _NO_DISK:
+        return "this machine"
+    if isinstance(error.filename, str | bytes):
+        named = Path(os.fsdecode(error.filename))
+        return str(path if named.absolute().is_relative_to(path.absolute()) else named)
+    return str(path)
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
