@@ -20,7 +20,6 @@ class EstimateOptions(JudgeOptions):
     out: Path | None
     past: Path | None
     probe: int
-    as_json: bool
 
 
 @click.command()
@@ -44,7 +43,6 @@ class EstimateOptions(JudgeOptions):
         "with --cache none they are not kept, and it pays for them again."
     ),
 )
-@click.option("--json", "as_json", is_flag=True, help="The estimate as one JSON object on standard output.")
 def estimate(**given: Any) -> None:
     """Say what scoring TRACES would take: calls, tokens, price, time, and what is paid for already.
 

@@ -59,7 +59,7 @@ def dry_run(options: Options) -> int:
     shared = {field.name: getattr(options, field.name) for field in fields(JudgeOptions)}
     past = options.out if anew and (options.out / "calls.parquet").exists() else None
     out = None if anew else options.out
-    return run_estimate(EstimateOptions(**shared, out=out, past=past, probe=0, as_json=options.as_json))
+    return run_estimate(EstimateOptions(**shared, out=out, past=past, probe=0))
 
 
 def _warnings(options: EstimateOptions, settings: Settings) -> Iterator[str]:

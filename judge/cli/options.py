@@ -70,6 +70,7 @@ class JudgeOptions:
     image_root: Path | None
     allow_image_urls: bool
     image_max_side: int
+    as_json: bool
     apart: frozenset[str] = frozenset()
 
 
@@ -188,6 +189,7 @@ _SCORING = (
         show_default=True,
         help="Longer side that images are shrunk to before they are sent.",
     ),
+    option("--json", "as_json", is_flag=True, help="What came of it as one JSON object on standard output."),
 )
 
 

@@ -26,7 +26,6 @@ class Options(JudgeOptions):
     dry_run: bool
     quiet: bool
     log_level: str
-    as_json: bool
 
 
 @click.command()
@@ -58,7 +57,6 @@ class Options(JudgeOptions):
     show_default=True,
     help="What is logged to standard error: info tells of failed attempts, debug of every one.",
 )
-@option("--json", "as_json", is_flag=True, help="The summary as one JSON object on standard output.")
 def score(**given: Any) -> None:
     """Score a file of reasoning traces into the folder --out: JSONL, also .gz or .zst, or Parquet; - is standard input.
 
