@@ -63,11 +63,13 @@ The flow, top to bottom; a file imports only files above it:
       salvage.py      a damaged journal       -> every reply in it that is whole
       journal.py      paid replies            -> disk, and back
       recovery.py     a journal of any state  -> one to go on with
+    sampling.py       a request's parameters  -> those that a user may set
     settings.py       one judge, one rubric   -> their identity
     usable.py         Settings                -> whether this judge can be asked
     connect.py        Settings                -> Asker         backend and wrappers, by name
     runs/
       directory.py    a run's files           -> whole or not at all
+      claim.py        a run's files × Settings -> whether it may go on
       block.py        neighbouring Outcomes   -> one part      joined with what is there
       session.py      blocks of the input     -> parts         one process at work
       worker.py       one share of a run      -> its parts     in a process of its own

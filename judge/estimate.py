@@ -18,6 +18,7 @@ from judge.errors import InputError
 from judge.journal.file import connect_file
 from judge.prompt import Request
 from judge.record import Record
+from judge.runs.claim import refuse_other_judge
 from judge.settings import Settings
 from judge.traces.reading import Reading, Traces
 from judge.usable import sees_images
@@ -113,12 +114,14 @@ async def estimate(
         out: Run directory that would be gone on with: what its journal holds is stored.
         past: An earlier run with this judge, to learn tokens and time from; that of `out` where there is none.
         probe: Records, from the first that are not stored, to ask for now in order to measure; this may cost. Their
-            replies go to the shared store, so the run does not pay for them again.
+            replies go to the shared store, so the run does not pay for them again; without a store it does.
 
     Raises:
         InputError: The traces cannot be read at all, or `past` is no run.
-        ConfigError: The judge cannot be asked by a probe.
+        ConfigError: The judge cannot be asked by a probe; or `out` holds a run of another judge, as a run would say.
     """
+    if out is not None:
+        refuse_other_judge(out, settings, paid=not settings.free and _has_replies(out / "journal.sqlite"))
     with traces.opened() as reading, _stored(settings, out) as is_stored:
         counted = await _count(reading, settings, is_stored, probe)
     measured = await _probe(settings, counted.sample) if counted.sample else None
@@ -185,12 +188,25 @@ def _has_content(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
 
 
+def _has_replies(path: Path) -> bool:
+    if not _has_content(path):
+        return False
+    with _journal_errors(), closing(connect_file(path, "ro")) as journal:
+        return journal.execute("SELECT 1 FROM replies LIMIT 1").fetchone() is not None
+
+
 def _in_journal(journal: sqlite3.Connection | None, request: Request) -> bool:
     if journal is None:
         return False
     query = "SELECT 1 FROM replies WHERE call_id = ? AND retired = 0 LIMIT 1"
-    try:
+    with _journal_errors():
         return journal.execute(query, (request.call_id,)).fetchone() is not None
+
+
+@contextmanager
+def _journal_errors() -> Iterator[None]:
+    try:
+        yield
     except sqlite3.DatabaseError as exc:
         raise InputError(f"the journal cannot be read: {exc}.", hint="judge score mends it when it starts.") from exc
 
@@ -208,12 +224,13 @@ async def _probe(settings: Settings, sample: list[Record]) -> Measured | None:
     written = [reply.completion_tokens for reply in replies if reply.completion_tokens is not None]
     if not replies:
         return None
+    kept = ", which are not kept and will be paid for again" if settings.cache is None and not settings.free else ""
     return Measured(
         calls=len(replies),
         prompt_ratio=sum(tokens for tokens, _ in told) / sum(guess for _, guess in told) if told else 1.0,
         completion_tokens=fmean(written) if written else None,
         latency_s=median(reply.latency_s for reply in replies),
-        source=f"a probe of {len(sample)} records, {len(replies)} calls",
+        source=f"a probe of {len(sample)} records, {len(replies)} calls{kept}",
     )
 
 

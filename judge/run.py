@@ -25,6 +25,7 @@ from judge.journal.journal import Journal
 from judge.journal.recovery import open_journal
 from judge.progress import Progress, RunReport
 from judge.runs.block import block_of
+from judge.runs.claim import refuse_other_judge
 from judge.runs.directory import RunDirectory, disk_errors
 from judge.runs.session import Ended, Session
 from judge.runs.worker import Around, Inherited, SharedCells, Task, make_cells, shared_purse
@@ -83,7 +84,7 @@ async def score_file(
         journal = None if settings.free else _open_journal(directory, tell)
         if journal is not None:
             stack.callback(journal.close)
-        _refuse_other_judge(directory, settings, journal)
+        refuse_other_judge(out, settings, paid=journal is not None and bool(journal.spent()["replies"]))
         run = _Run(traces, directory, settings, journal, progress, stop)
         return await run.go(reading) if workers == 1 else await run.share(workers, lock, around)
 
@@ -114,20 +115,6 @@ def _open_journal(directory: RunDirectory, tell: Callable[[str], None] | None) -
         for note in journal.notes:
             tell(note)
     return journal
-
-
-def _refuse_other_judge(directory: RunDirectory, settings: Settings, journal: Journal | None) -> None:
-    then, now = directory.read_run().get("identity"), settings.identity
-    if not isinstance(then, dict) or then == now:
-        return
-    if not directory.has_parts and (journal is None or not journal.spent()["replies"]):
-        return  # nothing came of it, as with a mistyped address: there is nothing to mix with
-    changed = [key for key in {**then, **now} if then.get(key) != now.get(key)]
-    differences = "; ".join(f"{key} was {then.get(key)!r} and is {now.get(key)!r}" for key in changed)
-    raise ConfigError(
-        f"{directory.path} holds a run of another judge or rubric: {differences}.",
-        hint="Use another --out, or --overwrite to start afresh.",
-    )
 
 
 @dataclass(slots=True)

@@ -22,10 +22,20 @@ from judge.price import Price, find_price
 from judge.probe import Granularity
 from judge.prompt import JudgeModel, Prompt
 from judge.rubric import Rubric
+from judge.sampling import refuse_ours
 from judge.table import Labels
 from judge.verdict import EvidenceRule
 
-__all__ = ["BASELINE", "DEFAULT_PARAMS", "INSTALL_REMOTE", "SERVERS", "Settings", "litellm_model", "package_version"]
+__all__ = [
+    "BASELINE",
+    "DEFAULT_PARAMS",
+    "INSTALL_REMOTE",
+    "SERVERS",
+    "Settings",
+    "litellm_model",
+    "package_version",
+    "plugin_of",
+]
 
 BASELINE = "lexical"
 SERVERS: Mapping[str, str | None] = {"hosted_vllm": None, "openai": "https://api.openai.com/v1"}
@@ -35,8 +45,6 @@ INSTALL_REMOTE = "pip install 'rationale-judge[remote]'"
 DEFAULT_PARAMS: Mapping[str, JsonValue] = {"temperature": 0, "max_tokens": 4096}
 _GRANULARITIES = get_args(Granularity)
 _EVIDENCE_RULES = get_args(EvidenceRule)
-_OURS = frozenset({"messages", "model", "n", "response_format", "stream"})
-_COMMON = "temperature, top_p, max_tokens, seed, and what your server knows"
 _HOW = ("concurrency", "rpm", "tpm", "timeout_s", "max_retries", "budget_usd")
 _MOST_CALLS = 10_000  # a worker each, and a connection: more than a machine has open files for
 
@@ -50,6 +58,16 @@ def litellm_model(judge: str) -> str | None:
     """`provider/model` for litellm; None for a judge that is asked without it."""
     forced = judge.startswith(_FORCED)
     return judge.removeprefix(_FORCED) if forced or judge.partition("/")[0] not in SERVERS else None
+
+
+def plugin_of(judge: str) -> Plugin | None:
+    """Of which other package the backend of a judge is; our own names cannot be taken.
+
+    Raises:
+        ConfigError: Two packages want the name.
+    """
+    provider, slash, _ = judge.partition("/")
+    return find_plugin(provider) if slash and provider not in (BASELINE, *SERVERS) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +131,7 @@ class Settings:
                 raise ConfigError(f"{name} is {value!r}; it must be {allowed}.")
         if not _is_text([self.judge, self.api_base, self.params]):
             raise ConfigError("the judge's name, address or parameters hold text that is not UTF-8.")
-        for name in _OURS.intersection(self.params):
-            raise ConfigError(f"the parameter {name!r} is set by judge.", hint=f"There are others: {_COMMON}.")
+        refuse_ours(self.params)
 
     def _ranges(self) -> tuple[tuple[str, object, bool, str], ...]:
         """Name, value, whether it is in its range, and the range in words."""
@@ -177,13 +194,8 @@ class Settings:
 
     @cached_property
     def plugin(self) -> Plugin | None:
-        """Of which other package the backend is; our own names cannot be taken.
-
-        Raises:
-            ConfigError: Two packages want the name.
-        """
-        provider, slash, _ = self.judge.partition("/")
-        return find_plugin(provider) if slash and provider not in (BASELINE, *SERVERS) else None
+        """As `plugin_of`, looked up once."""
+        return plugin_of(self.judge)
 
     @cached_property
     def prompt(self) -> Prompt:

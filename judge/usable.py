@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from judge.errors import ConfigError
 from judge.plugin import list_plugins
 from judge.price import find_facts
 from judge.settings import BASELINE, INSTALL_REMOTE, SERVERS, Settings, litellm_model
 
-__all__ = ["refuse_unusable", "sees_images"]
+__all__ = ["Sight", "find_sight", "refuse_unusable", "sees_images"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """Whether images reach a judge that sees.
+
+    Attributes:
+        sees: None where it is not known before the judge is shown one.
+        why: How we know, in words that follow a colon.
+    """
+
+    sees: bool | None
+    why: str
 
 
 def refuse_unusable(settings: Settings) -> None:
@@ -42,18 +57,40 @@ def refuse_unusable(settings: Settings) -> None:
 
 def sees_images(settings: Settings) -> bool:
     """Whether images reach a model that is not known to be blind."""
+    return find_sight(settings).sees is not False
+
+
+def find_sight(settings: Settings) -> Sight:
+    """Find out, without asking anybody, whether images reach this judge and whether it sees them.
+
+    Raises:
+        ConfigError: As `refuse_unusable`.
+    """
+    known = find_facts(settings.judge).supports_vision
+    if settings.free:
+        return Sight(sees=False, why="it compares words")
+    if known is False:
+        return Sight(sees=False, why="litellm's map of models says so")
     named = litellm_model(settings.judge)
-    if settings.free or find_facts(settings.judge).supports_vision is False:
-        return False
-    if named is None:
-        return True  # a server says itself what its model cannot see
+    if named is not None:
+        return _beyond_us(settings, named, known=known)
+    why = "litellm's map of models says so" if known else "its server says so when it gets the first one"
+    return Sight(sees=known, why=why)
+
+
+def _beyond_us(settings: Settings, named: str, *, known: bool | None) -> Sight:
+    """Of a judge that is asked by code of others: a plugin, or litellm."""
     if settings.plugin is not None:
         from judge.backends.plugged import open_plugin
 
-        return open_plugin(settings.plugin, settings.judge.partition("/")[2], api_base=settings.api_base).sees_images
+        opened = open_plugin(settings.plugin, settings.judge.partition("/")[2], api_base=settings.api_base)
+        word = "says" if opened.sees_images else "does not say"
+        return Sight(sees=opened.sees_images, why=f"{settings.plugin.source} {word} that it reads them")
     from judge.backends.litellm_vision import drops_images
 
-    return not drops_images(named, api_base=settings.api_base)
+    if drops_images(named, api_base=settings.api_base):
+        return Sight(sees=False, why="litellm leaves them out of its requests there")
+    return Sight(sees=known, why=f"litellm's map of models {'says so' if known else 'does not say'}")
 
 
 def _refuse_budget(settings: Settings) -> None:

@@ -578,12 +578,6 @@ def test_a_wrong_environment_variable_is_wrong_usage(monkeypatch, out, name):
     assert judge("score", TRACES, "--out", out).exit_code == 2
 
 
-def test_an_address_for_a_judge_without_server_is_pointed_out(out):
-    told = judge("score", TRACES, "--out", out, "--api-base", "http://127.0.0.1:9/v1").stderr.splitlines()
-    assert "baseline" in told[0]
-    assert told[1].startswith("--api-base is not used")
-
-
 def test_samples_at_temperature_0_are_pointed_out(out):
     assert "--param temperature=0.7" in judge("score", TRACES, "--out", out, "--samples", 2).stderr
 

@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 from run_kit import environment
 
-from judge.errors import ConfigError
-from judge.runs.directory import RunDirectory, write_atomically
+from judge.errors import CacheError, ConfigError
+from judge.runs.directory import RunDirectory, disk_errors, write_atomically
 from judge.table import Tables, table_schemas
 
 AXES = ("perception",)
@@ -252,3 +252,27 @@ def test_an_old_lock_file_is_no_lock(directory: RunDirectory) -> None:
     with directory.locked():
         assert str(os.getpid()) in (directory.path / "run.lock").read_text()
     assert (directory.path / "run.lock").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "blamed"),
+    [
+        (OSError(errno.EIO, "Input/output error"), "{out}: Input/output error. What"),  # a write, which names no file
+        (PermissionError(errno.EACCES, "Permission denied", "{out}/parts/.x"), "{out}: Permission denied. What"),
+        (PermissionError(errno.EACCES, "Permission denied", "{out}-not/x"), "{out}-not/x: Permission denied. What"),
+        (FileNotFoundError(errno.ENOENT, "No such file", b"/else/where"), "/else/where: No such file. What"),
+        (OSError(errno.EMFILE, "Too many open files"), "this machine: Too many open files. What"),
+        (OSError(errno.EMFILE, "Too many open files", "{out}/x"), "this machine: Too many open files. What"),
+    ],
+)
+def test_the_directory_is_blamed_for_its_own_errors_only(error: OSError, blamed: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    if isinstance(error.filename, str):
+        error.filename = error.filename.format(out=out)
+    with pytest.raises(CacheError) as caught, disk_errors(out):
+        raise error
+    assert str(caught.value).startswith(blamed.format(out=out))
+    assert caught.value.code == "cache"
+    with pytest.raises(CacheError) as caught, disk_errors(out):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.code == "disk_full"

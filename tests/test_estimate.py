@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,24 @@ def test_a_probe_measures_and_is_not_paid_twice(out: Path, tmp_path: Path) -> No
     # USD 1 and 2 a million tokens.
     assert found.cost_usd == pytest.approx((found.prompt_tokens + 2 * found.completion_tokens) / 1e6, rel=0.01)
     assert (again.stored, again.prompt_tokens, again.completion_tokens, again.cost_usd) == (60, 0, 0, 0.0)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_that_a_probe_without_a_store_is_paid_for_again_is_said(stored: bool, out: Path, tmp_path: Path) -> None:
+    traces = tmp_path / "t.jsonl"
+    traces.write_bytes(to_lines(RECORDS))
+    cache = tmp_path / "store" if stored else "none"
+    with Server() as server:
+        words = (traces, "--judge", NAME, "--api-base", server.api_base, "--cache", cache)
+        code, said = run_judge("estimate", *words, "--probe", 2)
+        assert code == 0, said
+        probed = server.ledger.requests
+        assert run_judge("score", *words, "--out", out)[0] == 0
+        assert server.ledger.requests == 60 + (0 if stored else probed)
+    warning = "With --cache none the replies of --probe are not kept: a run pays for the same records again."
+    assert (warning in said) is not stored
+    assert (f"{probed} calls, which are not kept and will be paid for again" in said) is not stored
+    assert f"from        a probe of 2 records, {probed} calls" in said
 
 
 def test_what_the_run_has_paid_is_not_counted(out: Path) -> None:
@@ -166,6 +185,38 @@ def test_what_would_be_overwritten_is_not_paid_any_more(out: Path) -> None:
         traces = out.with_name("out.jsonl")
         assert "60 of them paid for already" in run_judge("score", traces, *words)[1]
         assert "0 of them paid for already" in run_judge("score", traces, *words, "--overwrite")[1]
+
+
+@pytest.mark.parametrize("parts", [True, False])
+def test_the_run_of_another_judge_is_refused_as_the_run_itself_refuses_it(
+    parts: bool, out: Path, tmp_path: Path
+) -> None:
+    with Server() as server:
+        score(RECORDS, out, server)
+        if not parts:  # stopped before a block was done: what was paid for is in the journal
+            shutil.rmtree(out / "parts")
+            (out / "parts").mkdir()
+        traces = out.with_name("out.jsonl")
+        words = (traces, "--judge", NAME, "--api-base", server.api_base, "--cache", "none", "--out", out)
+        for other in (("--param", "temperature=1"), ("--granularity", "unit"), ("--judge", "hosted_vllm/other")):
+            code, said = run_judge("score", *words, *other)
+            assert code == 2 and "holds a run of another judge or rubric: " in said
+            before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+            assert run_judge("score", *words, *other, "--dry-run") == (code, said)
+            assert run_judge("estimate", *words, *other) == (code, said)
+            assert run_judge("score", *words, *other, "--dry-run", "--overwrite")[0] == 0
+            assert {path: path.read_bytes() for path in out.rglob("*") if path in before} == before
+        assert server.ledger.requests == 60
+
+
+def test_a_directory_in_which_nothing_was_done_may_be_taken_by_another_judge(out: Path) -> None:
+    traces = traces_of(to_lines(RECORDS), out).path
+    with Server(model="served") as server:
+        words = ("--api-base", server.api_base, "--cache", "none", "--out", out)
+        assert run_judge("score", traces, *words, "--judge", "hosted_vllm/mistyped")[0] == 2
+        assert (out / "run.json").exists()
+        code, said = run_judge("score", traces, *words, "--judge", "hosted_vllm/served", "--dry-run")
+    assert code == 0, said
 
 
 @pytest.mark.parametrize(("content", "code"), [(b"", 0), (b"garbage" * 99, 2)])

@@ -36,7 +36,8 @@ def hosted(server, *words, model="m"):
 def test_a_judge_that_is_served():
     with Server(model="m") as server:
         code, lines = hosted(server)
-    assert (code, lines) == (0, {"judge": ("ok", f"{server.api_base} serves m")})
+    unknown = ("--", "not known: its server says so when it gets the first one")
+    assert (code, lines) == (0, {"judge": ("ok", f"{server.api_base} serves m"), "images": unknown})
     assert server.ledger.requests == 0  # nothing is asked that costs
 
 
@@ -71,7 +72,35 @@ def test_a_provider_of_litellm_names_the_keys_that_are_missing(monkeypatch):
     code, lines = doctor("--judge", "anthropic/claude-sonnet-4-5")
     assert code == 0
     assert lines["judge"] == ("ok", "anthropic/claude-sonnet-4-5, asked through litellm")
-    assert lines["images"] == ("ok", "sees images")
+    assert lines["images"] == ("ok", "sees them: litellm's map of models says so")
+
+
+@pytest.mark.parametrize(
+    ("name", "sees", "why"),
+    [
+        ("openai/gpt-4o-mini", True, "sees them: litellm's map of models says so"),
+        ("openai/gpt-3.5-turbo-0125", None, "not known: its server says so when it gets the first one"),
+        ("litellm/openai/of-my-own", None, "not known: litellm's map of models does not say"),
+        ("blind/m", False, "reads texts only: judge-blind 1.2 (judge_blind:open_backend) does not say that it reads"),
+        ("seeing/m", True, "sees them: judge-seeing 1.2 (judge_seeing:open_backend) says that it reads them"),
+        ("lexical", False, "reads texts only: it compares words"),
+    ],
+)
+def test_whether_it_sees_images_and_how_we_know(name, sees, why, monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    install(tmp_path, GOOD, name="blind", package="judge-blind")
+    seeing = GOOD.replace("class Backend:", "class Backend:\n    sees_images = True")
+    install(tmp_path, seeing, name="seeing", package="judge-seeing")
+    with Server(model=None, script="obedient") as server:
+        words = ("--judge", name, *(() if name == "lexical" else ("--api-base", server.api_base)), "--ask")
+        code, lines = doctor(*words)
+        shown = CliRunner().invoke(cli, ["doctor", *words, "--json"])
+    assert code == 0, shown.output
+    mark, said = lines["images"]
+    assert mark == ("ok" if sees else "--") and said.startswith(why)
+    asked = json.loads(shown.stdout)["asked"]
+    assert asked is None if name == "lexical" else asked["sees_images"] is sees
 
 
 def test_the_baseline():
@@ -86,7 +115,6 @@ def test_a_backend_of_another_package(monkeypatch, tmp_path):
     code, lines = doctor("--judge", "doc/m", "--ask")
     assert code == 0
     assert lines["judge"] == ("ok", "doc/m, of judge-doc 1.2 (judge_doc:open_backend)")
-    assert lines["images"] == ("--", "not known to see images")
     assert lines["answer"][1].endswith("s from plugged; it cost $0.000000")
     assert lines["structured output"][0] == "--"  # it says {}
     assert lines["tokens"][0] == "--"
@@ -107,7 +135,8 @@ def test_one_request_tells_time_form_and_tokens():
     assert lines["tokens"][0] == "ok" and lines["tokens"][1].endswith(" counted")
     assert server.ledger.requests == 2  # one each
     asked = json.loads(shown.stdout)["asked"]
-    assert list(asked) == ["seconds", "model", "structured", "prompt_tokens", "completion_tokens", "cost_usd"]
+    keys = ["seconds", "model", "structured", "prompt_tokens", "completion_tokens", "cost_usd", "sees_images"]
+    assert list(asked) == keys
     assert (asked["model"], asked["structured"], asked["cost_usd"]) == ("m", True, None)
     assert asked["prompt_tokens"] > 100 and asked["completion_tokens"] > 0
 

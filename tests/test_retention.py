@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import diskcache
 import pytest
 from click.testing import CliRunner
 from run_kit import environment, make_records, score
@@ -205,8 +206,44 @@ def test_clear_removes_what_is_ours_and_nothing_else(folder: Path) -> None:
     assert [path.name for path in folder.rglob("*")] == ["notes.txt"]
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+@pytest.mark.parametrize("command", [("ls",), ("stats",), ("prune", "--max-size", "0"), ("clear", "--yes")])
+def test_the_store_of_another_program_is_left_alone(command: tuple, damaged: bool, tmp_path: Path) -> None:
+    with diskcache.Cache(str(tmp_path / "theirs")) as theirs:
+        theirs["short"], theirs["long"] = b"x", b"x" * 100_000
+    if damaged:
+        (tmp_path / "theirs" / "cache.db").write_bytes(b"no database")
+    before = contents(tmp_path)
+    shown = cache(*command, "--cache", tmp_path / "theirs")
+    assert shown.exit_code == 2
+    assert "is no shared store of judge: its cache.db has no table judge_records. It may be another" in shown.output
+    assert contents(tmp_path) == before
+
+
+def test_a_run_does_not_take_the_store_of_another_program(tmp_path: Path) -> None:
+    with diskcache.Cache(str(tmp_path / "theirs")) as theirs:
+        theirs["short"] = 1
+    before = contents(tmp_path / "theirs")
+    with pytest.raises(CacheError, match=r"theirs is another program's: it has no table judge_records\. Give another"):
+        Store(tmp_path / "theirs")
+    assert contents(tmp_path / "theirs") == before
+
+
+def test_a_store_that_was_only_just_made_is_ours(tmp_path: Path) -> None:
+    """Another process may be between diskcache's tables and our own."""
+    diskcache.Cache(str(tmp_path / "new")).close()
+    (tmp_path / "new").chmod(0o700)
+    Store(tmp_path / "new").close()
+    assert told(tmp_path / "new", "ls")["entries"] == []
+
+
 def test_clear_takes_the_folder_and_a_damaged_store_too(folder: Path) -> None:
-    (folder / "cache.db").write_bytes(b"no database")
+    whole = (folder / "cache.db").read_bytes()
+    (folder / "cache.db").write_bytes(b"no database" + whole[11:])
     shown = cache("stats", "--cache", folder)
     assert (shown.exit_code, "file is not a database" in shown.output) == (2, True)
     assert cache("clear", "--yes", "--cache", folder).output == f"Removed the store {folder}.\n"

@@ -6,7 +6,10 @@ import asyncio
 import errno
 import json
 import os
+import pty
 import random
+import time
+import tty
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +27,7 @@ from run_kit import (
     make_record,
     make_records,
     read_failures,
+    run_judge,
     score,
     settings_for,
     start_judge,
@@ -441,6 +445,34 @@ def test_a_full_disk_is_a_sentence_and_the_run_can_be_resumed(
     assert resumed(records, out, server) == 9 - asked
     score(records, tmp_path / "fresh", server)
     assert_same_tables(out, tmp_path / "fresh")
+
+
+def test_an_input_that_fails_on_the_way_is_not_called_a_fault_of_the_directory(out: Path) -> None:
+    """The master of a terminal gives what was written, and once its other end is closed EIO, as a bad disk does."""
+    records = make_records(4)
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    with Server() as server:
+        words = ("--judge", NAME, "--api-base", server.api_base, "--cache", "none", "--out", out)
+        child = start_judge("score", "-", *words, stdin=ours)
+        os.write(theirs, to_lines(records[:2]))
+        while server.ledger.delivered < 2:
+            time.sleep(0.01)
+        os.close(theirs)
+        code, said = finish(child)
+        os.close(ours)
+        assert (code, f"{out}:" in said) == (75, False), said
+        assert "standard input cannot be read: Input/output error. Once it can, the same command goes on." in said
+        traces = traces_of(to_lines(records), out)
+        assert run_judge("score", traces.path, *words)[0] == 0
+        assert server.ledger.requests == 4
+
+
+def test_an_input_that_cannot_be_read_at_all_is_wrong_usage(out: Path) -> None:
+    code, said = run_judge("score", "/proc/self/mem", "--out", out)  # as of a broken disk: it has a size, and no byte
+    assert (code, "/proc/self/mem cannot be read: " in said) == (2, True), said
+    code, said = run_judge("estimate", "/proc/self/mem")
+    assert (code, "/proc/self/mem cannot be read: " in said) == (2, True), said
 
 
 def test_a_journal_that_cannot_be_written_stops_the_asking(

@@ -6,6 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import click
@@ -53,6 +56,28 @@ def refused(text):
     assert shown.exit_code == 2, shown.output
     assert not Path("files/out").exists()
     return shown.stderr.split("Error: files/judge.yaml:", 1)[1].strip()
+
+
+@contextmanager
+def listening():
+    """A server that refuses everybody, and the headers that it was sent."""
+    heard = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            heard.append(self.headers)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_error(401)
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1", heard
+        server.shutdown()
+        thread.join()
 
 
 def settings_of(out="files/out"):
@@ -166,6 +191,9 @@ def test_the_command_that_resumes_names_the_file(monkeypatch):
         ("Granularty: unit", "1:1: 'Granularty' is no option of `cli score`; did you mean 'granularity'?"),
         ("nothing-like-it: 1", "1:1: 'nothing-like-it' is no option of `cli score`; there are: out, traces, judge,"),
         ("overwrite: true", "1:1: a run file cannot hold 'overwrite': at every start it would throw away the run"),
+        ("dry-run: true", "1:1: a run file cannot hold 'dry-run': it asks nobody; give it on the command line."),
+        ("out: ~no-such-user-4711/x", "1:6: out: '~no-such-user-4711/x' is below no home folder: "),
+        ("probe: many", "1:8: probe: 'many' is not a valid integer range."),  # of another command, and wrong
         ("config: other.yaml", "1:1: a run file cannot hold 'config': one file is all."),
         ("granularity: word", "1:14: granularity: 'word' is not one of 'trace', 'axis', 'unit'."),
         ("\nlimit: 0", "2:8: limit: 0 is not in the range x>=1."),
@@ -208,12 +236,66 @@ def test_a_file_that_is_not_text():
         (f"out: {KEY}", "1:6", "the value looks like a key"),
         ("param: ['user=Bearer abc/def+ghi']", "1:9", "the value looks like a key"),
         ("api-base: https://me:abcdefgh@judge.example/v1", "1:11", "the value looks like a key"),
+        ("header: {X-Api-Key: abc}", "1:21", "'X-Api-Key' names a key"),
+        ("header: {X-Team: Bearer abcdefgh}", "1:18", "the value looks like a key"),
+        (f"header: {{X-Team: 'env:{KEY}'}}", "1:18", "the value looks like a key"),
+        (f"header: [X-Api-Key={KEY}]", "1:10", "the value looks like a key"),
+        (f"header: {{X-Team: 'file:{KEY}'}}", "1:18", "the value looks like a key"),
     ],
 )
 def test_a_key_is_refused_and_not_repeated(text, place, wrong):
     said = refused(text)
     assert said.startswith(f"{place}: {wrong}, and a run file holds none: it is shared. Put it into the environment")
     assert KEY not in said and "abc" not in said and "not-like-one" not in said
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_where_a_headers_value_comes_from_is_no_key(listed, monkeypatch):
+    """Paths from where the file is, as all of its paths; the value itself is in no file of the run."""
+    monkeypatch.setenv("TEAM_KEY", "of-the-environment")
+    monkeypatch.setenv("HOME", str(Path("files/home").absolute()))
+    Path("files/home").mkdir()
+    for name, value in (("files/sk-secret.txt", "of-a-file"), ("files/home/token", "of-home")):
+        Path(name).write_text(value)
+        Path(name).chmod(0o600)
+    sources = {
+        "X-Api-Key": "env:TEAM_KEY",
+        "X-Secret": "file:./sk-secret.txt",
+        "X-Token": "file:~/token",
+        "X-Whole": f"file:{Path('files/sk-secret.txt').absolute()}",
+    }
+    given = [f"{name}={source}" for name, source in sources.items()] if listed else sources
+    with listening() as (api_base, heard):
+        told = {"traces": "t.jsonl", "out": "out", "cache": "none", "limit": 1, "header": given}
+        told |= {"judge": "hosted_vllm/m", "api-base": api_base}
+        shown = judge("--config", write(yaml.safe_dump(told)))
+        assert "answered 401" in shown.stderr  # it was asked
+    sent = {name: heard[0][name] for name in sources}
+    assert sent == {
+        "X-Api-Key": "of-the-environment", "X-Secret": "of-a-file", "X-Token": "of-home", "X-Whole": "of-a-file",
+    }  # fmt: skip
+
+
+def test_a_header_in_clear_is_refused():
+    assert refused("header: {X-Team: blue}").startswith("1:9: header: a header is NAME=env:VARIABLE or NAME=file:PATH")
+    assert "blue" not in refused("header: {X-Team: blue}")
+
+
+def test_one_file_is_for_both_commands():
+    """What the other command alone has is left out, as far as it is right."""
+    text = "traces: t.jsonl\nout: out\nworkers: 2\nseed: 5\nquiet: true\nlog-level: debug\nprobe: 1\npast: runs\n"
+    Path("files/runs").mkdir()
+    shown = CliRunner().invoke(cli, ["estimate", "--config", write(text)], catch_exceptions=False)
+    assert shown.exit_code == 0, shown.output
+    assert "records     9\n" in shown.stdout and not Path("files/out").exists()
+    assert judge("--config", "files/judge.yaml").exit_code == 0
+    assert len(pl.read_parquet("files/out/scores.parquet")) == 9
+
+
+def test_what_no_command_knows_is_refused_with_the_nearest_name_of_any():
+    shown = CliRunner().invoke(cli, ["estimate", "--config", write("traces: t.jsonl\nworker: 2\n")])
+    assert shown.exit_code == 2
+    assert "files/judge.yaml:2:1: 'worker' is no option of `cli estimate`; did you mean 'workers'?" in shown.stderr
 
 
 def test_a_key_of_the_environment_is_refused_too(monkeypatch):
@@ -247,7 +329,7 @@ def test_every_option_of_the_command_can_stand_in_the_file():
 
 
 def test_another_command_has_its_own_options():
-    """As `judge estimate` will: the names come from the command that runs."""
+    """The names come from the command that runs."""
 
     @click.command()
     @scoring_options

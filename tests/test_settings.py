@@ -33,8 +33,7 @@ def settings(**given):
         ("timeout_s", math.nan, "timeout is nan"),
         ("min_coverage", 1.5, "min_coverage is 1.5; it must be between 0 and 1."),
         ("min_coverage", math.nan, "min_coverage is nan"),
-        ("params", {"messages": []}, "the parameter 'messages' is set by judge."),
-        ("params", {"response_format": {}}, "the parameter 'response_format' is set by judge."),
+        ("params", {"messages": []}, "the parameter 'messages' is set by judge: it says what is asked."),
     ],
 )
 def test_what_cannot_work_is_refused(name, value, said):

@@ -26,7 +26,7 @@ __all__ = [
     "check_model",
     "import_litellm",
     "internal_call",
-    "look_up",
+    "missing_keys",
     "once",
     "read_secrets",
     "refuse_params",
@@ -152,20 +152,14 @@ def read_secrets(key_file: Path | None, headers: Mapping[str, str]) -> tuple[str
     return key, sent
 
 
-def look_up(model: str, *, api_base: str | None) -> tuple[list[str], bool]:
-    """What litellm knows of a model without asking it.
-
-    Returns:
-        Variables of the environment that its keys are read from and that are not set, and whether it is known to see
-        images.
+def missing_keys(model: str, *, api_base: str | None) -> list[str]:
+    """Variables of the environment that litellm reads a model's keys from and that are not set.
 
     Raises:
         ConfigError: As `check_model`.
     """
     check_model(model, api_base=api_base)
-    litellm = import_litellm()
-    missing = litellm.validate_environment(model)["missing_keys"]
-    return [str(name) for name in missing], bool(litellm.supports_vision(model))
+    return [str(name) for name in import_litellm().validate_environment(model)["missing_keys"]]
 
 
 @cache

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from judge.backend import Reply
 from judge.calls.plain_disk import PlainDisk
-from judge.calls.store import Store, refuse_unsafe
+from judge.calls.store import Store, is_ours, refuse_unsafe
 from judge.errors import CacheError, ConfigError
 from judge.journal.sealed import load_reply
 
@@ -50,15 +50,18 @@ class Amount:
 
 
 def find_store(path: Path) -> Path:
-    """The folder, if it is a store of ours.
+    """The folder, if it is a store of ours: other programs keep a diskcache too.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: It is not, or it is so damaged that nobody can tell.
         CacheError: Somebody else can write to it.
     """
     if not (path / "cache.db").is_file():
         raise ConfigError(f"{path} is no shared store: it has no cache.db.", hint="Give --cache DIR.")
     refuse_unsafe(path)
+    if not is_ours(path):
+        message = f"{path} is no shared store of judge: its cache.db has no table judge_records."
+        raise ConfigError(message, hint="It may be another program's. Give --cache DIR.")
     return path
 
 

@@ -6,9 +6,10 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import diskcache
 
@@ -18,7 +19,7 @@ from judge.calls.plain_disk import make_private_folder
 from judge.errors import CacheError
 from judge.journal.sealed import dump_reply, load_reply
 
-__all__ = ["Kept", "Store", "default_store_path", "refuse_unsafe"]
+__all__ = ["Kept", "Store", "default_store_path", "is_ours", "refuse_unsafe"]
 
 _DATABASE = "cache.db"
 _HINT = "Give another --cache DIR, or --cache none."
@@ -27,6 +28,10 @@ _RECORDS = """
 CREATE TABLE IF NOT EXISTS judge_records (key TEXT NOT NULL, record_id TEXT NOT NULL, PRIMARY KEY (key, record_id))
 WITHOUT ROWID
 """
+_OUR_TABLE = "judge_records"
+_THEIR_TABLES = {"Settings", "Cache"}
+_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_LARGEST_PAGE = 65_536
 _KNOWN = "SELECT 1 FROM judge_records WHERE key = ? AND record_id = ?"
 # A reply that came from a journal need not be in this store.
 _NOTE = """
@@ -61,7 +66,7 @@ class Store:
         damaged: Entries met that are not what was written.
 
     Raises:
-        CacheError: The folder cannot be used, or somebody else could read or change what is in it.
+        CacheError: The folder cannot be used, is another program's, or somebody else could read or change its files.
     """
 
     def __init__(self, path: Path) -> None:
@@ -70,6 +75,7 @@ class Store:
         with self._errors():
             make_private_folder(path)
             refuse_unsafe(path)
+            _refuse_foreign(path)
             # The files beside it get its mode from SQLite.
             os.close(os.open(path / _DATABASE, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
             (path / _DATABASE).chmod(0o600)
@@ -138,6 +144,51 @@ def refuse_unsafe(path: Path) -> None:
     if mode & 0o022:
         message = f"the store {path} can be written to by other users (mode {mode:04o})."
         raise CacheError(message, hint=f"If all in it is yours: chmod go-rwx {path}")
+
+
+def is_ours(path: Path) -> bool:
+    """Whether the database in a folder is a store of ours; one that SQLite cannot read, by what its first page holds.
+
+    Nothing is changed, and no file is made beside it.
+
+    Raises:
+        CacheError: It cannot be looked at.
+    """
+    try:
+        with _looking_at(path) as db:
+            return _OUR_TABLE in _tables(db)
+    except (sqlite3.Error, OSError) as exc:
+        if getattr(exc, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
+            raise CacheError(f"the store {path}: {exc}.", hint=_HINT) from exc
+    with (path / _DATABASE).open("rb") as file:
+        return _OUR_TABLE.encode() in file.read(_LARGEST_PAGE)
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Another program's diskcache looks like ours; opened by us it would have other settings from then on."""
+    if not (path / _DATABASE).is_file():
+        return
+    try:
+        with _looking_at(path) as db:
+            tables = _tables(db)
+            # Empty, it may be one that another process is just making.
+            filled = "Cache" in tables and db.execute("SELECT 1 FROM Cache").fetchone() is not None
+    except sqlite3.Error:  # damaged, or in use: whoever opens it for good says so
+        return
+    if _OUR_TABLE not in tables and (filled or not tables <= _THEIR_TABLES):
+        raise CacheError(f"the store {path} is another program's: it has no table {_OUR_TABLE}.", hint=_HINT)
+
+
+@contextmanager
+def _looking_at(path: Path) -> Iterator[sqlite3.Connection]:
+    # Without a log a plain reader would make one, in a folder that may not be ours.
+    how = "mode=ro" if (path / f"{_DATABASE}-wal").exists() else "immutable=1"
+    with closing(sqlite3.connect(f"file:{quote(os.fspath(path / _DATABASE))}?{how}", uri=True)) as db:
+        yield db
+
+
+def _tables(db: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 def default_store_path() -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from judge.cli.options import JudgeOptions, option, scoring_options
+from judge.cli.options import JudgeOptions, option, scoring_options, take
 
 __all__ = ["EstimateOptions", "estimate"]
 
@@ -20,7 +20,6 @@ class EstimateOptions(JudgeOptions):
     out: Path | None
     past: Path | None
     probe: int
-    as_json: bool
 
 
 @click.command()
@@ -39,9 +38,11 @@ class EstimateOptions(JudgeOptions):
     metavar="N",
     default=0,
     show_default=True,
-    help="Ask for N records now, to measure; this may cost. Their replies are in the shared store then.",
+    help=(
+        "Ask for N records now, to measure; this may cost. A run finds their replies in the shared store; "
+        "with --cache none they are not kept, and it pays for them again."
+    ),
 )
-@click.option("--json", "as_json", is_flag=True, help="The estimate as one JSON object on standard output.")
 def estimate(**given: Any) -> None:
     """Say what scoring TRACES would take: calls, tokens, price, time, and what is paid for already.
 
@@ -55,4 +56,4 @@ def estimate(**given: Any) -> None:
     """
     from judge.cli.estimating import run_estimate
 
-    raise SystemExit(run_estimate(EstimateOptions(**given)))
+    raise SystemExit(run_estimate(take(EstimateOptions, given)))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import timedelta
-from pathlib import Path
 from typing import Literal
 
 import orjson
 
 from judge.cli.estimate import EstimateOptions
-from judge.cli.given import read_settings, read_traces
+from judge.cli.given import not_used, read_settings, read_traces
 from judge.cli.options import JudgeOptions
+from judge.cli.score import Options
 from judge.cli.terminal import Screen, clean
 from judge.errors import JudgeError
 from judge.estimate import ASSUMED_TOKENS_PER_UNIT, Estimate
@@ -34,30 +34,40 @@ def run_estimate(options: EstimateOptions) -> int:
     Returns:
         The exit code.
     """
-    return _run(options, options.out, options.past, options.probe, as_json=options.as_json)
-
-
-def dry_run(options: JudgeOptions, out: Path, *, overwrite: bool, as_json: bool) -> int:
-    """The same for `judge score`, which gives its run directory; what it would overwrite is not paid for any more."""
-    past = out if overwrite and (out / "calls.parquet").exists() else None
-    return _run(options, None if overwrite else out, past, 0, as_json=as_json)
-
-
-def _run(options: JudgeOptions, out: Path | None, past: Path | None, probe: int, *, as_json: bool) -> int:
-    screen, errors = Screen(soft_wrap=True, highlight=False, markup=False), Screen(stderr=True, soft_wrap=True)
+    screen, errors = (Screen(stderr=stderr, soft_wrap=True, highlight=False, markup=False) for stderr in (False, True))
     try:
         settings = read_settings(options)
+        for warning in _warnings(options, settings):
+            errors.print(clean(warning))
         traces = read_traces(options, settings)
-        found = asyncio.run(make_estimate(traces, settings, out=out, past=past, probe=probe))
+        asking = make_estimate(traces, settings, out=options.out, past=options.past, probe=options.probe)
+        found = asyncio.run(asking)
     except JudgeError as exc:
-        errors.print(clean(exc), highlight=False, markup=False)
+        errors.print(clean(exc))
         return EXIT_USAGE
-    if as_json:
+    if options.as_json:
         screen.out(orjson.dumps({"schema": SCHEMA, "judge": settings.labels.judge, **asdict(found)}).decode())
     else:
         for name, told in _lines(found, settings):
             screen.print(f"{name:<{_NAME_WIDTH}}{clean(told)}")
     return EXIT_OK
+
+
+def dry_run(options: Options) -> int:
+    """The same for `judge score`, of its run directory; what it would overwrite is not paid for any more."""
+    anew = options.overwrite
+    shared = {field.name: getattr(options, field.name) for field in fields(JudgeOptions)}
+    past = options.out if anew and (options.out / "calls.parquet").exists() else None
+    out = None if anew else options.out
+    return run_estimate(EstimateOptions(**shared, out=out, past=past, probe=0))
+
+
+def _warnings(options: EstimateOptions, settings: Settings) -> Iterator[str]:
+    """What should be known before a probe is paid for."""
+    if said := not_used(options):
+        yield said
+    if options.probe and settings.cache is None and not settings.free:
+        yield "With --cache none the replies of --probe are not kept: a run pays for the same records again."
 
 
 def _lines(found: Estimate, settings: Settings) -> Iterator[tuple[str, str]]:

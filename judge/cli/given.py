@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from judge.cli.options import JudgeOptions, cache_folder
+from judge.errors import ConfigError
 from judge.price import parse_price
 from judge.rubric import load_rubric
-from judge.settings import BASELINE, Settings
+from judge.settings import BASELINE, Settings, plugin_of
 from judge.traces.mapping import parse_map
 from judge.traces.reading import Traces
 
-__all__ = ["read_settings", "read_traces"]
+__all__ = ["not_used", "read_settings", "read_traces"]
+
+_WORDS = {"api_base": "--api-base", "budget": "--budget", "headers": "--header", "key_file": "--key-file"}
+"""Options that mean nothing to some judges, while the user may count on them."""
 
 
 def read_settings(options: JudgeOptions) -> Settings:
     """Settings of what the user gave.
 
     Raises:
-        ConfigError, RubricError: They cannot be used.
+        ConfigError, RubricError: They cannot be used, or say something that this judge has no use for.
     """
+    needless = _needless(options)
+    _refuse(options, {name: why for name, why in needless.items() if name not in options.apart})
+    used = {name: getattr(options, name) for name in _WORDS if name not in needless}
     return Settings(
         judge=options.judge,
         rubric=load_rubric(options.rubric),
-        api_base=options.api_base,
+        api_base=used.get("api_base"),
         params=dict(options.params),
         granularity=options.granularity,
         evidence=options.evidence,
@@ -37,10 +45,39 @@ def read_settings(options: JudgeOptions) -> Settings:
         cache=None if options.judge == BASELINE else cache_folder(options.cache),
         image_max_side=options.image_max_side,
         price=None if options.price is None else parse_price(options.price),
-        budget_usd=options.budget,
-        key_file=options.key_file,
-        headers=dict(options.headers),
+        budget_usd=used.get("budget"),
+        key_file=used.get("key_file"),
+        headers=dict(used.get("headers", ())),
     )
+
+
+def not_used(options: JudgeOptions) -> str:
+    """What the environment or the run file says for other judges, in a sentence; empty where there is nothing."""
+    found = {name: why for name, why in _needless(options).items() if name in options.apart}
+    if not found:
+        return ""
+    return f"Not used, as {options.judge} {found[min(found)]}: {_listed(found)} of the environment or the run file."
+
+
+def _refuse(options: JudgeOptions, needless: Mapping[str, str]) -> None:
+    if needless:
+        message = f"{options.judge} has no use for {_listed(needless)}: it {needless[min(needless)]}."
+        hint = "Name another judge with --judge, or leave that out, in JUDGE_* and the run file too."
+        raise ConfigError(message, hint=hint)
+
+
+def _needless(options: JudgeOptions) -> dict[str, str]:
+    """Options that were given and that the judge has no use for, and why."""
+    names, why = list[str](), ""
+    if options.judge == BASELINE:
+        names, why = list(_WORDS), "computes here, at no cost, and asks no server"
+    elif plugin := plugin_of(options.judge):
+        names, why = ["headers", "key_file"], f"is of {plugin.source}, which is given a model and an address only"
+    return {name: why for name in names if getattr(options, name) not in (None, ())}
+
+
+def _listed(names: Mapping[str, str]) -> str:
+    return ", ".join(_WORDS[name] for name in sorted(names))
 
 
 def read_traces(options: JudgeOptions, settings: Settings) -> Traces:

@@ -11,8 +11,7 @@ import orjson
 from pydantic import JsonValue
 
 from judge.backend import Reply
-from judge.backends.litellm_setup import look_up
-from judge.backends.plugged import open_plugin
+from judge.backends.litellm_setup import missing_keys
 from judge.backends.server import find_server
 from judge.calls.deadline import Deadline
 from judge.cli.diagnosis import Check
@@ -23,9 +22,9 @@ from judge.probe import build_probes
 from judge.prompt import Request
 from judge.record import build_record
 from judge.rubric import load_rubric
-from judge.settings import SERVERS, Settings
+from judge.settings import SERVERS, Settings, litellm_model
 from judge.strict_json import StrictJsonError, parse_json
-from judge.usable import refuse_unusable
+from judge.usable import find_sight, refuse_unusable
 
 __all__ = ["ask_once", "check_judge"]
 
@@ -58,16 +57,19 @@ def check_judge(name: str, api_base: str | None, *, to_be_asked: bool = False) -
     except JudgeError as exc:
         yield Check(name="judge", fine=False, found=exc.message, fix=exc.hint)
         return
-    provider, _, model = name.partition("/")
+    yield _of(settings, to_be_asked=to_be_asked)
+    yield _images(settings)
+
+
+def _of(settings: Settings, *, to_be_asked: bool) -> Check:
+    provider, _, model = settings.judge.partition("/")
     if settings.free:
-        yield Check(name="judge", fine=True, found=f"{name}, the embedded baseline; needs nothing, reads texts only")
-    elif provider in SERVERS:
-        yield replace(_served(settings, provider, model), needed=not to_be_asked)
-    elif settings.plugin is not None:
-        yield Check(name="judge", fine=True, found=f"{name}, of {settings.plugin.source}")
-        yield _images(open_plugin(settings.plugin, model, api_base=settings.api_base).sees_images)
-    else:
-        yield from _of_litellm(settings)
+        return Check(name="judge", fine=True, found=f"{settings.judge}, the embedded baseline; needs nothing")
+    if provider in SERVERS:
+        return replace(_served(settings, provider, model), needed=not to_be_asked)
+    if settings.plugin is not None:
+        return Check(name="judge", fine=True, found=f"{settings.judge}, of {settings.plugin.source}")
+    return _of_litellm(settings)
 
 
 def _served(settings: Settings, provider: str, model: str) -> Check:
@@ -82,26 +84,27 @@ def _served(settings: Settings, provider: str, model: str) -> Check:
     return Check(name="judge", fine=False, found=found, fix=f"--judge {provider}/{models[0]}")
 
 
-def _of_litellm(settings: Settings) -> Iterator[Check]:
-    missing, sees = look_up(settings.judge, api_base=settings.api_base)
-    if missing:
+def _of_litellm(settings: Settings) -> Check:
+    named = litellm_model(settings.judge) or settings.judge
+    if missing := missing_keys(named, api_base=settings.api_base):
         fix = f"set {' and '.join(missing)}"
-        yield Check(name="judge", fine=False, found=f"litellm finds no key for {settings.judge}", fix=fix)
-    else:
-        yield Check(name="judge", fine=True, found=f"{settings.judge}, asked through litellm")
-    yield _images(sees)
+        return Check(name="judge", fine=False, found=f"litellm finds no key for {settings.judge}", fix=fix)
+    return Check(name="judge", fine=True, found=f"{settings.judge}, asked through litellm")
 
 
-def _images(sees: bool) -> Check:  # noqa: FBT001 - one fact
-    return Check(name="images", fine=sees or None, found="sees images" if sees else "not known to see images")
+def _images(settings: Settings) -> Check:
+    """Not by showing it one: what is known of it decides whether a run sends images at all."""
+    sight = find_sight(settings)
+    word = {True: "sees them", False: "reads texts only", None: "not known"}[sight.sees]
+    return Check(name="images", fine=sight.sees or None, found=f"{word}: {sight.why}")
 
 
 def ask_once(name: str, api_base: str | None) -> tuple[list[Check], dict[str, JsonValue] | None]:
     """Send one small judgement, which may cost, and say what came of it.
 
     Returns:
-        The checks, and the facts: `seconds`, `model`, `structured`, `prompt_tokens`, `completion_tokens`, `cost_usd`;
-        None where there was no answer.
+        The checks, and the facts: `seconds`, `model`, `structured`, `prompt_tokens`, `completion_tokens`, `cost_usd`,
+        and `sees_images`, null where that is not known; None where there was no answer.
     """
     try:
         settings = _settings(name, api_base)
@@ -124,6 +127,7 @@ def ask_once(name: str, api_base: str | None) -> tuple[list[Check], dict[str, Js
         "prompt_tokens": reply.prompt_tokens,
         "completion_tokens": reply.completion_tokens,
         "cost_usd": reply.cost_usd,
+        "sees_images": find_sight(settings).sees,
     }
 
 

@@ -39,10 +39,11 @@ class Header(click.ParamType["tuple[str, str]"]):
     """`NAME=env:VARIABLE` or `NAME=file:PATH`."""
 
     name = "NAME=SOURCE"
+    sources = ("env:", "file:")
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
         name, _, source = value.partition("=")
-        if not (name and source.startswith(("env:", "file:"))):  # not repeated: it may be the value itself
+        if not (name and source.startswith(self.sources)):  # not repeated: it may be the value itself
             self.fail("a header is NAME=env:VARIABLE or NAME=file:PATH; its value is never written here", param, ctx)
         return name, source
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from judge.cli.option_types import Header, Parameter, Rename
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from judge.probe import Granularity
     from judge.verdict import EvidenceRule
 
-__all__ = ["COMMAND_LINE_ONLY", "PATHS", "JudgeOptions", "cache_folder", "option", "scoring_options"]
+__all__ = ["COMMAND_LINE_ONLY", "PATHS", "JudgeOptions", "cache_folder", "option", "scoring_options", "take"]
 
+_Options = TypeVar("_Options", bound="JudgeOptions")
 _Command = TypeVar("_Command", bound=Callable[..., object])
 PATHS: dict[str, Callable[[str], bool]] = {
     "rubric": lambda given: "/" in given or given.endswith((".yaml", ".yml")),
@@ -27,15 +29,20 @@ PATHS: dict[str, Callable[[str], bool]] = {
 """Options that hold a path at times, and when; those of the type `click.Path` always do."""
 COMMAND_LINE_ONLY = {
     "config": "one file is all",
-    "dry_run": "it asks nobody; give it on the command line",
+    "dry-run": "it asks nobody; give it on the command line",
     "overwrite": "at every start it would throw away the run before; give it on the command line",
 }
-"""Options that a run file cannot hold, and why."""
+"""Options that a run file cannot hold, by long name, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeOptions:
-    """What is judged, by whom and how: from the command line, the environment and the run file, in this order."""
+    """What is judged, by whom and how: from the command line, the environment and the run file, in this order.
+
+    Attributes:
+        apart: Names of those that come from the environment or the run file while the judge is named elsewhere, and so
+            may be meant for other judges.
+    """
 
     traces: str
     judge: str
@@ -63,6 +70,21 @@ class JudgeOptions:
     image_root: Path | None
     allow_image_urls: bool
     image_max_side: int
+    as_json: bool
+    apart: frozenset[str] = frozenset()
+
+
+def take(kind: type[_Options], given: dict[str, Any]) -> _Options:
+    """What the command that runs was given, as one value."""
+    return kind(**given, apart=_apart(click.get_current_context()))
+
+
+def _apart(ctx: click.Context) -> frozenset[str]:
+    source = ctx.get_parameter_source
+    # A run file without a judge means the one that is the default.
+    beside = ParameterSource.DEFAULT_MAP if source("judge") is ParameterSource.DEFAULT else source("judge")
+    others = {ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP} - {beside}
+    return frozenset(name for name in ctx.params if source(name) in others)
 
 
 def option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:
@@ -87,7 +109,7 @@ _SCORING = (
         is_eager=True,
         expose_value=False,
         callback=_read_run_file,
-        help="YAML file with any of these options by name, TRACES too.",
+        help="YAML file with any options of `judge score` and `judge estimate` by name, TRACES too.",
     ),
     option("--judge", default="lexical", show_default=True, metavar="NAME", help="Who judges."),
     option("--api-base", metavar="URL", help="Address of the judge's server, up to and with /v1."),
@@ -167,6 +189,7 @@ _SCORING = (
         show_default=True,
         help="Longer side that images are shrunk to before they are sent.",
     ),
+    option("--json", "as_json", is_flag=True, help="What came of it as one JSON object on standard output."),
 )
 
 

@@ -4,10 +4,12 @@
     judge: hosted_vllm/Qwen3-32B
     api-base: http://127.0.0.1:8000/v1
     param: {temperature: 0.7}
+    header: {X-Team: env:TEAM_TOKEN}
     out: runs/first
 
-The keys are the long names of the command's own options, so nothing is listed here. Paths are relative to the file. It
-holds no key: such files are copied, committed and shared.
+The keys are the long names of the commands' own options, so nothing is listed here. One file is for all commands that
+take one: what only another command has is checked and left out. Paths are relative to the file. It holds no key, as
+such files are copied, committed and shared; where a header's value comes from is no key.
 """
 
 from __future__ import annotations
@@ -21,12 +23,14 @@ from typing import Any, NoReturn, TypeAlias
 import click
 
 from judge.backends.litellm_errors import clean
+from judge.cli.option_types import Header
 from judge.cli.options import COMMAND_LINE_ONLY, PATHS
 from judge.strict_yaml import Document, StrictYamlError, parse_yaml
 
 __all__ = ["read_run_file"]
 
 _Field: TypeAlias = tuple[int | str, ...]
+_Options: TypeAlias = dict[str, click.Parameter]
 _SECRET_NAME = re.compile(r"(^|[-_ ])(api)?(key|token|secret|password|authorization)$", re.IGNORECASE)
 _KEY_FILE = "key-file"
 
@@ -51,7 +55,8 @@ class _RunFile:
     def __init__(self, path: Path, ctx: click.Context) -> None:
         self._path = path
         self._ctx = ctx
-        self._options = {name: param for param in ctx.command.params if (name := _name(param)) not in COMMAND_LINE_ONLY}
+        self._options = _options(ctx.command)
+        self._known = _neighbours(ctx) | self._options
         self._document = self._parse()
 
     def read(self) -> dict[str, Any]:
@@ -63,7 +68,9 @@ class _RunFile:
         values = {}
         for name, value in given.items():
             option = self._find(name)
-            values[str(option.name)] = self._checked(option, name, value)
+            words = self._checked(option, name, value)
+            if name in self._options:
+                values[str(option.name)] = words
         return values
 
     def _parse(self) -> Document:
@@ -80,30 +87,29 @@ class _RunFile:
         raise click.UsageError(f"{self._path}:{where}: {name}{problem}{end}", self._ctx)
 
     def _refuse_secret(self, field: _Field, text: str) -> None:
-        key = str(field[-1])
-        named = _SECRET_NAME.search(key) is not None
-        option = self._options.get(str(field[0]))
-        # A folder may have a name like a key's beginning; a key in place of a path is a word alone.
-        is_path = option is not None and _is_path(option, text) and "/" in text
-        secret = not is_path and clean(text) != text
-        if not (named or secret):
+        key, option = str(field[-1]), self._known.get(str(field[0]))
+        source = _source(option, field, text)
+        named = source is None and _SECRET_NAME.search(key) is not None
+        if not (named or _looks_secret(option, text, source)):
             return
         places = "the environment (OPENAI_API_KEY, HOSTED_VLLM_API_KEY, or the provider's own variable)"
         if _KEY_FILE in self._options:
             places += f", or into a file that `{_KEY_FILE}` names"
+        if option is not None and isinstance(option.type, Header):
+            places = "the environment or a file, and say here where: env:VARIABLE or file:PATH"
         wrong = f"{key!r} names a key" if named else "the value looks like a key"
         # Only the place is told, and no value.
         self._refuse((), f"{wrong}, and a run file holds none: it is shared. Put it into {places}", at=field)
 
     def _find(self, name: str) -> click.Parameter:
-        if name not in self._options:
+        if name not in self._known:
             self._refuse((), self._unknown(name), place=self._document.place_of_key(name))
-        return self._options[name]
+        return self._known[name]
 
     def _unknown(self, name: str) -> str:
         if name in COMMAND_LINE_ONLY:
             return f"a run file cannot hold {name!r}: {COMMAND_LINE_ONLY[name]}"
-        close = get_close_matches(name.lower().replace("_", "-"), self._options, n=1)
+        close = get_close_matches(name.lower().replace("_", "-"), self._known, n=1)
         meant = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(self._options)}"
         return f"{name!r} is no option of `{self._ctx.command_path}`; {meant}"
 
@@ -146,13 +152,38 @@ class _RunFile:
         if isinstance(value, dict | list):
             self._refuse(field, "takes one value here, and not a list or a mapping")
         # A number as it is written: 0.10 stays what the user sees.
-        return self._located(option, value) if isinstance(value, str) else written
+        return self._located(option, field, value) if isinstance(value, str) else written
 
-    def _located(self, option: click.Parameter, text: str) -> str:
-        """A path, from where the file is."""
-        if text == "-" or not _is_path(option, text):
-            return text
-        return str(self._path.parent / (Path(text).expanduser() if text.startswith("~") else text))
+    def _located(self, option: click.Parameter, field: _Field, text: str) -> str:
+        """Text with the path in it, if it holds one, from where the file is."""
+        if source := _source(option, field, text):
+            kind, _, place = source.partition(":")
+            return f"{text.removesuffix(place)}{self._beside(field, place)}" if kind == "file" and place else text
+        return self._beside(field, text) if text != "-" and _is_path(option, text) else text
+
+    def _beside(self, field: _Field, path: str) -> str:
+        try:
+            return str(self._path.parent / (Path(path).expanduser() if path.startswith("~") else path))
+        except RuntimeError as exc:  # such as ~nobody
+            self._refuse(field, f"{path!r} is below no home folder: {exc}")
+
+
+def _options(command: click.Command) -> _Options:
+    """What a run file may hold for a command, by long name."""
+    return {name: param for param in command.params if (name := _name(param)) not in COMMAND_LINE_ONLY}
+
+
+def _neighbours(ctx: click.Context) -> _Options:
+    """What the other commands that take a run file have."""
+    group = ctx.parent.command if ctx.parent else None
+    if ctx.parent is None or not isinstance(group, click.Group):
+        return {}
+    found: _Options = {}
+    for name in group.list_commands(ctx.parent):
+        command = group.get_command(ctx.parent, name)
+        if command is not None and "config" in map(_name, command.params):
+            found |= _options(command)
+    return found
 
 
 def _name(option: click.Parameter) -> str:
@@ -176,3 +207,21 @@ def _texts(value: object, field: _Field) -> Iterator[tuple[_Field, str]]:
 def _is_path(option: click.Parameter, text: str) -> bool:
     at_times = PATHS.get(str(option.name))
     return at_times(text) if at_times else isinstance(option.type, click.Path)
+
+
+def _source(option: click.Parameter | None, field: _Field, text: str) -> str | None:
+    """Where a header's value comes from, written `NAME: env:VARIABLE` or `NAME=env:VARIABLE`; None for other text."""
+    if option is None or not isinstance(option.type, Header):
+        return None
+    in_mapping = len(field) > 1 and isinstance(field[-1], str)
+    source = text if in_mapping else text.partition("=")[2]
+    return source if source.startswith(Header.sources) else None
+
+
+def _looks_secret(option: click.Parameter | None, text: str, source: str | None) -> bool:
+    if source is None:
+        is_path = option is not None and _is_path(option, text)
+    else:
+        is_path, text = source.startswith("file:"), source.partition(":")[2]
+    # A folder may have a name like a key's beginning; a key in place of a path is a word alone.
+    return not (is_path and "/" in text) and clean(text) != text

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from judge.cli.options import JudgeOptions, option, scoring_options
+from judge.cli.options import JudgeOptions, option, scoring_options, take
 
 __all__ = ["Options", "score"]
 
@@ -26,7 +26,6 @@ class Options(JudgeOptions):
     dry_run: bool
     quiet: bool
     log_level: str
-    as_json: bool
 
 
 @click.command()
@@ -58,7 +57,6 @@ class Options(JudgeOptions):
     show_default=True,
     help="What is logged to standard error: info tells of failed attempts, debug of every one.",
 )
-@option("--json", "as_json", is_flag=True, help="The summary as one JSON object on standard output.")
 def score(**given: Any) -> None:
     """Score a file of reasoning traces into the folder --out: JSONL, also .gz or .zst, or Parquet; - is standard input.
 
@@ -70,6 +68,9 @@ def score(**given: Any) -> None:
 
     The same command again goes on where it stopped: only what is missing, failed or changed is asked.
     Every option can come from the environment (--max-retries is JUDGE_MAX_RETRIES) and, after that, from --config FILE.
+    lexical has no use for --api-base, --budget, --header and --key-file, and a judge of another package none for the
+    last two. They are refused on the command line, and where the judge's name comes from; anywhere else they may be
+    meant for other judges, and are not used.
 
     \b
     Exit codes:
@@ -78,11 +79,11 @@ def score(**given: Any) -> None:
       3   finished, some records failed: failures.jsonl says why
       75  stopped early; the same command resumes
     """
-    options = Options(**given)
+    options = take(Options, given)
     if options.dry_run:
         from judge.cli.estimating import dry_run
 
-        raise SystemExit(dry_run(options, options.out, overwrite=options.overwrite, as_json=options.as_json))
+        raise SystemExit(dry_run(options))
     from judge.cli.scoring import Scoring
 
     raise SystemExit(Scoring(options).run())

@@ -16,7 +16,7 @@ import orjson
 import polars as pl
 
 from judge.aggregate import summarise
-from judge.cli.given import read_settings, read_traces
+from judge.cli.given import not_used, read_settings, read_traces
 from judge.cli.logs import logging_to_stderr
 from judge.cli.score import Options
 from judge.cli.summary import LEGEND, answer_lines, caution_lines, difference_table, summary_table
@@ -26,7 +26,7 @@ from judge.difference import Difference, find_differences
 from judge.errors import InputError, JudgeError
 from judge.run import Progress, RunReport, score_file
 from judge.settings import BASELINE, Settings
-from judge.traces.source import count_rows
+from judge.traces.source import UNREADABLE, count_rows
 
 __all__ = ["EXIT_FAILED_RECORDS", "EXIT_OK", "EXIT_RESUMABLE", "EXIT_USAGE", "Scoring"]
 
@@ -126,8 +126,8 @@ class Scoring:
                 "Judge: lexical, a baseline that compares words. Name a real one with "
                 "--judge hosted_vllm/MODEL --api-base URL, --judge openai/MODEL, or --judge PROVIDER/MODEL."
             )
-            if self._options.api_base is not None:
-                self._told.print("--api-base is not used: lexical asks no server. Name its model with --judge.")
+        if said := not_used(self._options):
+            self._told.print(clean(said))
         if settings.samples > 1 and settings.model.params.get("temperature") == 0:
             self._told.print("--samples repeats the same answer at temperature 0; give --param temperature=0.7")
 
@@ -170,7 +170,8 @@ class Scoring:
         # Nothing was answered, so a wrong key, model or folder was found before the first paid call. A server that is
         # down, a disk that is full, a reply that was paid for and could not be kept: the same command may work later.
         mistaken = not self._progress.calls and error.code not in _NO_MISTAKES
-        return EXIT_USAGE if mistaken or isinstance(error, InputError) else self._stopped()
+        misused = isinstance(error, InputError) and error.code != UNREADABLE
+        return EXIT_USAGE if mistaken or misused else self._stopped()
 
     def _left(self) -> str:
         """How many records are left, where the input can be read once more to count them."""

@@ -8,6 +8,7 @@ run.lock           the process that is at work here
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -28,12 +29,13 @@ from judge.errors import CacheError, ConfigError
 from judge.journal.journal import is_full
 from judge.table import Tables, table_schemas
 
-__all__ = ["RunDirectory", "disk_errors", "write_atomically"]
+__all__ = ["RunDirectory", "disk_errors", "list_parts", "read_run", "write_atomically"]
 
 _TABLES = ("scores", "verdicts", "calls", "failures")
 _ROWS_HELD = 10_000  # of a table that is being written; Polars would hold twelve times as many
 _HALF_WRITTEN = re.compile(r"\.([a-z.]+\.)?[0-9a-f]{32}(-wal|-shm|-journal)?")
 _JOURNALS = ("journal.sqlite*", "journal.recovered.sqlite*", "journal.damaged-*.sqlite*")
+_NO_DISK = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)  # open files, memory, processes
 _ALWAYS = ("line", "record_id", "stage", "error", "message")
 
 
@@ -109,14 +111,7 @@ class RunDirectory:
 
     def read_run(self) -> dict[str, JsonValue]:
         """What `run.json` says; empty where there is none."""
-        try:
-            content: dict[str, JsonValue] = orjson.loads((self.path / "run.json").read_bytes())
-        except FileNotFoundError:
-            return {}
-        except (OSError, orjson.JSONDecodeError) as exc:
-            message = f"{self.path / 'run.json'} cannot be read: {exc}."
-            raise ConfigError(message, hint="--overwrite starts afresh.") from exc
-        return content
+        return read_run(self.path)
 
     def write_run(self, content: dict[str, JsonValue]) -> None:
         """Replace `run.json`."""
@@ -187,11 +182,6 @@ class RunDirectory:
             return 0
         return int(counted)
 
-    @property
-    def has_parts(self) -> bool:
-        """Whether an earlier session finished a record here."""
-        return bool(self._part_folders())
-
     def _joined(self, folders: list[Path], name: str) -> pl.LazyFrame:
         if not folders:
             return pl.LazyFrame(schema=self._schemas[name])
@@ -204,7 +194,7 @@ class RunDirectory:
                 file.write(orjson.dumps(filled, option=orjson.OPT_APPEND_NEWLINE))
 
     def _part_folders(self) -> list[Path]:
-        return sorted(folder for folder in self._parts.iterdir() if folder.name.isdigit())
+        return list_parts(self.path)
 
     def _discard(self, folder: Path) -> None:
         """Remove a folder so that nobody ever sees half of it."""
@@ -222,6 +212,28 @@ class RunDirectory:
         return self._parts / f"{number:06d}"
 
 
+def read_run(out: Path) -> dict[str, JsonValue]:
+    """What `run.json` of a run directory says; empty where there is none.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        content: dict[str, JsonValue] = orjson.loads((out / "run.json").read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, orjson.JSONDecodeError) as exc:
+        message = f"{out / 'run.json'} cannot be read: {exc}."
+        raise ConfigError(message, hint="--overwrite starts afresh.") from exc
+    return content
+
+
+def list_parts(out: Path) -> list[Path]:
+    """Folders of the blocks that are finished in a run directory, in input order; none where it is not there."""
+    parts = out / "parts"
+    return sorted(folder for folder in parts.iterdir() if folder.name.isdigit()) if parts.exists() else []
+
+
 def _refuse_undecodable(path: Path) -> None:
     try:
         str(path).encode()
@@ -231,12 +243,23 @@ def _refuse_undecodable(path: Path) -> None:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn a disk that is full or broken into our error."""
+    """Turn a disk that is full or broken into our error, which names the run directory only where it is to blame."""
     try:
         yield
     except OSError as exc:
         code = "disk_full" if is_full(exc, path) else None
-        raise CacheError(f"{path}: {exc.strerror or exc}.", code=code, hint="What was paid for is safe.") from exc
+        message = f"{_blamed(exc, path)}: {exc.strerror or exc}."
+        raise CacheError(message, code=code, hint="What was paid for is safe.") from exc
+
+
+def _blamed(error: OSError, path: Path) -> str:
+    """Errors of writing name no file; those of input and store are told apart where they are read."""
+    if error.errno in _NO_DISK:
+        return "this machine"
+    if isinstance(error.filename, str | bytes):
+        named = Path(os.fsdecode(error.filename))
+        return str(path if named.absolute().is_relative_to(path.absolute()) else named)
+    return str(path)
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:

@@ -18,10 +18,13 @@ from typing import Any, Final, Literal, TypeAlias
 
 from judge.errors import InputError, RecordError
 
-__all__ = ["MAGIC", "Row", "Source", "count_rows", "measure", "open_source", "read_stream"]
+__all__ = ["MAGIC", "UNREADABLE", "Row", "Source", "count_rows", "measure", "open_source", "read_stream"]
 
 Row: TypeAlias = tuple[int, bytes | Mapping[str, Any] | RecordError]
 """Number from 1 (a line of JSONL, blank ones counted, or a row of Parquet), and the row or why it cannot be read."""
+
+UNREADABLE: Final = "unreadable"
+"""Code of an InputError that is no mistake of the user's and may come at any row, after others were paid for."""
 
 Format: TypeAlias = Literal["JSONL", "gzip", "Zstandard", "Parquet"]
 
@@ -83,12 +86,13 @@ def open_source(path: str, *, size: int | None = None) -> Iterator[Source]:
         size: Bytes of the file that are read, Parquet aside; None for those that it has when the first row is read.
 
     Raises:
-        InputError: Standard input is closed. With the first row: the input is of no known format, or is broken.
+        InputError: Standard input is closed, or the file cannot be opened. With the first row: the input is of no known
+            format, or is broken. With any row, of the code `unreadable`: the disk or the network failed.
     """
     if path == "-":
         yield read_stream(_standard_input(), name="-")
         return
-    with Path(path).open("rb", buffering=0) as file:
+    with _unbuffered(path) as file:
         yield read_stream(file, name=path, size=size)
 
 
@@ -100,7 +104,22 @@ def read_stream(stream: io.RawIOBase | io.BytesIO, *, name: str = "-", size: int
         name: Its path, for messages and for Parquet, which is read by path; `-` where it has none.
         size: As of `open_source`.
     """
-    return Source(rows=_rows(stream, name, size), waits=not stream.seekable())
+    return Source(rows=_readable(_rows(stream, name, size), name), waits=not stream.seekable())
+
+
+def _readable(rows: Iterator[Row], name: str) -> Iterator[Row]:
+    with _reading(name):
+        yield from rows
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Say of an error of the disk that it is the input's: whoever writes a run would take it for one of its own."""
+    try:
+        yield
+    except OSError as exc:
+        message = f"{_called(name)} cannot be read: {exc.strerror or exc}."
+        raise InputError(message, code=UNREADABLE, hint="Once it can, the same command goes on.") from exc
 
 
 async def count_rows(path: str, limit: int | None) -> int | None:
@@ -126,6 +145,11 @@ def _file_format(path: str) -> Format | None:
         return None
     with Path(path).open("rb") as file:
         return _format(file.peek(_LONGEST_MAGIC))
+
+
+def _unbuffered(path: str) -> io.FileIO:
+    with _reading(path):
+        return Path(path).open("rb", buffering=0)
 
 
 def _opened(path: str) -> io.BufferedReader:
