@@ -57,7 +57,7 @@ def test_the_calls_and_tokens_are_those_of_the_run(out: Path) -> None:
 def test_a_probe_measures_and_is_not_paid_twice(out: Path, tmp_path: Path) -> None:
     with Server(latency_ms=100) as server:
         settings = settings_for(server, cache=tmp_path / "store", price=PRICE, concurrency=10)
-        found = estimated(RECORDS, out, settings, probe=6)
+        found = estimated(RECORDS, out, settings, measure=6)
         probed = server.ledger.requests
         assert probed == 12  # two records each of one, two and three units
         score(RECORDS, out, server, cache=tmp_path / "store", price=PRICE)
@@ -150,7 +150,7 @@ def test_the_commands(out: Path, tmp_path: Path) -> None:
         assert not out.exists()
         code, told = run_judge("estimate", traces, *words, "--json")
     assert "calls       60 for 60 units, 0 of them paid for already" in said
-    assert "time        not known; measure with --probe 5" in said
+    assert "time        not known; measure with --measure 5" in said
     parsed = json.loads(told)
     assert (parsed["schema"], parsed["calls"], parsed["measured"]) == ("judge.estimate/1", 60, None)
     code, said = run_judge("estimate", traces)

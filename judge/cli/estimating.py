@@ -34,7 +34,7 @@ def run_estimate(options: EstimateOptions) -> int:
     Returns:
         The exit code.
     """
-    return _run(options, options.out, options.past, options.probe, as_json=options.as_json)
+    return _run(options, options.out, options.past, options.measure, as_json=options.as_json)
 
 
 def dry_run(options: JudgeOptions, out: Path, *, overwrite: bool, as_json: bool) -> int:
@@ -43,12 +43,12 @@ def dry_run(options: JudgeOptions, out: Path, *, overwrite: bool, as_json: bool)
     return _run(options, None if overwrite else out, past, 0, as_json=as_json)
 
 
-def _run(options: JudgeOptions, out: Path | None, past: Path | None, probe: int, *, as_json: bool) -> int:
+def _run(options: JudgeOptions, out: Path | None, past: Path | None, measure: int, *, as_json: bool) -> int:
     screen, errors = Screen(soft_wrap=True, highlight=False, markup=False), Screen(stderr=True, soft_wrap=True)
     try:
         settings = read_settings(options)
         traces = read_traces(options, settings)
-        found = asyncio.run(make_estimate(traces, settings, out=out, past=past, probe=probe))
+        found = asyncio.run(make_estimate(traces, settings, out=out, past=past, measure=measure))
     except JudgeError as exc:
         errors.print(clean(exc), highlight=False, markup=False)
         return EXIT_USAGE
@@ -72,7 +72,7 @@ def _lines(found: Estimate, settings: Settings) -> Iterator[tuple[str, str]]:
     yield "tokens", f"about {found.prompt_tokens:,} in{images}, {found.completion_tokens:,} out"
     yield "price", _price(found)
     yield "time", _time(found, settings)
-    yield "from", _basis(found)
+    yield "from", _basis(found, settings)
 
 
 def _price(found: Estimate) -> str:
@@ -83,13 +83,15 @@ def _price(found: Estimate) -> str:
 
 def _time(found: Estimate, settings: Settings) -> str:
     if found.seconds is None:
-        return "not known; measure with --probe 5, or name an earlier run with --past"
+        return "not known; measure with --measure 5, or name an earlier run with --past"
     told = f"about {timedelta(seconds=round(found.seconds))}" if found.seconds >= 1 else "a second or less"
     return f"{told} with {settings.concurrency} calls in flight"
 
 
-def _basis(found: Estimate) -> str:
+def _basis(found: Estimate, settings: Settings) -> str:
     again = "; re-asks of unusable replies come on top"
-    if found.measured is None:
-        return f"4 characters a token in, {ASSUMED_TOKENS_PER_UNIT} tokens a unit out: assumed, not measured{again}"
-    return f"{found.measured.source}{again}"
+    raised = "" if found.raised is None else f", {found.raised:.0%} of the units raised"
+    if found.measured is not None:
+        return f"{found.measured.source}{raised}{again}"
+    out = "a token a probe out" if settings.probe else f"{ASSUMED_TOKENS_PER_UNIT} tokens a unit out"
+    return f"4 characters a token in, {out}{raised}: assumed, not measured{again}"

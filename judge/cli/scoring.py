@@ -123,8 +123,10 @@ class Scoring:
             )
             if self._options.api_base is not None:
                 self._told.print("--api-base is not used: lexical asks no server. Name its model with --judge.")
-        if settings.samples > 1 and settings.model.params.get("temperature") == 0:
+        if settings.samples > 1 and not settings.probe and settings.model.params.get("temperature") == 0:
             self._told.print("--samples repeats the same answer at temperature 0; give --param temperature=0.7")
+        if settings.samples > 1 and settings.probe:
+            self._told.print("--samples repeats the same probabilities: a probe reads them before anything is sampled.")
 
     def _conclude(self, report: RunReport, settings: Settings) -> int:
         scores = pl.scan_parquet(self._options.out / "scores.parquet")
