@@ -29,7 +29,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judge.testing import KINDS, QUICK, REPLY, RETRYABLE, Ask, Server, Sloppy, gullible, obedient, stubborn
+from judge.testing import KINDS, PROBE, QUICK, REPLY, RETRYABLE, Ask, Server, Sloppy, gullible, obedient, stubborn
 from judge.testing.ask import parse_ask
 from judge.testing.bucket import TokenBucket
 from judge.testing.faults import draw_fault, draw_latency
@@ -488,7 +488,9 @@ def test_a_setting_that_makes_no_sense_is_refused(settings: dict[str, Any], mess
 
 
 def test_every_kind_can_be_acted_out_at_once_or_is_slow() -> None:
-    assert set(QUICK) | set(REPLY) | {"black_hole", "drip", "drip_headers", "insufficient_quota"} == set(KINDS)
+    assert set(QUICK) | set(REPLY) | set(PROBE) | {"black_hole", "drip", "drip_headers", "insufficient_quota"} == set(
+        KINDS
+    )
 
 
 # --- modes of the server ----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from judge.aggregate import summarise
 from judge.cli.given import read_settings, read_traces
 from judge.cli.logs import logging_to_stderr
 from judge.cli.score import Options
-from judge.cli.summary import LEGEND, answer_lines, caution_lines, difference_table, summary_table
+from judge.cli.summary import LEGEND, answer_lines, caution_lines, difference_table, prefix_lines, summary_table
 from judge.cli.terminal import Screen, clean, report_progress
 from judge.cli.told import tell
 from judge.difference import Difference, find_differences
@@ -152,7 +152,7 @@ class Scoring:
         if differences:
             show(difference_table(differences))
             show()
-        for line in (*answer_lines(summary), *_counts(report, self._progress)):
+        for line in (*answer_lines(summary), *_counts(report, self._progress), *prefix_lines(report.spent)):
             show(line)
         for line in (*caution_lines(report.cautions), *_notes(report)):
             show(line)
