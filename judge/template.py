@@ -32,7 +32,7 @@ class Templates:
         self.sources = {name: _read(folder, name) for name in names}
         self._compiled = {name: _compile(folder, name, source) for name, source in self.sources.items()}
 
-    def render(self, name: str, **values: object) -> str:
+    def render(self, name: str, /, **values: object) -> str:
         """The text of a template with these values in it.
 
         Raises:

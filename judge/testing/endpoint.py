@@ -161,6 +161,7 @@ class Endpoint:
             text=text,
             prompt_tokens=count_tokens(prompt),
             cached_tokens=self._prefixes.hit(prompt),
+            finish_reason="length" if ask.probed else "stop",
             logprobs=logprobs,
             tells_cached=self._behaviour.tells_cached,
         )

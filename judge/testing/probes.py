@@ -45,7 +45,7 @@ def constrained(tokens: Mapping[str, float], body: Mapping[str, object]) -> dict
     choices = [choice for choice in as_list(lookup(body, "structured_outputs", "choice")) if isinstance(choice, str)]
     if not choices:
         return dict(tokens)
-    kept = {choice: tokens.get(choice, 0.0) for choice in choices}
+    kept = {choice: sum(p for token, p in tokens.items() if token.strip() == choice) for choice in choices}
     total = sum(kept.values())
     shares = {choice: p / total if total else 1 / len(kept) for choice, p in kept.items()}
     return {**shares, **dict.fromkeys(tokens.keys() - kept.keys(), 0.0)}

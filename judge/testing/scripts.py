@@ -86,11 +86,12 @@ class Sloppy:
     wrong_share: float = 0.25
 
     def __call__(self, ask: Ask) -> str | Mapping[str, object]:
-        """The reply text; of a probe, tokens that begin with a space, or a word at first."""
+        """The reply text; of a probe, tokens that begin with a space, and a word before them at first."""
         die = _Die(f"{self.seed}:{ask.key}")
         wrong = not ask.complaint and die.share < self.wrong_share
         if ask.probed:
-            return "Sure" if wrong else {f" {digit}": p for digit, p in soft(ask, digit_of(ask)).items()}
+            digits = {f" {digit}": p for digit, p in soft(ask, digit_of(ask)).items()}
+            return {"Sure": 0.6, **{digit: 0.4 * p for digit, p in digits.items()}} if wrong else digits
         if ask.question:
             return _dress(orjson.dumps({"evidence": _INVENTED if wrong else _quote(ask)}).decode(), die.number)
         reply = _verdicts(ask)
