@@ -60,7 +60,8 @@ def _read(reply: Reply) -> list[float]:
     refuse_refusal(reply)
     said = reply.text.strip()
     if not said:
-        raise MalformedReplyError("the reply is empty.", code="empty")
+        hint = "A model that thinks before it answers cannot be probed."
+        raise MalformedReplyError("the reply is empty.", code="empty", hint=hint)
     if said not in LABELS:
         fault = f"it must be one digit: {', '.join(LABELS)}"
         raise OffMenuError(f"the reply is not one of the digits {', '.join(LABELS)}.", faults=(fault,))
