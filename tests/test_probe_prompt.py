@@ -35,7 +35,12 @@ def asked_of(record: Record, *, samples: int = 1) -> list[Request]:
 
 
 def test_the_text_that_is_sent() -> None:
-    unit = {"unit_id": "K1", "claim": "Air rises.", "presence_question": "Is air\nmentioned?", "correctness_question": "Up?"}
+    unit = {
+        "unit_id": "K1",
+        "claim": "Air rises.",
+        "presence_question": "Is air\nmentioned?",
+        "correctness_question": "Up?",
+    }
     record = build_record({"question": "Why?", "trace": "It is clear.", "units": {"knowledge": [unit]}})
     requests = asked_of(record)
     requests.append(PROMPT.complain(requests[0], ["it must be one digit: 0, 1, 2"]))
