@@ -113,7 +113,8 @@ def test_how_many_tokens_a_server_gives_is_learnt_from_its_refusal(said: str, fe
 
 def test_many_calls_that_meet_the_refusal_at_once_learn_it_once() -> None:
     async def main() -> tuple[list[int], list[str]]:
-        refusal = http(400, error("Requested sample logprobs of 20, which is greater than max allowed: 5"))
+        # Read twice, the second number would be learnt too.
+        refusal = http(400, error("Invalid value for 'top_logprobs': must be between 1 and 5, inclusive."))
         answer = lambda _, heard: refusal if heard.body["top_logprobs"] > 5 else http(200, GOOD)  # noqa: E731
         async with scripted(answer) as (base, heard):
             server = find_server("hosted_vllm/m", base)
