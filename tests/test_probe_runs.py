@@ -337,14 +337,16 @@ def test_a_server_that_does_not_tell_of_its_prefix_cache(probing: bool, traces: 
 
 
 def test_the_first_probe_of_a_record_fills_the_cache_for_the_others(out: Path) -> None:
-    """One record of many units at once: all but the first call begin with what is known."""
+    """All but the first call of a record begin with its trace, which the server has read by then."""
     units = [{"unit_id": f"U{n}", "claim": f"Claim {n}."} for n in range(20)]
-    record = {"id": "r", "trace": "It is so. " * 200, "units": {"knowledge": units}}
-    with Server(latency_ms=30) as server:
-        score([record], out, server, probe=True)
-    cached = pl.read_parquet(out / "calls.parquet")["cached_tokens"].to_list()
-    assert cached[0] == 0
-    assert min(cached[1:]) > 500
+    traces = [f"Case {n}. " + "It is so. " * 200 for n in range(3)]
+    records = [{"id": trace[:6], "trace": trace, "units": {"knowledge": units}} for trace in traces]
+    with Server(latency_ms=50) as server:
+        score(records, out, server, probe=True)
+    calls = pl.read_parquet(out / "calls.parquet")
+    for line in (1, 2, 3):
+        cached = calls.filter(line=line)["cached_tokens"].to_list()
+        assert cached[0] < 500 < min(cached[1:])
 
 
 # Options

@@ -79,12 +79,14 @@ class Endpoint:
             status=answer.status,
             complaint=bool(ask.complaint),
         )
-        return await self._send(request, answer, row)
+        return await self._send(request, ask, answer, row)
 
-    async def _send(self, request: web.BaseRequest, answer: Answer, row: LedgerRow) -> web.StreamResponse:
+    async def _send(self, request: web.BaseRequest, ask: Ask, answer: Answer, row: LedgerRow) -> web.StreamResponse:
         delivered = False
         try:
             await self._think(answer, row)
+            if answer.paid:
+                self._prefixes.learn(prompt_text(ask.body))
             response = await deliver(request, answer)
             delivered = await reached(request)
             return response
@@ -160,7 +162,7 @@ class Endpoint:
             model=str(ask.body.get("model")),
             text=text,
             prompt_tokens=count_tokens(prompt),
-            cached_tokens=self._prefixes.hit(prompt),
+            cached_tokens=self._prefixes.find(prompt),
             finish_reason="length" if ask.probed else "stop",
             logprobs=logprobs,
             tells_cached=self._behaviour.tells_cached,
