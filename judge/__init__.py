@@ -29,18 +29,24 @@ The flow, top to bottom; a file imports only files above it:
       reading.py      where traces are        -> Records, one after the other
     rubric.py         a YAML file             -> Rubric
     probe.py          Record × Rubric         -> Probes        what is asked, and at what granularity
+    template.py       a template and values   -> text
     prompt.py         Probes                  -> Request       messages and schema
+    probe_prompt.py   a unit                  -> Requests      of one token
     backend.py        Request                 -> Reply         the contract: a Protocol with one method
     content.py        a trace                 -> whether it says anything
     fold.py           a text                  -> the same text as it is compared
     typo.py           two words               -> whether one is the other misspelt
     evidence.py       quote × trace           -> Span          exact, normalised, near, or none
     verdict.py        Reply                   -> Verdicts      parse, match to what was asked, verify
+    distribution.py   a probe's Reply         -> what is likeliest, and what is expected
     score.py          Verdicts                -> Scores        arithmetic only
     outcome.py        Verdicts and failures   -> Outcome       all that is known of a record
     caution.py        a reason to doubt a run's numbers
     progress.py       Outcomes                -> counts        where a run stands, and how it ended
-    asking.py         Records                 -> Outcomes      ask, check, ask again
+    conversation.py   Request                 -> Heard         ask, check, ask again
+    written.py        asks                    -> Answers       verdicts as JSON, with evidence and reason
+    probing.py        asks                    -> Answers       verdicts as probabilities, a token each
+    asking.py         Records                 -> Outcomes
     plain.py          an answer               -> its plain text, to be compared
     cue.py            words that announce     -> patterns that find an answer
     answer.py         trace × reference       -> answer, right or not

@@ -24,7 +24,7 @@ from judge.probe import Granularity
 from judge.purse import Purse
 from judge.record import Record
 from judge.rubric import Rubric, load_rubric
-from judge.settings import Settings
+from judge.settings import LEFT_OPEN, Settings
 from judge.table import Run, build_tables
 from judge.traces.reading import Reader
 from judge.usable import refuse_unusable
@@ -46,9 +46,13 @@ class Judge:
         rubric: Name of a built-in rubric, path of a YAML file, or a loaded rubric.
         api_base: Address of the server, up to and with `/v1`.
         params: Sampling and other request parameters, such as `{"temperature": 0.7, "max_tokens": 2048}`.
-        granularity: Which units share a call: all of a `trace`, those of an `axis`, or one `unit`.
-        evidence: `required` makes a presence whose quote is not in the trace a failure, `flag` marks it, `none` asks
-            for no quotes.
+        granularity: Which units share a call: all of a `trace`, those of an `axis` (the default), or one `unit`.
+        evidence: `required` (the default) makes a presence whose quote is not in the trace a failure, `flag`
+            marks it, `none` asks for no quotes.
+        probe: Ask for one token on each unit's presence, and one on its correctness where it is raised, and score their
+            probabilities. The server has to give logprobs; a model that thinks before it answers cannot be probed.
+            There is neither evidence nor reason then.
+        probe_evidence: Probe, and ask for a quote of each raised unit.
         samples: Repeats of each judgement.
         min_coverage: Share of judged weight, in [0, 1], below which an axis has no score.
         concurrency: Calls in flight.
@@ -84,8 +88,10 @@ class Judge:
         rubric: str | Path | Rubric = "pkr",
         api_base: str | None = None,
         params: Mapping[str, JsonValue] | None = None,
-        granularity: Granularity = "axis",
-        evidence: EvidenceRule = "required",
+        granularity: Granularity = LEFT_OPEN,
+        evidence: EvidenceRule = LEFT_OPEN,
+        probe: bool = False,
+        probe_evidence: bool = False,
         samples: int = 1,
         min_coverage: float = 1.0,
         concurrency: int = 64,
@@ -109,6 +115,8 @@ class Judge:
             params=dict(params or {}),
             granularity=granularity,
             evidence=evidence,
+            probe=probe,
+            probe_evidence=probe_evidence,
             samples=samples,
             min_coverage=min_coverage,
             concurrency=concurrency,

@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from judge.asking import Asker, Keep
+from judge.asking import Asker
 from judge.backend import Backend, Reply
+from judge.conversation import Keep
 from judge.journal.journal import Journal
 from judge.prompt import Request
 from judge.purse import Purse
@@ -183,13 +184,9 @@ def _guarded(
 
 def _asker(settings: Settings, backend: Backend, *, keep: Keep) -> Asker:
     return Asker(
-        settings.prompt,
-        settings.model,
+        settings.way,
         backend,
         keep=keep,
-        granularity=settings.granularity,
-        evidence=settings.evidence,
-        samples=settings.samples,
         min_coverage=settings.min_coverage,
         sees_images=sees_images(settings),
     )

@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median
+from typing import TypeAlias
 
 import polars as pl
 
-from judge.asking import build_asks
+from judge.asking import first_asks
+from judge.backend import Reply
 from judge.connect import connect
 from judge.content import has_content
-from judge.errors import InputError
+from judge.distribution import read_presence
+from judge.errors import InputError, ReplyError
 from judge.journal.file import connect_file
+from judge.journal.sealed import DamagedError, load_reply
+from judge.probing import Probed
 from judge.prompt import Request
 from judge.record import Record
 from judge.runs.claim import refuse_other_judge
 from judge.settings import Settings
 from judge.traces.reading import Reading, Traces
 from judge.usable import sees_images
+from judge.written import Written
 
 __all__ = ["ASSUMED_TOKENS_PER_UNIT", "Estimate", "Measured", "estimate"]
 
+ASSUMED_RAISED = 0.7
+"""Share of the units that are raised, and so get a correctness probe; where their presence is not known yet."""
 ASSUMED_TOKENS_PER_UNIT = 80
 """A quote, a short reason and two numbers, as JSON; where nothing was measured."""
 _MINUTE_S = 60.0
+_Find: TypeAlias = Callable[[Request], Reply | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +49,7 @@ class Measured:
         completion_tokens: A call, on average; None where the server counts none.
         latency_s: Of a call, median.
         source: Where they are from, in words.
+        raised: Share of the units that were raised; None where none was judged.
     """
 
     calls: int
@@ -47,6 +57,7 @@ class Measured:
     completion_tokens: float | None
     latency_s: float
     source: str
+    raised: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +72,8 @@ class Estimate:
         prompt_tokens, completion_tokens: Of the calls that are not stored; images are part of the prompt.
         cost_usd: None where no price is known.
         seconds: None where nothing was measured.
+        raised: Share of the units that get a correctness probe, where their presence is not known yet; None where no
+            call hangs on it.
         measured: What the numbers rest on; None where they are assumed.
     """
 
@@ -75,62 +88,76 @@ class Estimate:
     completion_tokens: int
     cost_usd: float | None
     seconds: float | None
+    raised: float | None
     measured: Measured | None
 
 
 @dataclass(slots=True)
+class _Sum:
+    """What some calls come to; the last three are of those that are not stored."""
+
+    calls: int = 0
+    stored: int = 0
+    images: int = 0
+    prompt: float = 0.0
+    written: int = 0
+
+    def add(self, request: Request, *, stored: bool) -> None:
+        self.calls += 1
+        self.stored += stored
+        if not stored:
+            self.images += len(request.images)
+            self.prompt += request.guessed_tokens
+            self.written += 1 if request.labels else ASSUMED_TOKENS_PER_UNIT * len(request.probes.asked)
+
+    def plus(self, other: _Sum, share: float) -> _Sum:
+        """With a share of other calls."""
+        mine, theirs = ((each.calls, each.stored, each.images, each.prompt, each.written) for each in (self, other))
+        calls, stored, images, prompt, written = (own + share * more for own, more in zip(mine, theirs, strict=True))
+        return _Sum(round(calls), round(stored), round(images), prompt, round(written))
+
+
+@dataclass(slots=True)
 class _Counted:
-    """What the records come to; the last three are of calls that are not stored."""
+    """What the records come to. `if_raised` are the calls that are asked only where a unit is raised, all of them."""
 
     records: int = 0
     failed: int = 0
     contentless: int = 0
     units: int = 0
-    calls: int = 0
-    stored: int = 0
-    images: int = 0
-    guessed_tokens: float = 0.0
-    asked_units: int = 0
+    sure: _Sum = field(default_factory=_Sum)
+    if_raised: _Sum = field(default_factory=_Sum)
     sample: list[Record] = field(default_factory=list)
-
-    def add(self, request: Request, *, stored: bool) -> None:
-        self.calls += 1
-        self.units += len(request.probes.asked)
-        self.stored += stored
-        if not stored:
-            self.images += len(request.images)
-            self.guessed_tokens += request.guessed_tokens
-            self.asked_units += len(request.probes.asked)
 
 
 async def estimate(
-    traces: Traces, settings: Settings, *, out: Path | None = None, past: Path | None = None, probe: int = 0
+    traces: Traces, settings: Settings, *, out: Path | None = None, past: Path | None = None, measure: int = 0
 ) -> Estimate:
-    """Say what a run would take. Reads all records; asks nobody, a probe aside, and writes nothing.
+    """Say what a run would take. Reads all records; asks nobody unless told to `measure`, and writes nothing.
 
     Args:
         traces: What would be scored.
         settings: Judge and rubric.
         out: Run directory that would be gone on with: what its journal holds is stored.
         past: An earlier run with this judge, to learn tokens and time from; that of `out` where there is none.
-        probe: Records, from the first that are not stored, to ask for now in order to measure; this may cost. Their
+        measure: Records, from the first that are not stored, to ask for now in order to measure; this may cost. Their
             replies go to the shared store, so the run does not pay for them again; without a store it does.
 
     Raises:
         InputError: The traces cannot be read at all, or `past` is no run.
-        ConfigError: The judge cannot be asked by a probe; or `out` holds a run of another judge, as a run would say.
+        ConfigError: The judge cannot be asked, and is to be measured; or `out` holds a run of another judge.
     """
     if out is not None:
         refuse_other_judge(out, settings, paid=not settings.free and _has_replies(out / "journal.sqlite"))
-    with traces.opened() as reading, _stored(settings, out) as is_stored:
-        counted = await _count(reading, settings, is_stored, probe)
-    measured = await _probe(settings, counted.sample) if counted.sample else None
+    with traces.opened() as reading, _stored(settings, out) as find:
+        counted = await _count(reading, settings, find, measure)
+    measured = await _measure(settings, counted.sample) if counted.sample else None
     if measured is None and (run := past or out) is not None:
         measured = _learn(run, settings.labels.judge, required=past is not None)
     return _build(counted, settings, measured)
 
 
-async def _count(reading: Reading, settings: Settings, is_stored: Callable[[Request], bool], probe: int) -> _Counted:
+async def _count(reading: Reading, settings: Settings, find: _Find, measure: int) -> _Counted:
     counted, sighted = _Counted(), settings.free or sees_images(settings)
     for _, (number, row) in reading.lines:
         counted.records += 1
@@ -141,32 +168,45 @@ async def _count(reading: Reading, settings: Settings, is_stored: Callable[[Requ
             counted.failed += 1
             continue
         counted.contentless += not requests
-        found = [is_stored(request) for request in requests]
-        for request, stored in zip(requests, found, strict=True):
-            counted.add(request, stored=stored)
-        if len(counted.sample) < probe and not all(found):
+        found = [find(request) for request in requests]
+        for request, reply in zip(requests, found, strict=True):
+            counted.units += len(request.probes.asked)
+            counted.sure.add(request, stored=reply is not None)
+            _count_next(counted, request, reply, settings.way, find)
+        if len(counted.sample) < measure and None in found:
             counted.sample.append(record)
     if not counted.records:
         raise InputError("the input holds no records.")
     return counted
 
 
+def _count_next(counted: _Counted, request: Request, reply: Reply | None, way: Written | Probed, find: _Find) -> None:
+    """What a probed unit takes besides its presence probe: nothing, all of it, or nobody knows yet."""
+    if not isinstance(way, Probed):
+        return
+    raised = None if reply is None else _is_raised(reply)
+    for ask in way.next_asks(request) if raised is not False else ():
+        (counted.if_raised if raised is None else counted.sure).add(
+            ask, stored=raised is True and find(ask) is not None
+        )
+
+
+def _is_raised(reply: Reply) -> bool | None:
+    try:
+        return read_presence(reply)[0] > 0
+    except ReplyError:
+        return None
+
+
 def _asks(record: Record, settings: Settings, *, sighted: bool = True) -> list[Request]:
     """The first asks of a record; none where its trace says nothing."""
-    requests = build_asks(
-        record,
-        settings.prompt,
-        settings.model,
-        granularity=settings.granularity,
-        samples=settings.samples,
-        sees_images=sighted,
-    )
+    requests = first_asks(record, settings.way, sees_images=sighted)
     return requests if has_content(record.trace) else []
 
 
 @contextmanager
-def _stored(settings: Settings, out: Path | None) -> Iterator[Callable[[Request], bool]]:
-    """Whether a reply to a request is in the run's journal or in the shared store; neither is changed."""
+def _stored(settings: Settings, out: Path | None) -> Iterator[_Find]:
+    """The reply to a request that is in the run's journal or in the shared store, or None; neither is changed."""
     with ExitStack() as stack:
         journal = None
         if out is not None and _has_content(path := out / "journal.sqlite"):
@@ -178,10 +218,10 @@ def _stored(settings: Settings, out: Path | None) -> Iterator[Callable[[Request]
             store = Store(settings.cache)
             stack.callback(store.close)
 
-        def is_stored(request: Request) -> bool:
-            return _in_journal(journal, request) or (store is not None and store.find(request.key) is not None)
+        def find(request: Request) -> Reply | None:
+            return _in_journal(journal, request) or (None if store is None else store.find(request.key))
 
-        yield is_stored
+        yield find
 
 
 def _has_content(path: Path) -> bool:
@@ -195,30 +235,32 @@ def _has_replies(path: Path) -> bool:
         return journal.execute("SELECT 1 FROM replies LIMIT 1").fetchone() is not None
 
 
-def _in_journal(journal: sqlite3.Connection | None, request: Request) -> bool:
+def _in_journal(journal: sqlite3.Connection | None, request: Request) -> Reply | None:
     if journal is None:
-        return False
-    query = "SELECT 1 FROM replies WHERE call_id = ? AND retired = 0 LIMIT 1"
+        return None
+    query = "SELECT reply FROM replies WHERE call_id = ? AND retired = 0 ORDER BY rowid DESC LIMIT 1"
     with _journal_errors():
-        return journal.execute(query, (request.call_id,)).fetchone() is not None
+        found = journal.execute(query, (request.call_id,)).fetchone()
+        return None if found is None else load_reply(request.call_id, found[0])
 
 
 @contextmanager
 def _journal_errors() -> Iterator[None]:
     try:
         yield
-    except sqlite3.DatabaseError as exc:
+    except (sqlite3.DatabaseError, DamagedError) as exc:
         raise InputError(f"the journal cannot be read: {exc}.", hint="judge score mends it when it starts.") from exc
 
 
-async def _probe(settings: Settings, sample: list[Record]) -> Measured | None:
+async def _measure(settings: Settings, sample: list[Record]) -> Measured | None:
     guessed: dict[str, float] = {}
-    calls = []
+    outcomes = []
     async with connect(settings) as connection:
         for record in sample:
             guessed |= {request.call_id: request.guessed_tokens for request in _asks(record, settings)}
-            outcome = await connection.asker.judge(record)
-            calls += [(call.call_id, call.reply) for call in outcome.calls if call.reply and not call.reply.cached]
+            outcomes.append(await connection.asker.judge(record))
+    answered = [call for outcome in outcomes for call in outcome.calls]
+    calls = [(call.call_id, call.reply) for call in answered if call.reply and not call.reply.cached]
     replies = [reply for _, reply in calls]
     told = [(reply.prompt_tokens, guessed[name]) for name, reply in calls if reply.prompt_tokens and name in guessed]
     written = [reply.completion_tokens for reply in replies if reply.completion_tokens is not None]
@@ -230,7 +272,8 @@ async def _probe(settings: Settings, sample: list[Record]) -> Measured | None:
         prompt_ratio=sum(tokens for tokens, _ in told) / sum(guess for _, guess in told) if told else 1.0,
         completion_tokens=fmean(written) if written else None,
         latency_s=median(reply.latency_s for reply in replies),
-        source=f"a probe of {len(sample)} records, {len(replies)} calls{kept}",
+        raised=_share_raised([verdict.presence for outcome in outcomes for verdict in outcome.verdicts]),
+        source=f"{len(sample)} records that were asked for, {len(replies)} calls{kept}",
     )
 
 
@@ -251,29 +294,42 @@ def _learn(run: Path, judge: str, *, required: bool) -> Measured | None:
         prompt_ratio=1.0,
         completion_tokens=written,
         latency_s=latency_s,
+        raised=_share_raised(_presences(run)),
         source=f"{calls:,} calls of {run}",
     )
 
 
+def _presences(run: Path) -> list[int | None]:
+    path = run / "verdicts.parquet"
+    return pl.read_parquet(path, columns=["presence"])["presence"].to_list() if path.exists() else []
+
+
+def _share_raised(presences: Iterable[int | None]) -> float | None:
+    """Of the units whose presence is known."""
+    known = [presence for presence in presences if presence is not None]
+    return sum(presence > 0 for presence in known) / len(known) if known else None
+
+
 def _build(counted: _Counted, settings: Settings, measured: Measured | None) -> Estimate:
-    calls = counted.calls - counted.stored
-    prompt = round(counted.guessed_tokens * (measured.prompt_ratio if measured else 1.0))
-    if measured is not None and measured.completion_tokens is not None:
-        completion = round(calls * measured.completion_tokens)
-    else:
-        completion = counted.asked_units * ASSUMED_TOKENS_PER_UNIT
+    raised = measured.raised if measured is not None and measured.raised is not None else ASSUMED_RAISED
+    total = counted.sure.plus(counted.if_raised, raised)
+    calls = total.calls - total.stored
+    prompt = round(total.prompt * (measured.prompt_ratio if measured else 1.0))
+    written = measured.completion_tokens if measured is not None else None
+    completion = total.written if written is None else round(calls * written)
     return Estimate(
         records=counted.records,
         failed=counted.failed,
         contentless=counted.contentless,
         units=counted.units,
-        calls=counted.calls,
-        stored=counted.stored,
-        images=counted.images,
+        calls=total.calls,
+        stored=total.stored,
+        images=total.images,
         prompt_tokens=0 if settings.free else prompt,
         completion_tokens=0 if settings.free else completion,
         cost_usd=_cost_usd(settings, calls, prompt, completion),
         seconds=_seconds(settings, calls, prompt + completion, measured),
+        raised=raised if counted.if_raised.calls else None,
         measured=measured,
     )
 

@@ -12,19 +12,26 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import orjson
-from jinja2 import StrictUndefined, Template, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from msgspec import Struct, structs
 from pydantic import JsonValue
 
-from judge.errors import PromptError
 from judge.image import Image
 from judge.probe import MAX_UNITS_PER_CALL, AskedUnit, Probes
 from judge.record import Record
-from judge.resource import resource_path
 from judge.rubric import Rubric
+from judge.template import Templates
 
-__all__ = ["JudgeModel", "Prompt", "Request", "reply_schema", "unit_name"]
+__all__ = [
+    "JudgeModel",
+    "Prompt",
+    "Request",
+    "closed_object",
+    "one_line",
+    "quoted",
+    "record_values",
+    "reply_schema",
+    "unit_name",
+]
 
 _KEY_VERSION = 1  # raise it when a reply that is stored under an old key must not be used any more
 _CHARS_A_TOKEN = 4
@@ -126,15 +133,14 @@ class Prompt:
     def __init__(self, rubric: Rubric, *, evidence: bool = True) -> None:
         self.rubric = rubric
         self.evidence = evidence
-        self._sources = {name: _read_template(name) for name in _TEMPLATES}
-        self._templates = {name: _compile(name, source) for name, source in self._sources.items()}
+        self._templates = Templates("checklist", _TEMPLATES)
         guidelines = rubric.guidelines.strip()
-        self.system = self._render("system", evidence=evidence, guidelines=guidelines)
+        self.system = self._templates.render("system", evidence=evidence, guidelines=guidelines)
 
     @property
     def fingerprint(self) -> str:
         """12 hex digits over all that the judge is told, the record and the rubric's own texts aside."""
-        body = [self._sources, self.evidence, MAX_UNITS_PER_CALL, reply_schema(1, evidence=self.evidence)]
+        body = [self._templates.sources, self.evidence, MAX_UNITS_PER_CALL, reply_schema(1, evidence=self.evidence)]
         return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
     def build_requests(self, groups: Sequence[Probes], model: JudgeModel, *, samples: int = 1) -> list[Request]:
@@ -143,7 +149,7 @@ class Prompt:
         Raises:
             PromptError: The templates cannot render this record.
         """
-        shared = self._render_record(groups[0].record)
+        shared = self._templates.render("record", **record_values(groups[0].record))
         return [
             Request(
                 model=model,
@@ -161,32 +167,27 @@ class Prompt:
 
     def complain(self, request: Request, faults: Sequence[str]) -> Request:
         """The same request with a complaint; it quotes nothing of the reply, which may carry instructions."""
-        return structs.replace(request, complaint=self._render("complaint", faults=list(faults)))
-
-    def _render_record(self, record: Record) -> str:
-        return self._render(
-            "record",
-            images=len(record.images),
-            question=record.question or "",
-            options=list((record.options or {}).items()),
-            context=record.context or "",
-            reasoning=record.reference.reasoning or "",
-            answer=record.reference.answer or "",
-            trace=record.trace,
-            tag=hashlib.sha256(record.trace.encode()).hexdigest()[:12],
-        )
+        return structs.replace(request, complaint=self._templates.render("complaint", faults=list(faults)))
 
     def _render_units(self, asked: Sequence[AskedUnit]) -> str:
         axes = dict.fromkeys(unit.axis for unit in asked)
         units = [_unit_values(index, unit) for index, unit in enumerate(asked)]
-        descriptions = [(axis, _one_line(self.rubric.axes[axis].description)) for axis in axes]
-        return self._render("units", axes=descriptions, units=units)
+        descriptions = [(axis, one_line(self.rubric.axes[axis].description)) for axis in axes]
+        return self._templates.render("units", axes=descriptions, units=units)
 
-    def _render(self, name: str, **values: object) -> str:
-        try:
-            return self._templates[name].render(values)
-        except TemplateError as exc:
-            raise PromptError(f"prompts/checklist/{name}.j2 cannot be rendered: {exc}.") from exc
+
+def record_values(record: Record) -> dict[str, object]:
+    """What `record.j2` shows of a record: all that its calls have in common."""
+    return {
+        "images": len(record.images),
+        "question": record.question or "",
+        "options": list((record.options or {}).items()),
+        "context": record.context or "",
+        "reasoning": record.reference.reasoning or "",
+        "answer": record.reference.answer or "",
+        "trace": record.trace,
+        "tag": hashlib.sha256(record.trace.encode()).hexdigest()[:12],
+    }
 
 
 def unit_name(index: int) -> str:
@@ -205,10 +206,11 @@ def reply_schema(units: int, *, evidence: bool) -> str:
     unit["presence"] = {"type": "integer", "enum": [0, 1, 2]}
     unit["correctness"] = _nullable({"type": "integer", "enum": [-1, 0, 1]})
     names = [unit_name(index) for index in range(units)]
-    return orjson.dumps(_closed_object(dict.fromkeys(names, _closed_object(unit)))).decode()
+    return orjson.dumps(closed_object(dict.fromkeys(names, closed_object(unit)))).decode()
 
 
-def _closed_object(properties: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+def closed_object(properties: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """JSON Schema of an object with these keys and no others."""
     return {
         "type": "object",
         "properties": dict(properties),
@@ -224,31 +226,17 @@ def _nullable(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
 def _unit_values(index: int, asked: AskedUnit) -> tuple[str, ...]:
     """Name, axis, claim, and the two questions: a tuple, as the sandbox looks twice at every attribute."""
     unit = asked.unit
-    claim = orjson.dumps(unit.claim).decode()  # a JSON string is one line, and cannot look like the next unit
     return (
-        *(unit_name(index), asked.axis, claim),
-        *(_one_line(unit.presence_question or ""), _one_line(unit.correctness_question or "")),
+        *(unit_name(index), asked.axis, quoted(unit.claim)),
+        *(one_line(unit.presence_question or ""), one_line(unit.correctness_question or "")),
     )
 
 
-def _one_line(text: str) -> str:
+def quoted(claim: str) -> str:
+    """A claim as a JSON string: it is one line, and cannot look like the next unit."""
+    return orjson.dumps(claim).decode()
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks, so that it cannot look like a line of ours."""
     return " ".join(text.split())
-
-
-def _read_template(name: str) -> str:
-    path = resource_path("prompts", "checklist", f"{name}.j2")
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as exc:
-        raise PromptError(f"{path}: cannot be read: {exc}.") from exc
-
-
-def _compile(name: str, source: str) -> Template:
-    # A trace is a value and never a template; the sandbox is for rubric authors' templates.
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    try:
-        return environment.from_string(source)
-    except TemplateError as exc:
-        raise PromptError(f"prompts/checklist/{name}.j2 is not a template: {exc}.") from exc

@@ -168,7 +168,8 @@ class _Run:
         return self._publish(ended, story, work.notes)
 
     def _publish(self, ended: Ended | None, story: _Story, noted: list[str]) -> RunReport:
-        notes = [*(self.journal.notes if self.journal else ()), *noted]
+        spent = dict(self.journal.spent()) if self.journal else {}
+        notes = [*(self.journal.notes if self.journal else ()), *noted, *_untold(self.settings, spent)]
         whole = ended is not None and ended.read_to_end and ended.all_done
         if ended is not None and whole:
             self.directory.drop_parts_after(block_of(ended.read - 1))
@@ -176,11 +177,20 @@ class _Run:
         counts = self.directory.count()
         if ended is not None and whole and counts["read"] != ended.read:
             raise AssertionError(f"{ended.read} records were read, but the tables hold {counts['read']}")
-        spent = dict(self.journal.spent()) if self.journal else {}
         finished = ended is not None and ended.all_done and ended.nothing_left
         cautions = find_cautions(self.directory.path, self.settings.judge)
         story.write("finished" if finished else "stopped", counts, spent, notes, cautions)
         return RunReport(finished=finished, spent=spent, notes=tuple(notes), cautions=cautions, **counts)
+
+
+def _untold(settings: Settings, spent: dict[str, int | float | None]) -> list[str]:
+    """A probe costs little where the server caches prefixes, and whether it does should be seen."""
+    if not (settings.probe and settings.judge.startswith("hosted_vllm/") and spent.get("replies")):
+        return []
+    if spent["cached_tokens"] is not None:
+        return []
+    note = "The server tells nothing of its prefix cache, which most of a probe's prompt should come from: "
+    return [note + "start vLLM with --enable-prompt-tokens-details to see it."]
 
 
 class _Story:

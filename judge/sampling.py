@@ -35,7 +35,7 @@ _OURS: Mapping[str, frozenset[str]] = {
     "a reply is read whole, and only its text": frozenset(
         {
             *("stream", "stream_options", "modalities", "audio", "echo"),
-            *("logprobs", "top_logprobs", "prompt_logprobs"),
+            *("logprobs", "top_logprobs", "prompt_logprobs"),  # probes ask for them
         }
     ),
 }

@@ -11,6 +11,8 @@ from judge.verdict import Verdict
 
 __all__ = ["AxisScore", "TraceScore", "score_axis", "score_trace"]
 
+_LEAST = 0.5  # of a raised unit: presence 1
+_LEAST_PROBED = 0.25  # P(1) a hair above P(0), and P(2) = 0
 _ROUNDING = 1e-12  # one of four units of weight 0.1 is a little less than 0.25 of their weight
 
 
@@ -63,6 +65,8 @@ def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0) -> Axi
         correctness = Σ_{p≥1} w·[c = 1] / Σ_{p≥1} w
         score       = grounding × correctness           0 when no unit is raised
 
+    Of probes, with p_present in place of p/2 and p_correct in place of [c = 1]; which units are raised is as likeliest.
+
     Args:
         verdicts: All units of the axis, the failed ones too.
         min_coverage: Below this share of judged weight the three are None.
@@ -84,7 +88,7 @@ def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0) -> Axi
         correctness=sums.right / sums.raised if complete and sums.raised else None,
         score=sums.score() if complete else None,
         coverage=coverage,
-        score_low=sums.with_missing(missing, presence=0.5, right=0.0).score(),
+        score_low=sums.with_missing(missing, presence=sums.least_raised, right=0.0).score(),
         score_high=sums.with_missing(missing, presence=1.0, right=1.0).score(),
     )
 
@@ -115,21 +119,25 @@ def score_trace(verdicts: Sequence[Verdict], *, min_coverage: float = 1.0) -> Tr
 
 
 class _Sums(Struct, frozen=True, gc=False):
-    """Weight judged, Σ w·p/2, weight raised, and weight raised and right."""
+    """Weight judged, Σ w·p/2, weight raised, weight raised and right, and the least that a raised unit can ground."""
 
     weight: float
     presence: float
     raised: float
     right: float
+    least_raised: float
 
     @classmethod
     def of(cls, judged: Sequence[Verdict]) -> _Sums:
         raised = [unit for unit in judged if unit.presence]
+        soft = {unit.p_present is not None for unit in judged}
+        assert len(soft) < 2, "verdicts of probes and of other calls are never mixed"
         return cls(
             weight=sum(unit.weight for unit in judged),
-            presence=sum(unit.weight * (unit.presence or 0) / 2 for unit in judged),
+            presence=sum(unit.weight * _grounded(unit) for unit in judged),
             raised=sum(unit.weight for unit in raised),
-            right=sum(unit.weight for unit in raised if unit.correctness == 1),
+            right=sum(unit.weight * _right(unit) for unit in raised),
+            least_raised=_LEAST_PROBED if True in soft else _LEAST,
         )
 
     def score(self) -> float:
@@ -138,11 +146,25 @@ class _Sums(Struct, frozen=True, gc=False):
     def with_missing(self, weight: float, *, presence: float, right: float) -> _Sums:
         """As if units of this weight were all raised.
 
-        Worst is p = 1 and c = -1: it adds to the raised weight as much as p = 2 would, and half as much to grounding.
+        Worst is a unit that is only just raised, and wrong: it adds to the raised weight as much as any other would,
+        and least to grounding. To leave it out is never worse: no raised unit grounds less than it does, so their
+        mean cannot rise by it.
         """
         return _Sums(
-            self.weight + weight, self.presence + presence * weight, self.raised + weight, self.right + right * weight
+            self.weight + weight,
+            self.presence + presence * weight,
+            self.raised + weight,
+            self.right + right * weight,
+            self.least_raised,
         )
+
+
+def _grounded(unit: Verdict) -> float:
+    return (unit.presence or 0) / 2 if unit.p_present is None else unit.p_present
+
+
+def _right(unit: Verdict) -> float:
+    return float(unit.correctness == 1) if unit.p_correct is None else unit.p_correct
 
 
 def _score_sample(verdicts: Sequence[Verdict], min_coverage: float) -> TraceScore:

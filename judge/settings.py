@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import orjson
 from pydantic import JsonValue
@@ -20,16 +20,20 @@ from judge.image import ImageRules
 from judge.plugin import Plugin, find_plugin
 from judge.price import Price, find_price
 from judge.probe import Granularity
+from judge.probe_prompt import ProbePrompt
+from judge.probing import Probed
 from judge.prompt import JudgeModel, Prompt
 from judge.rubric import Rubric
 from judge.sampling import refuse_ours
 from judge.table import Labels
 from judge.verdict import EvidenceRule
+from judge.written import Written
 
 __all__ = [
     "BASELINE",
     "DEFAULT_PARAMS",
     "INSTALL_REMOTE",
+    "LEFT_OPEN",
     "SERVERS",
     "Settings",
     "litellm_model",
@@ -45,6 +49,8 @@ INSTALL_REMOTE = "pip install 'rationale-judge[remote]'"
 DEFAULT_PARAMS: Mapping[str, JsonValue] = {"temperature": 0, "max_tokens": 4096}
 _GRANULARITIES = get_args(Granularity)
 _EVIDENCE_RULES = get_args(EvidenceRule)
+LEFT_OPEN: Any = None
+"""Of a setting that depends on how units are asked about; `Settings` settles it."""
 _HOW = ("concurrency", "rpm", "tpm", "timeout_s", "max_retries", "budget_usd")
 _MOST_CALLS = 10_000  # a worker each, and a connection: more than a machine has open files for
 
@@ -82,8 +88,11 @@ class Settings:
             `OPENAI_API_BASE` (other providers likewise), or OpenAI's own for `openai/MODEL`. None for a
             judge that asks no server, and for a provider's usual address.
         params: Sampling and other request parameters, over `DEFAULT_PARAMS`.
-        granularity: Which units share a call.
-        evidence: What happens to a presence whose quote is not in the trace.
+        granularity: Which units share a call; `axis` where none is given, and `unit` where units are probed.
+        evidence: What happens to a presence whose quote is not in the trace; `required` where nothing is given, and
+            `none` where units are probed without `probe_evidence`.
+        probe: Ask for one token on each unit's presence, and one on its correctness, and score their probabilities.
+        probe_evidence: Probe, and ask for a quote of each unit that is raised.
         samples: Repeats of each judgement, at least 1.
         min_coverage: Share of judged weight, in [0, 1], below which an axis has no score.
         concurrency: Calls in flight, from 1 to 10,000.
@@ -102,8 +111,10 @@ class Settings:
     rubric: Rubric
     api_base: str | None = None
     params: Mapping[str, JsonValue] = field(default_factory=dict)
-    granularity: Granularity = "axis"
-    evidence: EvidenceRule = "required"
+    granularity: Granularity = LEFT_OPEN
+    evidence: EvidenceRule = LEFT_OPEN
+    probe: bool = False
+    probe_evidence: bool = False
     samples: int = 1
     min_coverage: float = 1.0
     concurrency: int = 64
@@ -126,12 +137,40 @@ class Settings:
         """
         # Resolved once: the address is part of the identity, wherever it was given.
         object.__setattr__(self, "api_base", _address(self.judge, self.api_base))
+        object.__setattr__(self, "probe", self.probe or self.probe_evidence)
+        self._settle()
         for name, value, holds, allowed in self._ranges():
             if not holds:
                 raise ConfigError(f"{name} is {value!r}; it must be {allowed}.")
         if not _is_text([self.judge, self.api_base, self.params]):
             raise ConfigError("the judge's name, address or parameters hold text that is not UTF-8.")
         refuse_ours(self.params)
+
+    def _settle(self) -> None:
+        """Choose what was left open, and refuse what does not go with probes."""
+        if not self.probe:
+            self._choose(granularity="axis", evidence="required")
+            return
+        if self.free:
+            hint = "Name a server with --judge, or leave --probe out."
+            raise ConfigError(f"{BASELINE} gives no probabilities, so it cannot be probed.", hint=hint)
+        self._choose(granularity="unit", evidence="required" if self.probe_evidence else "none")
+        if self.granularity != "unit":
+            raise ConfigError(
+                f"granularity is {self.granularity!r}; a probe asks about one unit.", hint="Leave it out."
+            )
+        if self.probe_evidence and self.evidence == "none":
+            raise ConfigError("probe_evidence asks for quotes, and evidence is 'none'.", hint="Leave one of them out.")
+        if not self.probe_evidence and self.evidence != "none":
+            hint = "Add --probe-evidence, which asks for a quote of each raised unit, or leave --evidence out."
+            raise ConfigError(
+                f"evidence is {self.evidence!r}, and a probe gives none: its reply is one digit.", hint=hint
+            )
+
+    def _choose(self, **defaults: str) -> None:
+        for name, default in defaults.items():
+            if getattr(self, name) is LEFT_OPEN:
+                object.__setattr__(self, name, default)
 
     def _ranges(self) -> tuple[tuple[str, object, bool, str], ...]:
         """Name, value, whether it is in its range, and the range in words."""
@@ -199,8 +238,22 @@ class Settings:
 
     @cached_property
     def prompt(self) -> Prompt:
-        """The rubric's templates, compiled."""
+        """The rubric's templates for verdicts in writing, compiled."""
         return Prompt(self.rubric, evidence=self.evidence != "none")
+
+    @cached_property
+    def way(self) -> Written | Probed:
+        """How units are asked about."""
+        if self.probe:
+            prompt = ProbePrompt(self.rubric)
+            return Probed(prompt=prompt, model=self.model, evidence=self.evidence, samples=self.samples)
+        return Written(
+            prompt=self.prompt,
+            model=self.model,
+            granularity=self.granularity,
+            evidence=self.evidence,
+            samples=self.samples,
+        )
 
     @cached_property
     def model(self) -> JudgeModel:
@@ -222,7 +275,7 @@ class Settings:
             "judge": self.judge,
             "api_base": self.api_base,
             "params": dict(self.model.params),
-            "prompt": self.prompt.fingerprint,
+            "prompt": self.way.prompt.fingerprint,
             "rubric": self.rubric.fingerprint,
             "granularity": self.granularity,
             "evidence": self.evidence,
@@ -230,6 +283,8 @@ class Settings:
             "min_coverage": self.min_coverage,
             "image_max_side": self.image_max_side,
             **self._code,
+            # Only where it is on: judges of before keep their ids.
+            **{name: True for name in ("probe", "probe_evidence") if getattr(self, name)},
         }
 
     @cached_property
@@ -240,7 +295,7 @@ class Settings:
         return Labels(
             judge=f"{self.judge}#{digest}",
             rubric=f"{self.rubric.name}@{self.rubric.version}",
-            prompt_fp=self.prompt.fingerprint,
+            prompt_fp=self.way.prompt.fingerprint,
             rubric_fp=self.rubric.fingerprint,
             axes=tuple(self.rubric.axes),
         )

@@ -177,7 +177,8 @@ def _verdict_row(verdict: Verdict) -> tuple[object, ...]:
     return (
         *(verdict.axis, verdict.unit_id, verdict.claim, verdict.importance, verdict.weight),
         *(verdict.sample, verdict.presence, verdict.correctness),
-        *(None,) * 5,  # verdict, value, points, p_present, p_correct: of other kinds of axes and probes
+        *(None,) * 3,  # verdict, value, points: of other kinds of axes
+        *(verdict.p_present, verdict.p_correct),
         *(verdict.evidence, verdict.evidence_start, verdict.evidence_end, verdict.evidence_found),
         *(verdict.reason, verdict.failure, verdict.call_id),
     )

@@ -24,7 +24,21 @@ from judge.probe import MAX_UNITS_PER_CALL, AskedUnit
 from judge.prompt import unit_name
 from judge.strict_json import StrictJsonError, parse_json
 
-__all__ = ["EvidenceRule", "UnitReply", "Verdict", "contentless_verdict", "failed_verdict", "parse_reply", "verify"]
+__all__ = [
+    "EvidenceRule",
+    "UnitReply",
+    "Verdict",
+    "about_unit",
+    "contentless_verdict",
+    "failed_verdict",
+    "lack_of_evidence",
+    "off_menu",
+    "parse_object",
+    "parse_reply",
+    "refuse_refusal",
+    "verify",
+    "verify_quote",
+]
 
 EvidenceRule = Literal["required", "flag", "none"]
 
@@ -89,6 +103,8 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
         weight: The unit's weight, at least 0.
         presence: 0 not raised, 1 partly or implied, 2 clearly raised; None when there is no verdict.
         correctness: -1 wrong, 0 unclear, 1 right; None where presence is 0 or None.
+        p_present: Of a probe: the expectation of presence / 2, in [0, 1]. Known of some units that failed later.
+        p_correct: Of a probe of a raised unit: the probability that it is right, in [0, 1].
         evidence: The passage of the trace; the judge's own words where they were not found.
         evidence_start, evidence_end: Half-open offsets in code points of the trace.
         evidence_found: How it was found, or `no`; None where there is nothing to find.
@@ -104,6 +120,8 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     sample: int = 0
     presence: int | None = None
     correctness: int | None = None
+    p_present: float | None = None
+    p_correct: float | None = None
     evidence: str | None = None
     evidence_start: int | None = None
     evidence_end: int | None = None
@@ -180,6 +198,15 @@ def _words(value: object, *, evidence: bool) -> Words:
     return PlainUnitReply(**dict(_PlainForm.model_validate(value)))
 
 
+def parse_object(reply: Reply) -> dict[str, Any]:
+    """The one JSON object that a reply is.
+
+    Raises:
+        MalformedReplyError, TruncatedReplyError, ReplyError: As `parse_reply`.
+    """
+    return _json_object(_unwrapped(reply))
+
+
 def off_menu(faults: Sequence[str]) -> OffMenuError:
     """An error that lists what was wrong, in our own words only."""
     return OffMenuError(f"{'; '.join(faults)}.", faults=tuple(faults))
@@ -207,31 +234,37 @@ def verify(
     Returns:
         A verdict; `failure` is set to `evidence_missing` or `evidence_not_found` where the rule is broken.
     """
-    about = _about(asked, sample, call_id)
+    about = about_unit(asked, sample, call_id)
     if replied.presence == 0:  # whatever else was said of a unit that was not raised says nothing
         return Verdict(**about, presence=0, reason=replied.reason)
     quote = getattr(replied, "evidence", None) if rule != "none" else None
-    span = trace.find(quote) if quote else None
-    if span is None and rule == "required":
-        return Verdict(**about, evidence=quote, evidence_found="no", reason=replied.reason, failure=_lack(quote))
-    found: dict[str, Any] = {"evidence": quote, "evidence_found": None if rule == "none" else "no"}
-    if span is not None:
-        text = trace.text[span.start : span.end]
-        found = {"evidence": text, "evidence_start": span.start, "evidence_end": span.end, "evidence_found": span.found}
+    found = {"evidence": None, "evidence_found": None} if rule == "none" else verify_quote(quote, trace)
+    if rule == "required" and found["evidence_found"] == "no":
+        return Verdict(**about, **found, reason=replied.reason, failure=lack_of_evidence(quote))
     return Verdict(**about, **found, presence=replied.presence, correctness=replied.correctness, reason=replied.reason)
+
+
+def verify_quote(quote: str | None, trace: TraceText) -> dict[str, Any]:
+    """The evidence fields of a verdict for what the judge quotes: the passage of the trace, else its own words."""
+    span = trace.find(quote) if quote else None
+    if span is None:
+        return {"evidence": quote, "evidence_found": "no"}
+    text = trace.text[span.start : span.end]
+    return {"evidence": text, "evidence_start": span.start, "evidence_end": span.end, "evidence_found": span.found}
 
 
 def failed_verdict(asked: AskedUnit, *, sample: int, failure: str, call_id: str | None) -> Verdict:
     """A unit without a verdict, and why."""
-    return Verdict(**_about(asked, sample, call_id), failure=failure)
+    return Verdict(**about_unit(asked, sample, call_id), failure=failure)
 
 
-def contentless_verdict(asked: AskedUnit, *, sample: int) -> Verdict:
-    """Presence 0 without a call: the trace says nothing at all."""
-    return Verdict(**_about(asked, sample), presence=0, reason="no_content")
+def contentless_verdict(asked: AskedUnit, *, sample: int, p_present: float | None = None) -> Verdict:
+    """Presence 0 without a call: the trace says nothing at all. `p_present` is 0 where units are probed, else None."""
+    return Verdict(**about_unit(asked, sample), presence=0, p_present=p_present, reason="no_content")
 
 
-def _about(asked: AskedUnit, sample: int, call_id: str | None = None) -> dict[str, Any]:
+def about_unit(asked: AskedUnit, sample: int, call_id: str | None = None) -> dict[str, Any]:
+    """The fields of a verdict that are known before anything is asked."""
     unit = asked.unit
     return {
         "axis": asked.axis,
@@ -244,14 +277,24 @@ def _about(asked: AskedUnit, sample: int, call_id: str | None = None) -> dict[st
     }
 
 
-def _lack(quote: str | None) -> str:
+def lack_of_evidence(quote: str | None) -> str:
+    """Why a quote that was not found is a failure, as a short word."""
     return "evidence_not_found" if quote else "evidence_missing"
+
+
+def refuse_refusal(reply: Reply) -> None:
+    """Raise where the judge refused to answer: asked again, it would refuse again.
+
+    Raises:
+        ReplyError: It did.
+    """
+    if reply.finish_reason in _REFUSALS:
+        raise ReplyError("the judge refused to answer.", code="refusal")
 
 
 def _unwrapped(reply: Reply) -> str:
     """The text without one leading think block and one outer code fence; nothing cleverer."""
-    if reply.finish_reason in _REFUSALS:
-        raise ReplyError("the judge refused to answer.", code="refusal")
+    refuse_refusal(reply)
     if reply.finish_reason == "length":
         raise TruncatedReplyError(_truncation(reply))
     text = _after_thinking(reply.text.strip())

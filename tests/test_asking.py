@@ -18,6 +18,7 @@ from judge.outcome import Outcome, failed_record
 from judge.prompt import JudgeModel, Prompt, Request
 from judge.record import Record, build_record, with_images
 from judge.rubric import load_rubric
+from judge.written import Written
 
 PKR = load_rubric("pkr")
 PROMPTS = {evidence: Prompt(PKR, evidence=evidence) for evidence in (True, False)}  # compiling templates takes 5 ms
@@ -53,7 +54,9 @@ def in_turn(*told: Told) -> Scripted:
 
 def make_asker(backend: Scripted, **options: Any) -> Asker:
     prompt = PROMPTS[options.get("evidence") != "none"]
-    return Asker(prompt, JudgeModel(name="scripted"), backend, keep=backend.keep, **options)
+    asked = {name: options.pop(name) for name in ("granularity", "evidence", "samples") if name in options}
+    way = Written(prompt=prompt, model=JudgeModel(name="scripted"), **asked)
+    return Asker(way, backend, keep=backend.keep, **options)
 
 
 def make_record(units: Mapping[str, Sequence[str]], trace: str = TRACE, **fields: Any) -> Record:
@@ -428,7 +431,7 @@ def test_a_fatal_error_is_raised_and_its_siblings_are_cancelled() -> None:
                 raise
             return Reply(text="")
 
-    asker = Asker(PROMPTS[True], JudgeModel(name="x"), OneFatal(), keep=lambda *_: None)
+    asker = Asker(Written(prompt=PROMPTS[True], model=JudgeModel(name="x")), OneFatal(), keep=lambda *_: None)
     record = make_record({"perception": ["a"], "knowledge": ["b"], "rationale": ["c"]})
     with pytest.raises(FatalError, match="bad key"):
         asyncio.run(asker.judge(record))
@@ -453,7 +456,7 @@ def test_a_cancelled_record_cancels_its_calls() -> None:
                 raise AssertionError
 
         backend: Backend = Slow()
-        asker = Asker(PROMPTS[True], JudgeModel(name="x"), backend, keep=lambda *_: None)
+        asker = Asker(Written(prompt=PROMPTS[True], model=JudgeModel(name="x")), backend, keep=lambda *_: None)
         task = asyncio.ensure_future(asker.judge(make_record({"perception": ["a"], "knowledge": ["b"]})))
         await asyncio.sleep(0.01)
         task.cancel()

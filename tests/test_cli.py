@@ -186,7 +186,9 @@ def test_json_of_a_server_has_the_same_keys(out):
         )
     told = json.loads(shown.stdout)
     assert list(told) == JSON_KEYS
-    assert set(told["spent"]) == {"replies", "attempts", "prompt_tokens", "completion_tokens", "cost_usd"}
+    assert set(told["spent"]) == {
+        *("replies", "attempts", "prompt_tokens", "completion_tokens", "cached_tokens", "cost_usd")
+    }
     assert told["spent"]["replies"] == server.ledger.requests
 
 

@@ -58,7 +58,7 @@ def test_the_calls_and_tokens_are_those_of_the_run(out: Path) -> None:
 def test_a_probe_measures_and_is_not_paid_twice(out: Path, tmp_path: Path) -> None:
     with Server(latency_ms=100) as server:
         settings = settings_for(server, cache=tmp_path / "store", price=PRICE, concurrency=10)
-        found = estimated(RECORDS, out, settings, probe=6)
+        found = estimated(RECORDS, out, settings, measure=6)
         probed = server.ledger.requests
         assert probed == 12  # two records each of one, two and three units
         score(RECORDS, out, server, cache=tmp_path / "store", price=PRICE)
@@ -84,15 +84,15 @@ def test_that_a_probe_without_a_store_is_paid_for_again_is_said(stored: bool, ou
     cache = tmp_path / "store" if stored else "none"
     with Server() as server:
         words = (traces, "--judge", NAME, "--api-base", server.api_base, "--cache", cache)
-        code, said = run_judge("estimate", *words, "--probe", 2)
+        code, said = run_judge("estimate", *words, "--measure", 2)
         assert code == 0, said
         probed = server.ledger.requests
         assert run_judge("score", *words, "--out", out)[0] == 0
         assert server.ledger.requests == 60 + (0 if stored else probed)
-    warning = "With --cache none the replies of --probe are not kept: a run pays for the same records again."
+    warning = "With --cache none the replies of --measure are not kept: a run pays for the same records again."
     assert (warning in said) is not stored
     assert (f"{probed} calls, which are not kept and will be paid for again" in said) is not stored
-    assert f"from        a probe of 2 records, {probed} calls" in said
+    assert f"from        2 records that were asked for, {probed} calls" in said
 
 
 def test_what_the_run_has_paid_is_not_counted(out: Path) -> None:
@@ -169,7 +169,7 @@ def test_the_commands(out: Path, tmp_path: Path) -> None:
         assert not out.exists()
         code, told = run_judge("estimate", traces, *words, "--json")
     assert "calls       60 for 60 units, 0 of them paid for already" in said
-    assert "time        not known; measure with --probe 5" in said
+    assert "time        not known; measure with --measure 5" in said
     parsed = json.loads(told)
     assert (parsed["schema"], parsed["calls"], parsed["measured"]) == ("judge.estimate/1", 60, None)
     code, said = run_judge("estimate", traces)

@@ -84,7 +84,8 @@ def test_retired_replies_are_not_replayed_and_still_counted(journal: Journal) ->
     assert again.find("a-0") == Reply(text="anew")
     # 5 replies: 4 of 3 attempts, 7 + 3 tokens and $0.25; the new one of 1 attempt and an unknown price.
     assert again.spent() == {
-        "replies": 5, "attempts": 13, "prompt_tokens": 28, "completion_tokens": 12, "cost_usd": None,
+        "replies": 5, "attempts": 13, "prompt_tokens": 28, "completion_tokens": 12, "cached_tokens": None,
+        "cost_usd": None,
     }  # fmt: skip
     again.close()
 
@@ -205,9 +206,9 @@ def test_a_commit_that_fails_keeps_its_pledge(journal: Journal) -> None:
 
 
 _DIE_BEFORE_PARSING = """
-import os, judge.asking
+import os, judge.written
 def die(*_, **__): os._exit(9)
-judge.asking.parse_reply = die
+judge.written.parse_reply = die
 """
 
 

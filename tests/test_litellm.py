@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import math
 import re
 import subprocess
 import sys
@@ -556,3 +557,55 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
             patch.setitem(sys.modules, missing, None)
             with pytest.raises(ConfigError, match=r"pip install 'rationale-judge\[remote\]'"):
                 import_litellm()
+
+
+# Probes
+
+
+def probe(**params: Any) -> Request:
+    return structs.replace(make_request(params={"temperature": 0, **params}), labels=("0", "1", "2"), schema="")
+
+
+def with_logprobs(*tokens: tuple[str, float]) -> dict[str, Any]:
+    body = completion("2", finish="length")
+    top = [{"token": token, "logprob": math.log(p), "bytes": None} for token, p in tokens]
+    body["choices"][0]["logprobs"] = {"content": [{**top[0], "top_logprobs": top}]}
+    return body
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_probe_is_one_token_and_its_probabilities(provider: str) -> None:
+    answer = http(200, with_logprobs(("2", 0.5), (" 2", 0.2), ("1", 0.2)))
+    reply, heard, notes = ask_script(provider, answer, request=probe(max_tokens=50, top_k=5))
+    sent = heard[0].body
+    assert {name: sent.get(name) for name in ("max_tokens", "logprobs", "top_logprobs", "top_k")} == {
+        "max_tokens": 1,
+        "logprobs": True,
+        "top_logprobs": 20,
+        "top_k": 5,
+    }
+    assert not {"response_format", "tools", "structured_outputs"} & set(sent)
+    assert reply.probabilities == pytest.approx({"0": 0.0, "1": 0.2, "2": 0.7})
+    assert (reply.text, reply.finish_reason, reply.attempts, notes) == ("2", "length", 1, [])
+
+
+def test_how_many_probabilities_a_provider_gives_is_learnt() -> None:
+    refusal = http(400, error("Invalid value for 'top_logprobs': must be between 0 and 5, inclusive."))
+    reply, heard, notes = ask_script("openai", refusal, http(200, with_logprobs(("2", 0.9))), request=probe())
+    assert [one.body["top_logprobs"] for one in heard] == [20, 5]
+    assert (reply.probabilities["2"], reply.attempts) == (pytest.approx(0.9), 2)
+    assert "gives the probabilities of 5 tokens at most" in notes[0]
+
+
+@pytest.mark.parametrize(
+    "answer", [http(200, completion("2")), http(400, error("logprobs is not supported with this model"))]
+)
+def test_a_provider_without_logprobs_ends_the_run(answer: bytes) -> None:
+    outcome, heard, _ = ask_script("openai", answer, request=probe())
+    assert (type(outcome), outcome.code, len(heard)) == (FatalError, "no_logprobs", 1)
+    assert "openai/m gives no logprobs" in str(outcome)
+
+
+def test_a_parameter_that_litellm_knows_a_provider_lacks_ends_the_run_unsent() -> None:
+    outcome, heard, _ = ask_script("anthropic", http(200, completion("2")), request=probe(), model="claude-sonnet-4-5")
+    assert (type(outcome), outcome.code, heard) == (FatalError, "no_logprobs", [])

@@ -283,7 +283,7 @@ def test_what_cannot_be_asked_is_found_before(
 def test_a_key_with_a_line_break_at_its_end_is_usable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOSTED_VLLM_API_KEY", f"{SECRET}\n")
     assert find_server("hosted_vllm/org/m", "http://127.0.0.1/v1/") == Server(
-        model="org/m", api_base="http://127.0.0.1/v1", api_key=SECRET
+        model="org/m", api_base="http://127.0.0.1/v1", api_key=SECRET, choices=True
     )
 
 

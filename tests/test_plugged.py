@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from image_kit import corners, encode
+from msgspec.structs import replace
 from plugin_kit import GOOD, install
 from run_kit import make_record, make_request, run_judge, to_lines
 
@@ -262,3 +263,26 @@ def test_the_example_package_is_installed_and_scores(tmp_path):
     assert (identity["judge"], identity["package"], identity["version"]) == ("echo/any", "judge-echo", "0.1.0")
     code, said = run_judge("score", TRACES, "--judge", "echo/any", "--out", out, env=env)
     assert code == 0 and "0 answered without a new one" in said  # all records are kept from before
+
+
+# Probes
+
+
+def ask_probe(site, reply):
+    request = replace(make_request(), labels=("0", "1", "2"), schema="")
+    return asyncio.run(opened(site, backend(f"return {reply}")).complete(request))
+
+
+def test_a_plugin_may_give_probabilities(site):
+    reply = ask_probe(site, "Reply(text='2', probabilities={'0': 0.25, '1': 0, '2': 0.5})")
+    assert reply.probabilities == {"0": 0.25, "1": 0.0, "2": 0.5}
+
+
+def test_a_plugin_that_gives_none_ends_the_run(site):
+    with pytest.raises(FatalError, match=r"judge-other 1\.2 .* gives no logprobs, which a probe needs") as caught:
+        ask_probe(site, "Reply(text='2')")
+    assert caught.value.code == "no_logprobs"
+
+
+def test_a_plugin_whose_judge_refuses_gives_none_and_the_run_goes_on(site):
+    assert ask_probe(site, "Reply(text='', finish_reason='refusal')").probabilities is None

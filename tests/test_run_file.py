@@ -323,6 +323,7 @@ def test_every_option_of_the_command_can_stand_in_the_file():
         elif isinstance(param.default, int | float):
             given[name] = param.default
     given |= {"traces": "t.jsonl", "out": "out", "limit": 2, "cache": "none", "quiet": True}
+    given |= {"probe": False, "probe-evidence": False}  # the baseline cannot be probed
     shown = judge("--config", write(yaml.safe_dump(given)))
     assert shown.exit_code == 0, shown.output
     assert {"granularity", "samples", "json", "seed"} <= set(given)

@@ -6,10 +6,12 @@ import itertools
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from judge.score import AxisScore, score_axis, score_trace
 from judge.verdict import Verdict
@@ -121,6 +123,50 @@ def test_a_failed_verdict_with_a_presence_is_not_judged() -> None:
         axis="a", unit_id="x", claim="c", importance=None, weight=1.0, presence=2, correctness=1, failure="off_menu"
     )
     assert score_axis([odd], min_coverage=0.0).score is None
+
+
+# Of probes
+
+
+def probed(
+    presence: int, p_present: float, p_correct: float | None = None, weight: float = 1.0, *, sample: int = 0
+) -> Verdict:
+    """A probed unit; how likely it is right says nothing here of which answer is likeliest."""
+    plain = unit(presence, 0 if presence else None, weight, sample=sample)
+    return replace(plain, p_present=p_present, p_correct=p_correct)
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [
+        ([probed(2, 0.9, 0.8)], (0.9, 0.8, 0.72)),
+        # Presence 0 has an expectation too: (0.9 + 0.2)/2; correctness is of the raised one alone.
+        ([probed(2, 0.9, 0.8), probed(0, 0.2)], (0.55, 0.8, 0.44)),
+        # w = 3, 1, 2: (3·0.9 + 0.5 + 2·0.1)/6 = 3.4/6; (3·0.8 + 0.4)/4 = 0.7; 2.38/6.
+        ([probed(2, 0.9, 0.8, 3.0), probed(1, 0.5, 0.4), probed(0, 0.1, None, 2.0)], (3.4 / 6, 0.7, 2.38 / 6)),
+        # Nothing is raised: grounding is what was expected, correctness is not known, the score is 0.
+        ([probed(0, 0.4), probed(0, 0.1)], (0.25, None, 0.0)),
+        # Of weight 0: counts nowhere.
+        ([probed(2, 0.9, 0.8), probed(2, 1.0, 0.0, 0.0)], (0.9, 0.8, 0.72)),
+    ],
+)
+def test_soft_worked_examples(units: list[Verdict], expected: tuple[float | None, ...]) -> None:
+    score = score_axis(units)
+    assert values(score)[:3] == pytest.approx(expected)
+    assert (score.coverage, score.score_low, score.score_high) == (1.0, score.score, score.score)
+
+
+def test_a_missing_unit_among_probed_ones() -> None:
+    # p_present 0.8 and 0.2, the first raised with p_correct 0.6; a third of weight 2 is missing.
+    score = score_axis([probed(2, 0.8, 0.6), probed(0, 0.2), unit(None, None, 2.0)], min_coverage=0.5)
+    # Over the judged: grounding 1/2, correctness 0.6. Worst: p_present 1/4 and wrong: (1 + 0.5)/4 · 0.6/3.
+    # Best: p_present 1 and right: (1 + 2)/4 · 2.6/3.
+    assert values(score) == pytest.approx((0.5, 0.6, 0.3, 0.5, 1.5 / 4 * 0.6 / 3, 3 / 4 * 2.6 / 3))
+
+
+def test_the_verdicts_of_probes_and_of_other_calls_are_never_mixed() -> None:
+    with pytest.raises(AssertionError, match="never mixed"):
+        score_axis([probed(2, 0.9, 0.8), unit(2, 1)])
 
 
 # Over axes
@@ -281,6 +327,63 @@ def test_low_and_high_are_the_extremes_over_all_completions(judged: list[Verdict
     assert len(known) == len(JUDGED) ** len(missing)
     assert score.score_low == pytest.approx(min(known), rel=1e-9, abs=1e-12)
     assert score.score_high == pytest.approx(max(known), rel=1e-9, abs=1e-12)
+
+
+# Probabilities of 0, 1, 2 in eighths, of presence and of correctness: many ties, and both ends.
+EIGHTHS = [(a / 8, b / 8, (8 - a - b) / 8) for a in range(9) for b in range(9 - a)]
+SOFT = st.tuples(st.sampled_from(EIGHTHS), st.sampled_from(EIGHTHS), WEIGHTS)
+
+
+def as_probed(presence: tuple[float, ...], correctness: tuple[float, ...], weight: float) -> Verdict:
+    likeliest = presence.index(max(presence))
+    return probed(likeliest, presence[1] / 2 + presence[2], correctness[2] if likeliest else None, weight)
+
+
+@QUICK
+@given(st.lists(SOFT, min_size=1, max_size=6), st.sampled_from([0.1, 2.0, 1e6]))
+def test_soft_values_are_between_0_and_1_and_weights_scale_out(drawn: list[Any], factor: float) -> None:
+    units = [as_probed(*one) for one in drawn]
+    score = score_axis(units)
+    assert all(value is None or 0 <= value <= 1 for value in values(score))
+    assert close(score, score_axis([replace(one, weight=one.weight * factor) for one in units]))
+
+
+@QUICK
+@given(some(JUDGED))
+def test_certain_probabilities_give_the_hard_score(units: list[Verdict]) -> None:
+    certain = [
+        replace(one, p_present=one.presence / 2, p_correct=float(one.correctness == 1) if one.presence else None)
+        for one in units
+        if one.presence is not None
+    ]
+    assert close(score_axis(certain), score_axis(units))
+
+
+HAIR = 1e-9
+COMPLETIONS = [*itertools.product(EIGHTHS, [(1.0, 0.0, 0.0), (0.5, 0.0, 0.5), (0.0, 0.0, 1.0)])]
+ONLY_JUST = ((0.5 - HAIR, 0.5 + HAIR, 0.0), (1.0, 0.0, 0.0))
+
+
+@QUICK
+@given(st.lists(SOFT, max_size=4), st.lists(WEIGHTS, min_size=1, max_size=2))
+def test_soft_low_and_high_are_the_extremes_over_all_completions(drawn: list[Any], missing: list[float]) -> None:
+    """Brute force: every missing unit takes every distribution of a grid, and the one that is only just raised."""
+    judged = [as_probed(*one) for one in drawn]
+    score = score_axis([*judged, *[unit(None, None, weight) for weight in missing]])
+    if score.coverage is None:
+        return
+    # Two missing units take a part of the grid each, and with it the extremes.
+    grid = [*(COMPLETIONS if len(missing) == 1 else COMPLETIONS[::11]), ONLY_JUST, ((0.0, 0.0, 1.0), (0.0, 0.0, 1.0))]
+    possible = []
+    for chosen in itertools.product(grid, repeat=len(missing)):
+        completed = [as_probed(*pair, weight) for pair, weight in zip(chosen, missing, strict=True)]
+        possible.append(score_axis([*judged, *completed]).score)
+    known = [value for value in possible if value is not None]
+    if any(one.weight for one in judged):
+        assert score.score_low == pytest.approx(min(known), rel=1e-6, abs=1e-8)
+        assert score.score_high == pytest.approx(max(known), rel=1e-9, abs=1e-12)
+    else:
+        assert (score.score_low, score.score_high) == (0.0, 1.0)
 
 
 @QUICK

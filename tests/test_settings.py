@@ -62,6 +62,9 @@ def test_parameters_are_laid_over_the_defaults():
         ({"granularity": "unit"}, True),
         ({"evidence": "flag"}, True),
         ({"evidence": "none"}, True),
+        ({"probe": True}, True),
+        ({"granularity": "axis", "evidence": "required"}, False),
+        ({"probe": False, "probe_evidence": False}, False),
         ({"api_base": "http://127.0.0.1:8000/v1/"}, False),
         ({"params": {"temperature": 0}}, False),
         ({"concurrency": 1}, False),
@@ -74,6 +77,42 @@ def test_parameters_are_laid_over_the_defaults():
 def test_the_judge_id(change, another):
     assert (settings(**change).labels.judge != settings().labels.judge) is another
     assert (settings(**change).identity != settings().identity) is another
+
+
+def test_what_is_left_open_hangs_on_how_units_are_asked_about():
+    plain, probing, quoting = settings(), settings(probe=True), settings(probe_evidence=True)
+    assert [(one.granularity, one.evidence, one.probe) for one in (plain, probing, quoting)] == [
+        ("axis", "required", False),
+        ("unit", "none", True),
+        ("unit", "required", True),
+    ]
+    assert replace(probing, concurrency=2).identity == probing.identity  # as for a worker process
+    assert replace(quoting, concurrency=2).identity == quoting.identity
+
+
+def test_probes_are_judges_of_their_own_and_others_stay_who_they_were():
+    ways = ({}, {"evidence": "none", "granularity": "unit"}, {"probe": True}, {"probe_evidence": True})
+    assert len({settings(**way).labels.judge for way in ways}) == 4
+    assert settings(probe_evidence=True, evidence="flag").labels.judge != settings(probe_evidence=True).labels.judge
+    assert not {"probe", "probe_evidence"} & set(settings().identity)
+    assert settings(probe=True).identity["probe"] is True
+    # Whoever changes this changes every judge: run directories of before are refused.
+    assert settings().labels.judge == "hosted_vllm/m#fd42bfa8"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"probe": True, "granularity": "axis"}, "granularity is 'axis'; a probe asks about one unit."),
+        ({"probe": True, "evidence": "required"}, "evidence is 'required', and a probe gives none"),
+        ({"probe_evidence": True, "evidence": "none"}, "probe_evidence asks for quotes, and evidence is 'none'."),
+        ({"probe": True, "judge": "lexical"}, "lexical gives no probabilities, so it cannot be probed."),
+        ({"probe": True, "params": {"logprobs": 3}}, "the parameter 'logprobs' is set by judge"),
+    ],
+)
+def test_what_does_not_go_with_probes(given, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        settings(**given)
 
 
 @pytest.mark.parametrize("change", [{"samples": 2}, {"min_coverage": 0.5}])

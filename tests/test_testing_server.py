@@ -29,7 +29,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judge.testing import KINDS, QUICK, REPLY, RETRYABLE, Ask, Server, Sloppy, gullible, obedient, stubborn
+from judge.testing import KINDS, PROBE, QUICK, REPLY, RETRYABLE, Ask, Server, Sloppy, gullible, obedient, stubborn
 from judge.testing.ask import parse_ask
 from judge.testing.bucket import TokenBucket
 from judge.testing.faults import draw_fault, draw_latency
@@ -488,7 +488,9 @@ def test_a_setting_that_makes_no_sense_is_refused(settings: dict[str, Any], mess
 
 
 def test_every_kind_can_be_acted_out_at_once_or_is_slow() -> None:
-    assert set(QUICK) | set(REPLY) | {"black_hole", "drip", "drip_headers", "insufficient_quota"} == set(KINDS)
+    assert set(QUICK) | set(REPLY) | set(PROBE) | {"black_hole", "drip", "drip_headers", "insufficient_quota"} == set(
+        KINDS
+    )
 
 
 # --- modes of the server ----------------------------------------------------------------------------------
@@ -576,7 +578,24 @@ def test_usage_counts_four_characters_a_token_and_shared_prefixes() -> None:
 
 def test_a_block_counts_as_known_only_after_the_same_beginning() -> None:
     cache, one, two = PrefixCache(), "1" * 256, "2" * 256
-    assert [cache.hit(text) for text in (one + two, two, one + two + two, one)] == [0, 0, 128, 64]
+    found = []
+    for text in (one + two, two, one + two + two, one):
+        found.append(cache.find(text))
+        cache.learn(text)
+    assert found == [0, 0, 128, 64]
+    assert PrefixCache().find(one) == 0
+
+
+def test_what_is_computed_at_the_same_time_finds_nothing_of_each_other() -> None:
+    async def main() -> list[int]:
+        with Server(latency_ms=200) as server:
+            got = await asyncio.gather(*[_post(server, chat(user_text("word " * 200)), 20.0, {}) for _ in range(3)])
+            got.append(await _post(server, chat(user_text("word " * 200)), 20.0, {}))
+        return [json.loads(one.text)["usage"]["prompt_tokens_details"]["cached_tokens"] for one in got]
+
+    *together, after = asyncio.run(main())
+    assert together == [0, 0, 0]
+    assert after > 200
 
 
 def test_max_tokens_cuts_the_reply() -> None:

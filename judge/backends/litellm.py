@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
@@ -32,6 +33,7 @@ from judge.backends.litellm_setup import (
     read_secrets,
     refuse_params,
 )
+from judge.backends.logprobs import ProbeForm, no_logprobs, with_probabilities, without_limits
 from judge.backends.messages import chat_messages
 from judge.backends.secret import hide_sent
 from judge.backends.server import Server
@@ -94,6 +96,7 @@ class LiteLLM:
         self._target = {"model": model, "api_base": api_base}
         self._price = price
         self._form = _Form()
+        self._probing = ProbeForm(choices=False)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.notes: list[str] = []
 
@@ -111,11 +114,20 @@ class LiteLLM:
             call = await self._ask(request, tried)
             attempts += not call.has("UnsupportedParamsError")  # litellm refuses by itself, and nothing is sent
             if call.error is None or call.has("ContentPolicyViolationError"):
-                return self._priced(_read(call.response, attempts))
+                return self._priced(self._checked(_read(call.response, attempts), call, request))
             if not self._adapt(call, tried, request):
                 break
+        if request.labels and "logprobs" in call.said and not is_too_long(call.said.lower()):
+            raise no_logprobs(self._server.model)
         # Not inside an `except`: the provider's exception holds its request, and that holds the key.
         raise map_error(call.error, self._server, images=bool(request.images))
+
+    def _checked(self, reply: Reply, call: _Call, request: Request) -> Reply:
+        if not request.labels:
+            return reply
+        logprobs = getattr(call.response.choices[0], "logprobs", None) if call.response is not None else None
+        told = logprobs.model_dump() if isinstance(logprobs, BaseModel) else logprobs
+        return with_probabilities(reply, told, request.labels, self._server.model)
 
     def _priced(self, reply: Reply) -> Reply:
         """At the price that was given; else at litellm's, which is that of the model that answered, if it knows it."""
@@ -146,6 +158,8 @@ class LiteLLM:
     async def _ask(self, request: Request, form: _Form) -> _Call:
         params = {name: value for name, value in request.params.items() if name not in form.left_out}
         refuse_params(params)
+        if request.labels:
+            return await self._probe(request, params)
         call = _Call(self._litellm, {**params, **self._target, **self._secrets(), **FIXED}, request.schema)
         instructor = import_module("instructor")
         client = instructor.from_litellm(call.send, mode=instructor.Mode[form.mode])
@@ -158,6 +172,15 @@ class LiteLLM:
                 raise
         return call
 
+    async def _probe(self, request: Request, params: dict[str, Any]) -> _Call:
+        """One token and its probabilities: there is no structure to ask for, and so no instructor."""
+        fields = {"max_tokens": 1, **self._probing.fields(request.labels)}
+        sent = {**without_limits(params), **fields, **self._target, **self._secrets(), **FIXED}
+        call = _Call(self._litellm, sent, request.schema)
+        with suppress(Exception):  # it is kept in the call
+            await call.send(messages=chat_messages(request))
+        return call
+
     def _secrets(self) -> dict[str, Any]:
         """What litellm is given; where nothing was read, it looks for itself."""
         key = {"api_key": self._server.api_key} if self._server.api_key else {}
@@ -168,7 +191,9 @@ class LiteLLM:
         unsupported, words = call.has("UnsupportedParamsError"), call.said.lower()
         if not (unsupported or call.status in (400, 422)) or is_too_long(words):
             return False
-        if any(word in words for word in _REFUSED_BY[tried.mode]):
+        if request.labels and not unsupported:
+            return self._adapt_probe(call, words, request)
+        if not request.labels and any(word in words for word in _REFUSED_BY[tried.mode]):
             mode = _MODES[_MODES.index(tried.mode) + 1]
             return self._choose(tried, replace(tried, mode=mode), f"refused {tried.mode}; asked with {mode} instead")
         named = (
@@ -176,6 +201,11 @@ class LiteLLM:
         )
         note = f"takes no {', '.join(sorted(named))}; left out"
         return self._choose(tried, replace(tried, left_out=tried.left_out | named), note)
+
+    def _adapt_probe(self, call: _Call, words: str, request: Request) -> bool:
+        if note := self._probing.adapt(words, call.fixed):
+            self.notes.append(f"{self._server.model} {note}")
+        return any(call.fixed.get(name) != value for name, value in self._probing.fields(request.labels).items())
 
     def _choose(self, tried: _Form, other: _Form, note: str) -> bool:
         if other != tried == self._form:  # else another call found it out while this one was under way
@@ -190,7 +220,7 @@ class _Call:
 
     def __init__(self, litellm: Any, fixed: dict[str, Any], schema: str) -> None:
         self._litellm = litellm
-        self._fixed = fixed
+        self.fixed = fixed
         self._schema = schema
         self.response: Any = None
         self.error: Exception | None = None
@@ -198,7 +228,7 @@ class _Call:
     async def send(self, **form: Any) -> Any:
         tokens = [(flag, flag.set(True)) for flag in (once, internal_call())]
         try:
-            self.response = await self._litellm.acompletion(**{**self._fixed, **self._exact(form)})
+            self.response = await self._litellm.acompletion(**{**self.fixed, **self._exact(form)})
         except Exception as exc:
             self.error = exc
             raise
@@ -226,7 +256,7 @@ class _Call:
 
     def _exact(self, form: dict[str, Any]) -> dict[str, Any]:
         """With our schema as it is: instructor asks for no strictness, sorts what is required, and adds a title."""
-        schema = orjson.loads(self._schema)
+        schema = orjson.loads(self._schema or "{}")
         if form.get("response_format", {}).get("type") == "json_schema":
             form["response_format"]["json_schema"] = {"name": "verdicts", "schema": schema, "strict": True}
         for tool in form.get("tools", ()):

@@ -18,11 +18,12 @@ from yarl import URL
 
 from judge.backend import Reply
 from judge.backends.http_status import is_too_long, refusal, shown
+from judge.backends.logprobs import ProbeForm, first_choice, no_logprobs, with_probabilities, without_limits
 from judge.backends.messages import chat_messages
 from judge.backends.secret import hider
 from judge.backends.server import Server
 from judge.backends.transport import proxy_for, transport_error
-from judge.errors import TransientError
+from judge.errors import BackendError, TransientError
 from judge.price import Price
 from judge.prompt import Request
 
@@ -91,6 +92,7 @@ class OpenAICompatible:
         self._session = session
         self._schemas = True
         self._token_limit = "max_tokens"
+        self._probing = ProbeForm(choices=server.choices)
         self.notes: list[str] = []
 
     async def complete(self, request: Request) -> Reply:
@@ -104,35 +106,56 @@ class OpenAICompatible:
             attempts, sent = attempts + 1, form
             status, headers, body = await self._post(form)
             if status == 400:
-                self._adapt(body)
+                self._adapt(request, orjson.loads(sent), body)
                 form = self._body(request)  # another call may have found it out while this one was under way
         if status != 200:
-            raise refusal(status, headers, body, self._server, images=bool(request.images))
-        return self._read(body, attempts)
+            raise self._refused_probe(request, status, body) or refusal(
+                status, headers, body, self._server, images=bool(request.images)
+            )
+        reply = self._read(body, attempts)
+        if request.labels:
+            return with_probabilities(reply, first_choice(body), request.labels, self._who)
+        return reply
 
     def _body(self, request: Request) -> bytes:
-        params = request.params
+        params = without_limits(request.params) | {"max_tokens": 1} if request.labels else request.params
         limit = params.pop("max_tokens", None)
         body: dict[str, object] = {"model": self._server.model, "messages": chat_messages(request), **params}
         if limit is not None:
             body[self._token_limit] = limit
-        if self._schemas:
+        if request.labels:
+            body |= self._probing.fields(request.labels)
+        elif self._schemas:
             body["response_format"] = _response_format(request.schema)
         return orjson.dumps(body)
 
-    def _adapt(self, body: bytes) -> None:
+    def _adapt(self, request: Request, sent: Mapping[str, Any], body: bytes) -> None:
         """Choose another form of request where a refusal is about the form; it is kept for this server."""
         text = body.decode("utf-8", "replace").lower()
         if is_too_long(text):  # vLLM names both token limits in this one
             return
         if self._token_limit == "max_tokens" and "max_completion_tokens" in text:
             self._token_limit = "max_completion_tokens"
+        elif request.labels:
+            if note := self._probing.adapt(text, sent):
+                self.notes.append(f"{self._server.api_base} {note}")
         elif self._schemas and any(word in text for word in _NO_SCHEMAS):
             self._schemas = False
             self.notes.append(
                 f"{self._server.api_base} refused response_format json_schema; asked for JSON in the text instead."
             )
         _log.info("a request was refused: schemas %s, token limit as %s", self._schemas, self._token_limit)
+
+    @property
+    def _who(self) -> str:
+        return f"{self._server.api_base} ({self._server.model})"
+
+    def _refused_probe(self, request: Request, status: int, body: bytes) -> BackendError | None:
+        """The error of a server, or of a model, that gives no logprobs and says so."""
+        text = body.decode("utf-8", "replace")
+        if not request.labels or status not in (400, 403, 422) or "logprobs" not in text or is_too_long(text.lower()):
+            return None
+        return no_logprobs(self._who, shown(text, self._server))
 
     async def _post(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
         try:

@@ -13,6 +13,7 @@ import msgspec
 from judge.backend import BackendFactory, Reply
 from judge.backends.http_status import shown
 from judge.backends.litellm_errors import clean
+from judge.backends.logprobs import REFUSED, no_logprobs
 from judge.backends.server import Server
 from judge.errors import BackendError, ConfigError, InputError, RejectedError, TransientError
 from judge.plugin import GROUP, Plugin
@@ -55,6 +56,7 @@ class Plugged:
         Raises:
             TransientError: Also for a time-out or a connection error that the backend let through.
             RejectedError: Also, with the code `backend_bug`, for whatever else it raised or returned.
+        FatalError: Also, with the code `no_logprobs`, for a probe that came back without probabilities.
         """
         try:
             reply: object = await self._backend.complete(request)
@@ -64,7 +66,10 @@ class Plugged:
             raise TransientError(f"{self._plugin.source}: {_said(exc)}.", code="connection") from exc
         except Exception as exc:
             raise self._bug(f"raised {_said(exc)}") from exc
-        return self._checked(reply)
+        checked = self._checked(reply)
+        if request.labels and checked.probabilities is None and checked.finish_reason not in REFUSED:
+            raise no_logprobs(self._plugin.source)
+        return checked
 
     async def aclose(self) -> None:
         """Close what the backend opened; that it cannot be closed costs no run that is done."""

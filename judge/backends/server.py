@@ -16,12 +16,16 @@ __all__ = ["Server", "find_server", "parse_address"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """Where to ask, and as whom. Neither the key nor the value of a header is ever shown."""
+    """Where to ask, and as whom. Neither the key nor the value of a header is ever shown.
+
+    `choices`: vLLM's field that lets a reply be one of some words is worth sending.
+    """
 
     model: str
     api_base: str
     api_key: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    choices: bool = False
 
     @property
     def sent_headers(self) -> dict[str, str]:
@@ -55,7 +59,13 @@ def find_server(
     if "@" in parse_address(api_base).netloc:
         raise ConfigError(f"--api-base holds a name or password; put the key into {prefix}_API_KEY.")
     key = read_variable(f"{prefix}_API_KEY") if key_file is None else read_key_file(key_file)
-    server = Server(model=model, api_base=api_base.rstrip("/"), api_key=key, headers=read_headers(headers or {}))
+    server = Server(
+        model=model,
+        api_base=api_base.rstrip("/"),
+        api_key=key,
+        headers=read_headers(headers or {}),
+        choices=provider == "hosted_vllm",
+    )
     if api_base == SERVERS["openai"] and not _has_key(server):
         hint = "Set OPENAI_API_KEY or give --key-file, or --api-base for another server."
         raise ConfigError(f"{name} needs a key.", hint=hint)

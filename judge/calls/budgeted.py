@@ -132,6 +132,8 @@ class Budgeted:
 
 def most_written(request: Request) -> int:
     """Tokens that a request lets a judge write; 0 where it sets no limit."""
+    if request.labels:
+        return 1
     limits = [request.params.get(name) for name in ("max_tokens", "max_completion_tokens")]
     return max((limit for limit in limits if isinstance(limit, int)), default=0)
 

@@ -39,6 +39,8 @@ class Tokens:
         return reply.prompt_tokens + reply.completion_tokens
 
     def _completion_of(self, request: Request) -> float:
+        if request.labels:
+            return 1
         if self._replies:
             return self._completion / self._replies
         limit = request.params.get("max_tokens")

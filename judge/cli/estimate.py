@@ -19,7 +19,7 @@ class EstimateOptions(JudgeOptions):
 
     out: Path | None
     past: Path | None
-    probe: int
+    measure: int
 
 
 @click.command()
@@ -33,7 +33,7 @@ class EstimateOptions(JudgeOptions):
     help="Directory of an earlier run with this judge, to learn tokens and time from.  [default: that of --out]",
 )
 @click.option(
-    "--probe",
+    "--measure",
     type=click.IntRange(min=0),
     metavar="N",
     default=0,
@@ -50,9 +50,9 @@ def estimate(**given: Any) -> None:
     Example:
       judge estimate traces.jsonl --judge openai/gpt-5-mini
       judge estimate traces.jsonl --judge hosted_vllm/Qwen3-32B \\
-          --api-base http://127.0.0.1:8000/v1 --probe 5
+          --api-base http://127.0.0.1:8000/v1 --measure 5
 
-    It takes the options of `judge score`, where --dry-run does the same. Nothing is asked without --probe.
+    It takes the options of `judge score`, where --dry-run does the same. Nothing is asked without --measure.
     """
     from judge.cli.estimating import run_estimate
 

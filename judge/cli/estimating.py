@@ -40,7 +40,7 @@ def run_estimate(options: EstimateOptions) -> int:
         for warning in _warnings(options, settings):
             errors.print(clean(warning))
         traces = read_traces(options, settings)
-        asking = make_estimate(traces, settings, out=options.out, past=options.past, probe=options.probe)
+        asking = make_estimate(traces, settings, out=options.out, past=options.past, measure=options.measure)
         found = asyncio.run(asking)
     except JudgeError as exc:
         errors.print(clean(exc))
@@ -59,15 +59,15 @@ def dry_run(options: Options) -> int:
     shared = {field.name: getattr(options, field.name) for field in fields(JudgeOptions)}
     past = options.out if anew and (options.out / "calls.parquet").exists() else None
     out = None if anew else options.out
-    return run_estimate(EstimateOptions(**shared, out=out, past=past, probe=0))
+    return run_estimate(EstimateOptions(**shared, out=out, past=past, measure=0))
 
 
 def _warnings(options: EstimateOptions, settings: Settings) -> Iterator[str]:
-    """What should be known before a probe is paid for."""
+    """What should be known before anything is paid for."""
     if said := not_used(options):
         yield said
-    if options.probe and settings.cache is None and not settings.free:
-        yield "With --cache none the replies of --probe are not kept: a run pays for the same records again."
+    if options.measure and settings.cache is None and not settings.free:
+        yield "With --cache none the replies of --measure are not kept: a run pays for the same records again."
 
 
 def _lines(found: Estimate, settings: Settings) -> Iterator[tuple[str, str]]:
@@ -82,7 +82,7 @@ def _lines(found: Estimate, settings: Settings) -> Iterator[tuple[str, str]]:
     yield "tokens", f"about {found.prompt_tokens:,} in{images}, {found.completion_tokens:,} out"
     yield "price", _price(found)
     yield "time", _time(found, settings)
-    yield "from", _basis(found)
+    yield "from", _basis(found, settings)
 
 
 def _price(found: Estimate) -> str:
@@ -93,13 +93,15 @@ def _price(found: Estimate) -> str:
 
 def _time(found: Estimate, settings: Settings) -> str:
     if found.seconds is None:
-        return "not known; measure with --probe 5, or name an earlier run with --past"
+        return "not known; measure with --measure 5, or name an earlier run with --past"
     told = f"about {timedelta(seconds=round(found.seconds))}" if found.seconds >= 1 else "a second or less"
     return f"{told} with {settings.concurrency} calls in flight"
 
 
-def _basis(found: Estimate) -> str:
+def _basis(found: Estimate, settings: Settings) -> str:
     again = "; re-asks of unusable replies come on top"
-    if found.measured is None:
-        return f"4 characters a token in, {ASSUMED_TOKENS_PER_UNIT} tokens a unit out: assumed, not measured{again}"
-    return f"{found.measured.source}{again}"
+    raised = "" if found.raised is None else f", {found.raised:.0%} of the units raised"
+    if found.measured is not None:
+        return f"{found.measured.source}{raised}{again}"
+    out = "a token a probe out" if settings.probe else f"{ASSUMED_TOKENS_PER_UNIT} tokens a unit out"
+    return f"4 characters a token in, {out}{raised}: assumed, not measured{again}"

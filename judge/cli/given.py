@@ -35,6 +35,8 @@ def read_settings(options: JudgeOptions) -> Settings:
         params=dict(options.params),
         granularity=options.granularity,
         evidence=options.evidence,
+        probe=options.probe,
+        probe_evidence=options.probe_evidence,
         samples=options.samples,
         min_coverage=options.min_coverage,
         concurrency=options.concurrency,

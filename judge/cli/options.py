@@ -50,6 +50,8 @@ class JudgeOptions:
     rubric: str
     granularity: Granularity
     evidence: EvidenceRule
+    probe: bool
+    probe_evidence: bool
     samples: int
     params: tuple[tuple[str, JsonValue], ...]
     min_coverage: float
@@ -117,17 +119,21 @@ _SCORING = (
     option(
         "--granularity",
         type=click.Choice(["trace", "axis", "unit"]),
-        default="axis",
-        show_default=True,
-        help="Units that share a call: all of a trace, those of an axis, or each alone.",
+        help="Units that share a call: all of a trace, those of an axis, or each alone.  [default: axis]",
     ),
     option(
         "--evidence",
         type=click.Choice(["required", "flag", "none"]),
-        default="required",
-        show_default=True,
-        help="A quote that is not in the trace fails its unit, or is only marked (flag); none asks for no quotes.",
+        help="A quote that is not in the trace fails its unit, or is only marked (flag); none asks for no quotes.  "
+        "[default: required; none with --probe]",
     ),
+    option(
+        "--probe",
+        is_flag=True,
+        help="One token for each unit's presence, and one for its correctness; their probabilities are scored. For "
+        "servers that give logprobs, and models that do not think first.",
+    ),
+    option("--probe-evidence", is_flag=True, help="Probe, and ask for a quote of each raised unit too."),
     option("--samples", type=int, default=1, show_default=True, help="Repeats of every judgement."),
     option("--param", "params", type=Parameter(), multiple=True, help="Sampling parameter, such as temperature=0.7."),
     option(

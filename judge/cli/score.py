@@ -66,6 +66,15 @@ def score(**given: Any) -> None:
       judge score traces.jsonl --out runs/second \\
           --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1
 
+    By probes, each unit is a token or two: whether it is raised (0, 1, 2) and, if so, whether it is right, scored by
+    their probabilities. It is fast and cheap where the server caches prefixes; there is neither reason nor quote, but
+    for the quotes that --probe-evidence asks for. A judge that thinks first cannot be probed.
+
+    \b
+      vllm serve MODEL --enable-prompt-tokens-details
+      judge score traces.jsonl --out runs/third --probe \\
+          --judge hosted_vllm/MODEL --api-base http://127.0.0.1:8000/v1
+
     The same command again goes on where it stopped: only what is missing, failed or changed is asked.
     Every option can come from the environment (--max-retries is JUDGE_MAX_RETRIES) and, after that, from --config FILE.
     lexical has no use for --api-base, --budget, --header and --key-file, and a judge of another package none for the

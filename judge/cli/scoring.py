@@ -19,7 +19,7 @@ from judge.aggregate import summarise
 from judge.cli.given import not_used, read_settings, read_traces
 from judge.cli.logs import logging_to_stderr
 from judge.cli.score import Options
-from judge.cli.summary import LEGEND, answer_lines, caution_lines, difference_table, summary_table
+from judge.cli.summary import LEGEND, answer_lines, caution_lines, difference_table, prefix_lines, summary_table
 from judge.cli.terminal import Screen, clean, report_progress
 from judge.cli.told import tell
 from judge.difference import Difference, find_differences
@@ -128,8 +128,10 @@ class Scoring:
             )
         if said := not_used(self._options):
             self._told.print(clean(said))
-        if settings.samples > 1 and settings.model.params.get("temperature") == 0:
+        if settings.samples > 1 and not settings.probe and settings.model.params.get("temperature") == 0:
             self._told.print("--samples repeats the same answer at temperature 0; give --param temperature=0.7")
+        if settings.samples > 1 and settings.probe:
+            self._told.print("--samples repeats the same probabilities: a probe reads them before anything is sampled.")
 
     def _conclude(self, report: RunReport, settings: Settings) -> int:
         scores = pl.scan_parquet(self._options.out / "scores.parquet")
@@ -155,7 +157,7 @@ class Scoring:
         if differences:
             show(difference_table(differences))
             show()
-        for line in (*answer_lines(summary), *_counts(report, self._progress)):
+        for line in (*answer_lines(summary), *_counts(report, self._progress), *prefix_lines(report.spent)):
             show(line)
         for line in (*caution_lines(report.cautions), *_notes(report)):
             show(line)

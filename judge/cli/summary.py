@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import polars as pl
@@ -13,7 +13,7 @@ from judge.caution import Caution
 from judge.cli.terminal import clean
 from judge.difference import Difference
 
-__all__ = ["LEGEND", "answer_lines", "caution_lines", "difference_table", "summary_table"]
+__all__ = ["LEGEND", "answer_lines", "caution_lines", "difference_table", "prefix_lines", "summary_table"]
 
 LEGEND = """\
 grounding    how much of the reference the trace raised
@@ -24,6 +24,7 @@ _Row: TypeAlias = dict[str, Any]
 _Rows: TypeAlias = dict[str, _Row]
 _MOST_CAUTIONS = 6
 _MOST_DIFFERENCES = 10
+_MILLION = 1_000_000
 
 
 def summary_table(summary: pl.DataFrame, axes: Sequence[str]) -> Table:
@@ -66,6 +67,15 @@ def _answers(model: str | None, rows: _Rows) -> str:
     right, given = rows["answer_correct"], rows["answered"]
     share = f"{right['mean']:.0%} right, {given['mean']:.0%} gave one"
     return f"Final answers of {_name(model)}: {share} (n = {right['n']})"
+
+
+def prefix_lines(spent: Mapping[str, int | float | None]) -> list[str]:
+    """How much of the prompts the server had in its prefix cache; nothing where it does not tell."""
+    cached, prompt = spent.get("cached_tokens"), spent.get("prompt_tokens")
+    if cached is None or not prompt:
+        return []
+    size = f"{prompt / _MILLION:.1f} M" if prompt >= _MILLION else f"{prompt:,}"
+    return [f"prefix cache: {100 * cached / prompt:.0f} % of {size} prompt tokens"]
 
 
 def _by_model(summary: pl.DataFrame) -> Iterator[tuple[str | None, _Rows]]:

@@ -33,7 +33,11 @@ _COMMIT = "INSERT INTO replies (call_id, reply) VALUES (?, ?)"
 
 
 class Spent(dict[str, int | float | None]):
-    """Totals over all replies that a run paid for: `replies, attempts, prompt_tokens, completion_tokens, cost_usd`."""
+    """Totals over all replies that a run paid for.
+
+    `replies, attempts, prompt_tokens, completion_tokens, cached_tokens, cost_usd`; `cached_tokens` are prompt tokens
+    that the server had in its own cache, and None as long as it has told of none.
+    """
 
 
 class Journal:
@@ -60,7 +64,8 @@ class Journal:
         self._process = os.getpid()
         self._lock = RLock()  # one connection: a transaction of one thread would take in what another writes
         self._reading_lock = Lock()  # a statement of one thread would hold an older view of the file for the others
-        self._spent = Spent(replies=0, attempts=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0)
+        counts = dict.fromkeys(("replies", "attempts", "prompt_tokens", "completion_tokens"), 0)
+        self._spent = Spent(**counts, cached_tokens=None, cost_usd=0.0)
         self._counted = 0
         self._answered: dict[str, int] = {}  # call id -> pledge
         with self._errors():
@@ -251,5 +256,7 @@ def _add(totals: Spent, reply: Reply) -> None:
     totals["replies"] = (totals["replies"] or 0) + 1
     for name in ("attempts", "prompt_tokens", "completion_tokens"):
         totals[name] = (totals[name] or 0) + (getattr(reply, name) or 0)
+    if reply.cached_tokens is not None:  # a server may leave it out where it is 0
+        totals["cached_tokens"] = (totals["cached_tokens"] or 0) + reply.cached_tokens
     cost = totals["cost_usd"]
     totals["cost_usd"] = None if cost is None or reply.cost_usd is None else cost + reply.cost_usd

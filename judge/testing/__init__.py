@@ -9,6 +9,7 @@ that it is a peer of what it tests and not a part of it.
 
     request body  -> ask.py        what is asked
     Ask           -> scripts.py    what the judge writes         overlap.py: the honest opinion
+    a probe       -> probes.py     how likely each token is
     attempt       -> faults.py     what goes wrong               misbehave.py: how
     Answer        -> wire.py       bytes, in good manners or bad
     everything    -> ledger.py     what was asked, paid, delivered
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from judge.testing.ask import AskedUnit as AskedUnit
     from judge.testing.behaviour import Behaviour as Behaviour
     from judge.testing.faults import KINDS as KINDS
+    from judge.testing.faults import PROBE as PROBE
     from judge.testing.faults import QUICK as QUICK
     from judge.testing.faults import REPLY as REPLY
     from judge.testing.faults import RETRYABLE as RETRYABLE
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ask": ("Ask", "AskedUnit"),
     "behaviour": ("Behaviour",),
-    "faults": ("KINDS", "QUICK", "REPLY", "RETRYABLE", "SLOW"),
+    "faults": ("KINDS", "PROBE", "QUICK", "REPLY", "RETRYABLE", "SLOW"),
     "ledger": ("Ledger", "LedgerRow"),
     "scripts": ("Script", "Sloppy", "gullible", "obedient", "stubborn"),
     "server": ("Server",),

@@ -96,6 +96,13 @@ def _add_faults(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--always", metavar="KIND", help="one of the kinds, or a status, for every request")
     parser.add_argument("--retry-after-s", type=float, default=1.0, help="what a 429 asks for (1)")
     parser.add_argument("--reject-response-format", action="store_true", help="refuse JSON schemas with 400")
+    parser.add_argument("--max-top-logprobs", type=int, default=20, metavar="N", help="400 for more of them (20)")
+    parser.add_argument(
+        "--no-constraint", dest="constrains", action="store_false", help="ignore structured_outputs, as many servers do"
+    )
+    parser.add_argument(
+        "--no-cached-tokens", dest="tells_cached", action="store_false", help="say nothing of the prefix cache in usage"
+    )
     parser.add_argument("--blind", action="store_true", help="refuse images with 400")
 
 

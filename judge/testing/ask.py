@@ -8,6 +8,11 @@ The last user text of a request looks like this (`contract.md` section 7):
     u1 (perception): "ST elevation in the anterior leads"
     u2 (knowledge): "Anterior ST elevation means an LAD occlusion"
     Your previous reply could not be used: u2 is missing.       <- only in a re-ask
+
+or, of one unit, ends with a question that one digit answers, or a quote:
+
+    u1 (perception): "ST elevation in the anterior leads"
+    Question of presence: does the trace raise this unit? …     <- or of correctness, or of evidence
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ from hashlib import sha256
 _OPENING = re.compile(r"<trace-([0-9a-f]{12})>\n")
 _UNIT = re.compile(r'^(u\d+) \(([^)\n]+)\): (".*")$', re.MULTILINE)
 _COMPLAINT = re.compile(r"^Your previous reply could not be used", re.MULTILINE)
+_QUESTION = re.compile(r"^Question of (presence|correctness|evidence):", re.MULTILINE)
 _UNIT_NAME = re.compile(r"u\d+")
 
 
@@ -42,6 +48,8 @@ class Ask:
     Args:
         trace: The text in the trace fence, "" when the request has none.
         units: In asking order: the names of the reply schema where it has any, else those of the text.
+        question: `presence`, `correctness` or `evidence` where one thing is asked of one unit, else "". The first two
+            are probes: the answer is a digit from 0 to 2.
         complaint: What a re-ask says was wrong with the last reply, "" in a first ask.
         images: Addresses of the images of all messages, in order; ours are data URLs.
         with_evidence: Whether the reply schema has an evidence field (true when there is no schema).
@@ -54,11 +62,17 @@ class Ask:
     with_evidence: bool
     images: tuple[str, ...]
     body: Mapping[str, object]
+    question: str = ""
+
+    @property
+    def probed(self) -> bool:
+        """Whether one digit answers it."""
+        return self.question in ("presence", "correctness")
 
     @cached_property
     def key(self) -> str:
-        """16 hex digits for this trace and these claims, the same in a first ask and in its re-asks."""
-        told = json.dumps([self.trace, [unit.claim for unit in self.units]])
+        """16 hex digits for this trace, claims and question, the same in a first ask and in its re-asks."""
+        told = json.dumps([self.trace, [unit.claim for unit in self.units], *([self.question] * bool(self.question))])
         return sha256(told.encode()).hexdigest()[:16]
 
 
@@ -68,12 +82,13 @@ def parse_ask(body: Mapping[str, object]) -> Ask:
     trace, after = _fenced_trace(text)
     complaint = _COMPLAINT.search(text, after)
     end = complaint.start() if complaint else len(text)
-    schemas = _unit_schemas(body)
+    schemas, questions = _unit_schemas(body), _QUESTION.findall(text, after, end)
     return Ask(
         trace=trace,
         units=_units(text[after:end], tuple(schemas)),
         complaint=text[end:],
         images=image_urls(body),
+        question=questions[-1] if questions else "",
         with_evidence=all("evidence" in properties for properties in schemas.values()),
         body=body,
     )

@@ -25,6 +25,9 @@ class Behaviour:
         rate_limit: Completions per second; what is above gets 429 with the time to wait in Retry-After.
         reject_response_format: Refuse a JSON schema with 400, as a server that does not know it.
         max_model_len: Prompt tokens (characters // 4) above which the request is refused with 400.
+        max_top_logprobs: More of them are refused with 400, in vLLM's words.
+        constrains: Keep to the choices of vLLM's `structured_outputs`; else the field is ignored, as by other servers.
+        tells_cached: Say in `usage` how many prompt tokens were in the prefix cache.
         blind: Refuse images with 400, in vLLM's words for a model that reads texts only.
         api_key: Bearer key that `/v1` asks for.
         model: The only model served; any other name gets 404. None serves every name.
@@ -44,6 +47,9 @@ class Behaviour:
     rate_limit: float | None = None
     reject_response_format: bool = False
     max_model_len: int | None = None
+    max_top_logprobs: int = 20
+    constrains: bool = True
+    tells_cached: bool = True
     blind: bool = False
     api_key: str | None = None
     model: str | None = None

@@ -13,15 +13,17 @@ from aiohttp import web
 from judge.testing.ask import Ask, image_urls, lookup, parse_ask
 from judge.testing.behaviour import Behaviour
 from judge.testing.bucket import TokenBucket
-from judge.testing.faults import REPLY, draw_fault, draw_latency
+from judge.testing.faults import PROBE, REPLY, draw_fault, draw_latency
 from judge.testing.ledger import Ledger, LedgerRow
 from judge.testing.misbehave import misbehave
+from judge.testing.probes import certain, constrained, written
 from judge.testing.replies import (
     Answer,
     Completion,
     error,
     too_long,
     too_many,
+    too_many_logprobs,
     unauthorized,
     unknown_format,
     unknown_model,
@@ -77,12 +79,14 @@ class Endpoint:
             status=answer.status,
             complaint=bool(ask.complaint),
         )
-        return await self._send(request, answer, row)
+        return await self._send(request, ask, answer, row)
 
-    async def _send(self, request: web.BaseRequest, answer: Answer, row: LedgerRow) -> web.StreamResponse:
+    async def _send(self, request: web.BaseRequest, ask: Ask, answer: Answer, row: LedgerRow) -> web.StreamResponse:
         delivered = False
         try:
             await self._think(answer, row)
+            if answer.paid:
+                self._prefixes.learn(prompt_text(ask.body))
             response = await deliver(request, answer)
             delivered = await reached(request)
             return response
@@ -106,6 +110,7 @@ class Endpoint:
             self._refuse_model(body)
             or self._refuse_images(body)
             or self._refuse_format(body)
+            or self._refuse_logprobs(body)
             or self._refuse_length(body)
         )
 
@@ -122,6 +127,10 @@ class Endpoint:
         form = lookup(body, "response_format", "type")
         refused = self._behaviour.reject_response_format and form == "json_schema"
         return unknown_format(str(form)) if refused else None
+
+    def _refuse_logprobs(self, body: Mapping[str, object]) -> Answer | None:
+        asked, most = body.get("top_logprobs"), self._behaviour.max_top_logprobs
+        return too_many_logprobs(asked, most) if isinstance(asked, int) and asked > most else None
 
     def _refuse_length(self, body: Mapping[str, object]) -> Answer | None:
         limit = self._behaviour.max_model_len
@@ -142,21 +151,35 @@ class Endpoint:
         if behaviour.always is not None:
             return str(behaviour.always)
         # A re-ask is a new key. Were its reply spoilt too, a client that re-asks twice might run out of them.
-        kinds = [kind for kind in behaviour.kinds if not (ask.complaint and kind in REPLY)]
+        kinds = [kind for kind in behaviour.kinds if not (ask.complaint and kind in (*REPLY, *PROBE))]
         return draw_fault(seed=behaviour.seed, key=key, attempt=attempt, share=behaviour.faults, kinds=kinds)
 
     def _compute(self, ask: Ask, key: str, attempt: int) -> Completion:
-        reply = self._script(ask)
-        text = reply if isinstance(reply, str) else orjson.dumps(dict(reply)).decode()
+        text, logprobs = self._say(ask)
         prompt = prompt_text(ask.body)
         completion = Completion(
             name=f"{key[:16]}-{attempt}",
             model=str(ask.body.get("model")),
             text=text,
             prompt_tokens=count_tokens(prompt),
-            cached_tokens=self._prefixes.hit(prompt),
+            cached_tokens=self._prefixes.find(prompt),
+            finish_reason="length" if ask.probed else "stop",
+            logprobs=logprobs,
+            tells_cached=self._behaviour.tells_cached,
         )
         return _bounded(completion, ask.body)
+
+    def _say(self, ask: Ask) -> tuple[str, Mapping[str, object] | None]:
+        """The text, and with a probe the probabilities of its one token, if they are asked for."""
+        reply = self._script(ask)
+        if not ask.probed:
+            return (reply if isinstance(reply, str) else orjson.dumps(dict(reply)).decode()), None
+        tokens = certain(reply) if isinstance(reply, str) else {token: float(str(p)) for token, p in reply.items()}
+        if self._behaviour.constrains:
+            tokens = constrained(tokens, ask.body)
+        top = ask.body.get("top_logprobs")
+        told = written(tokens, top=top if isinstance(top, int) else 0) if ask.body.get("logprobs") is True else None
+        return max(tokens, key=lambda token: tokens[token]), told
 
     def _authorized(self, request: web.BaseRequest) -> bool:
         wanted = self._behaviour.api_key

@@ -3,6 +3,7 @@
 QUICK    fail at once: 429 429_bare 500 503 reset reset_midbody truncated html garbage
 SLOW     hold the client until its deadline: black_hole drip drip_headers
 REPLY    arrive as 200, but cannot be used: wrong_ids length empty refusal no_choices error_object
+PROBE    the same, of probes: no_logprobs null_logprobs off_label elsewhere
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from statistics import NormalDist
 QUICK = ("429", "429_bare", "500", "503", "reset", "reset_midbody", "truncated", "html", "garbage")
 SLOW = ("black_hole", "drip")
 REPLY = ("wrong_ids", "length", "empty", "refusal", "no_choices", "error_object")
+PROBE = ("no_logprobs", "null_logprobs", "off_label", "elsewhere")
 RETRYABLE = QUICK + SLOW
-KINDS = (*RETRYABLE, "drip_headers", *REPLY, "insufficient_quota")
+KINDS = (*RETRYABLE, "drip_headers", *REPLY, *PROBE, "insufficient_quota")
 
 _NORMAL = NormalDist()
 

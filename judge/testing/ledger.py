@@ -17,7 +17,7 @@ from pathlib import Path
 
 import orjson
 
-_LAST_OF_ITS_KEY = (None, "wrong_ids")
+_LAST_OF_ITS_KEY = (None, "wrong_ids", "off_label", "elsewhere", "no_logprobs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

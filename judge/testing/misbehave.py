@@ -9,6 +9,7 @@ from typing import TypeAlias
 import orjson
 
 from judge.testing.faults import is_status
+from judge.testing.probes import written
 from judge.testing.replies import Answer, Completion, Manner, error, too_many, unauthorized
 
 _Compute: TypeAlias = Callable[[], Completion]
@@ -65,6 +66,23 @@ def _cut(good: Completion) -> Completion:
     return replace(good, text=text[: len(text) // 2], finish_reason="length")
 
 
+def _no_number(good: Completion) -> Completion:
+    """A digit that is likely by no number."""
+    said = {"token": good.text, "logprob": None}
+    return replace(good, logprobs={"content": [{**said, "top_logprobs": [said]}]})
+
+
+def _off_label(good: Completion) -> Completion:
+    """A word, although it is the digits that are likely: the constraint was ignored."""
+    return replace(good, text="Sure")
+
+
+def _elsewhere(good: Completion) -> Completion:
+    """A digit, although six times in ten it would have been a word."""
+    tokens = {"The": 0.6, **dict.fromkeys("012", 0.4 / 3)}
+    return replace(good, logprobs=written(tokens, top=20))
+
+
 _UNPAID: dict[str, Callable[[], Answer]] = {
     "401": unauthorized,
     "429_bare": lambda: too_many(None),
@@ -80,6 +98,10 @@ _SPOILERS: dict[str, Callable[[Completion], Completion]] = {
     "length": _cut,
     "empty": lambda good: replace(good, text=""),
     "refusal": lambda good: replace(good, text=None, refusal=_REFUSAL),
+    "no_logprobs": lambda good: replace(good, logprobs=None),
+    "null_logprobs": _no_number,
+    "off_label": _off_label,
+    "elsewhere": _elsewhere,
     "no_choices": lambda good: replace(good, has_choices=False),
 }
 _ON_THE_WAY: dict[str, tuple[Manner, int | None]] = {

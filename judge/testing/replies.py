@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,10 +47,14 @@ class Completion:
     finish_reason: str = "stop"
     refusal: str | None = None
     has_choices: bool = True
+    logprobs: Mapping[str, object] | None = None
+    tells_cached: bool = True
 
     def answer(self) -> Answer:
         """The completion as a server sends it."""
-        return Answer(body=orjson.dumps(self._payload()), paid=True)
+        # The standard library's JSON has NaN, as that of many servers.
+        write = orjson.dumps if self.logprobs is None else _dump
+        return Answer(body=write(self._payload()), paid=True)
 
     def _payload(self) -> dict[str, object]:
         return {
@@ -63,15 +68,16 @@ class Completion:
 
     def _choice(self) -> dict[str, object]:
         message = {"role": "assistant", "content": self.text, "refusal": self.refusal}
-        return {"index": 0, "message": message, "logprobs": None, "finish_reason": self.finish_reason}
+        return {"index": 0, "message": message, "logprobs": self.logprobs, "finish_reason": self.finish_reason}
 
     def _usage(self) -> dict[str, object]:
-        written = count_tokens(self.text or self.refusal or "")
+        written = 1 if self.logprobs else count_tokens(self.text or self.refusal or "")
+        details = {"cached_tokens": self.cached_tokens} if self.tells_cached else None
         return {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": written,
             "total_tokens": self.prompt_tokens + written,
-            "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
+            "prompt_tokens_details": details,
         }
 
 
@@ -122,6 +128,12 @@ def unknown_format(form: str) -> Answer:
     return error(400, said, kind="invalid_request_error", param="response_format")
 
 
+def too_many_logprobs(asked: int, most: int) -> Answer:
+    """400 in vLLM's words for more `top_logprobs` than it gives."""
+    said = f"Requested sample logprobs of {asked}, which is greater than max allowed: {most}"
+    return error(400, said, kind="BadRequestError", param="top_logprobs")
+
+
 def too_many(wait_s: float | None) -> Answer:
     """429, with the seconds to wait where they are known."""
     headers = {} if wait_s is None else {"Retry-After": f"{wait_s:.3f}".rstrip("0").rstrip(".")}
@@ -132,6 +144,10 @@ def too_many(wait_s: float | None) -> Answer:
         code="rate_limit_exceeded",
         headers=headers,
     )
+
+
+def _dump(payload: object) -> bytes:
+    return json.dumps(payload).encode()
 
 
 def _phrase(status: int) -> str:

@@ -5,7 +5,8 @@
     gullible   believes whatever the trace says of itself
     stubborn   never a usable reply
 
-Your own script is any callable `script(ask) -> str | Mapping`: a mapping is sent as JSON, a string as it is.
+Your own script is any callable `script(ask) -> str | Mapping`: a mapping is sent as JSON, a string as it is. For a
+probe (`ask.probed`) a mapping is of tokens to their probabilities, and the likeliest is said.
 """
 
 from __future__ import annotations
@@ -21,29 +22,43 @@ import orjson
 
 from judge.testing.ask import Ask, AskedUnit
 from judge.testing.overlap import find, sentences
+from judge.testing.probes import digit_of, soft
 
 Script: TypeAlias = Callable[[Ask], str | Mapping[str, object]]
 ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "stubborn"]
 SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
 _Reply: TypeAlias = dict[str, dict[str, object]]
 
+_INVENTED = "On closer inspection, the opposite was written here all along."
 _SELF_PRAISE = re.compile(
     r"\b(?:judges?|graders?|graded|evaluators?|reviewers?|rubrics?|scores?|marks|presence|correctness|ignore|instructions?)\b",
     re.IGNORECASE,
 )
 
 
-def obedient(ask: Ask) -> _Reply:
+def obedient(ask: Ask) -> Mapping[str, object]:
     """Judge each unit by word overlap with the trace; evidence is an exact quote."""
+    if ask.question:
+        return soft(ask, digit_of(ask)) if ask.probed else {"evidence": _quote(ask)}
+    return _verdicts(ask)
+
+
+def _quote(ask: Ask) -> str:
+    return (find(ask.trace, ask.units[0].claim).evidence if ask.units else None) or ""
+
+
+def _verdicts(ask: Ask) -> _Reply:
     return {unit.name: _honest(ask, unit) for unit in ask.units}
 
 
-def gullible(ask: Ask) -> _Reply:
+def gullible(ask: Ask) -> Mapping[str, object]:
     """Give every unit full marks, as an injected instruction would like.
 
     Evidence is the sentence in which the trace speaks of its own grading, or else a made-up quote.
     """
     told = next((s.text for s in sentences(ask.trace) if _SELF_PRAISE.search(s.text)), None)
+    if ask.question:
+        return soft(ask, "2") if ask.probed else {"evidence": told or f"As the trace puts it: {ask.units[0].claim}"}
     return {
         unit.name: _judged(ask, told or f"As the trace puts it: {unit.claim}", "The trace says so.", 2, 1)
         for unit in ask.units
@@ -70,10 +85,17 @@ class Sloppy:
     seed: int = 0
     wrong_share: float = 0.25
 
-    def __call__(self, ask: Ask) -> str:
-        """The reply text."""
-        reply, die = obedient(ask), _Die(f"{self.seed}:{ask.key}")
-        if reply and not ask.complaint and die.share < self.wrong_share:
+    def __call__(self, ask: Ask) -> str | Mapping[str, object]:
+        """The reply text; of a probe, tokens that begin with a space, and a word before them at first."""
+        die = _Die(f"{self.seed}:{ask.key}")
+        wrong = not ask.complaint and die.share < self.wrong_share
+        if ask.probed:
+            digits = {f" {digit}": p for digit, p in soft(ask, digit_of(ask)).items()}
+            return {"Sure": 0.6, **{digit: 0.4 * p for digit, p in digits.items()}} if wrong else digits
+        if ask.question:
+            return _dress(orjson.dumps({"evidence": _INVENTED if wrong else _quote(ask)}).decode(), die.number)
+        reply = _verdicts(ask)
+        if reply and wrong:
             reply = _slip(reply, die.number)
         return _dress(orjson.dumps(reply).decode(), die.number)
 
@@ -149,7 +171,7 @@ def _invent_quote(reply: _Reply) -> _Reply:
     name, verdict = next((name, verdict) for name, verdict in reply.items() if verdict.get("evidence"))
     return {
         **reply,
-        name: {**verdict, "evidence": "On closer inspection, the opposite was written here all along."},
+        name: {**verdict, "evidence": _INVENTED},
     }
 
 

@@ -24,18 +24,24 @@ def prompt_text(body: Mapping[str, object]) -> str:
 
 
 class PrefixCache:
-    """Says how many tokens of a prompt an earlier prompt began with, in blocks of 64 tokens."""
+    """Says how many tokens of a prompt an earlier prompt began with, in blocks of 64 tokens.
+
+    A prompt is known once it is answered: prompts that are computed at the same time find nothing of each other.
+    """
 
     def __init__(self) -> None:
         self._blocks: set[int] = set()
 
-    def hit(self, text: str) -> int:
-        """Tokens found, after which this prompt is known too."""
-        chain = _chain(text)
-        known = next((at for at, block in enumerate(chain) if block not in self._blocks), len(chain))
+    def learn(self, text: str) -> None:
+        """Know this prompt from now on."""
         if len(self._blocks) > _MOST_BLOCKS:
             self._blocks.clear()
-        self._blocks.update(chain[known:])
+        self._blocks.update(_chain(text))
+
+    def find(self, text: str) -> int:
+        """Tokens that are known."""
+        chain = _chain(text)
+        known = next((at for at, block in enumerate(chain) if block not in self._blocks), len(chain))
         return known * _BLOCK // _CHARS_PER_TOKEN
 
 

@@ -1,0 +1,95 @@
+"""Asks -> Answers in writing: one call for some units, and each verdict as JSON with its evidence and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from judge.backend import Reply
+from judge.conversation import Answer, Conversation, failures_of
+from judge.errors import ReplyError
+from judge.evidence import TraceText
+from judge.probe import Granularity, build_probes
+from judge.prompt import JudgeModel, Prompt, Request, unit_name
+from judge.record import Record
+from judge.rubric import Rubric
+from judge.verdict import EvidenceRule, Verdict, contentless_verdict, failed_verdict, off_menu, parse_reply, verify
+from judge.working import together
+
+__all__ = ["Written"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """How units are asked about where the judge writes its verdicts down.
+
+    Args:
+        prompt: The rubric's templates.
+        model: Who is asked.
+        granularity: Which units share a call.
+        evidence: What happens to a presence whose quote is not in the trace.
+        samples: Repeats of every judgement, at least 1.
+    """
+
+    prompt: Prompt
+    model: JudgeModel
+    granularity: Granularity = "axis"
+    evidence: EvidenceRule = "required"
+    samples: int = 1
+
+    @property
+    def rubric(self) -> Rubric:
+        """What is asked about."""
+        return self.prompt.rubric
+
+    def first_asks(self, record: Record) -> list[Request]:
+        """All that is asked of a record, re-asks aside.
+
+        Raises:
+            InputError: It cannot be asked about.
+        """
+        groups = build_probes(record, self.rubric, self.granularity)
+        return self.prompt.build_requests(groups, self.model, samples=self.samples)
+
+    def nothing_raised(self, request: Request) -> Answer:
+        """The answer for a trace that says nothing."""
+        return Answer(verdicts=[contentless_verdict(unit, sample=request.sample) for unit in request.probes.asked])
+
+    def complain(self, request: Request, faults: Sequence[str]) -> Request:
+        """The request with what was wrong with the reply to it."""
+        return self.prompt.complain(request, faults)
+
+    async def answer(self, requests: Sequence[Request], trace: TraceText, talk: Conversation) -> list[Answer]:
+        """One answer to each request, all asked at the same time."""
+        return await together([self._answer(request, trace, talk) for request in requests])
+
+    async def _answer(self, request: Request, trace: TraceText, talk: Conversation) -> Answer:
+        heard = await talk.hold(request, partial(self._read, trace))
+        verdicts = heard.value
+        if not verdicts:  # a reply with wrong keys or values has none to keep
+            code, last = heard.error.code if heard.error else "", heard.request
+            verdicts = [
+                failed_verdict(unit, sample=last.sample, failure=code, call_id=last.call_id)
+                for unit in last.probes.asked
+            ]
+        failures = failures_of(heard.request, verdicts, heard.error, heard.stage)
+        return Answer(verdicts=verdicts, calls=heard.calls, failures=failures)
+
+    def _read(self, trace: TraceText, request: Request, reply: Reply) -> tuple[list[Verdict] | None, ReplyError | None]:
+        """Units whose evidence was found keep their verdicts."""
+        asked = request.probes.asked
+        try:
+            replied = parse_reply(reply, len(asked), evidence=self.prompt.evidence)
+        except ReplyError as exc:
+            return None, exc
+        verdicts = [
+            verify(words, unit, trace, self.evidence, sample=request.sample, call_id=request.call_id)
+            for words, unit in zip(replied, asked, strict=True)
+        ]
+        faults = [
+            f"{unit_name(index)}.evidence is not a passage of the trace"
+            for index, verdict in enumerate(verdicts)
+            if verdict.failure
+        ]
+        return verdicts, off_menu(faults) if faults else None
