@@ -149,7 +149,7 @@ def _rows(stream: io.RawIOBase | io.BytesIO, name: str) -> Iterator[Row]:
     if found == "JSONL":
         from judge.traces.jsonl import read_lines
 
-        yield from read_lines(whole)
+        yield from read_lines(whole, name)
     else:
         from judge.traces.compressed import read_compressed
 
