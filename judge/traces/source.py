@@ -91,12 +91,13 @@ def read_stream(stream: io.RawIOBase | io.BytesIO, *, name: str = "-") -> Source
 
 
 async def count_rows(path: str, limit: int | None) -> int | None:
-    """Rows of a file for the time left, blank lines too; `limit` at most, and where it cannot be known before.
+    """Rows of a file for the time left, blank lines too; `limit` at most, and None where it cannot be known before.
 
-    Compressed files are not counted: that would cost as much as reading them.
+    Pipes can be read but once, and compressed files are not counted: that would cost as much as reading them. Either
+    may end long before the limit.
     """
     found = _file_format(path)
-    counted = limit
+    counted = None
     if found == "JSONL":
         counted = await _count_lines(path, limit)
     elif found == "Parquet":
