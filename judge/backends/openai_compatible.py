@@ -14,9 +14,9 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from judge.backend import Reply
+from judge.backends.bounds import as_count, as_object, as_text, with_whole_escapes
 from judge.backends.http_status import is_too_long, refusal, shown
 from judge.backends.messages import chat_messages
-from judge.backends.secret import hide_sent
 from judge.backends.server import Server
 from judge.backends.transport import proxy_for, transport_error
 from judge.errors import TransientError
@@ -26,7 +26,6 @@ from judge.prompt import Request
 __all__ = ["OpenAICompatible", "open_session"]
 
 _log = logging.getLogger(__name__)
-_MOST_TOKENS = 2**40
 _MAX_REPLY_BYTES = 16 * 1024 * 1024
 _NO_SCHEMAS = ("response_format", "json_schema", "structured", "guided", "grammar")
 
@@ -36,17 +35,13 @@ class _Message(BaseModel):
     refusal: str | None = None
 
 
+_Word: TypeAlias = Annotated[str | None, BeforeValidator(as_text)]
+_Count: TypeAlias = Annotated[int | None, BeforeValidator(as_count)]
+
+
 class _Choice(BaseModel):
     message: _Message
-    finish_reason: str | None = None
-
-
-def _as_count(value: object) -> int | None:
-    """What can be no count of tokens is as good as none: it would be money, too."""
-    return value if type(value) is int and 0 <= value < _MOST_TOKENS else None
-
-
-_Count: TypeAlias = Annotated[int | None, BeforeValidator(_as_count)]
+    finish_reason: _Word = None
 
 
 class _PromptDetails(BaseModel):
@@ -56,7 +51,7 @@ class _PromptDetails(BaseModel):
 class _Usage(BaseModel):
     prompt_tokens: _Count = None
     completion_tokens: _Count = None
-    prompt_tokens_details: _PromptDetails | None = None
+    prompt_tokens_details: Annotated[_PromptDetails | None, BeforeValidator(as_object)] = None
 
 
 class _Completion(BaseModel):
@@ -64,9 +59,9 @@ class _Completion(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    model: str | None = None
+    model: _Word = None
     choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
+    usage: Annotated[_Usage | None, BeforeValidator(as_object)] = None
 
 
 class OpenAICompatible:
@@ -174,23 +169,19 @@ async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
 
 def _read(body: bytes, server: Server, price: Price | None, *, attempts: int) -> Reply:
     try:
-        completion = _Completion.model_validate_json(body)
+        completion = _Completion.model_validate_json(with_whole_escapes(body))
     except ValidationError as exc:
         found = shown(body.decode("utf-8", "replace"), server)[:80]
         raise TransientError(f"the server's reply is not a chat completion: {found!r}.", code="bad_response") from exc
     choice, usage = completion.choices[0], completion.usage or _Usage()
     cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
     return Reply(
-        text=hide_sent(choice.message.content or ""),
-        model=hide_sent(completion.model) if completion.model else None,
-        finish_reason="refusal" if choice.message.refusal else _word(choice.finish_reason),
+        text=as_text(choice.message.content) or "",
+        model=completion.model or None,
+        finish_reason="refusal" if choice.message.refusal else choice.finish_reason,
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         cached_tokens=cached,
         cost_usd=price.cost_usd(usage.prompt_tokens, usage.completion_tokens, cached) if price else None,
         attempts=attempts,
     )
-
-
-def _word(finish_reason: str | None) -> str | None:
-    return hide_sent(finish_reason) if finish_reason else finish_reason

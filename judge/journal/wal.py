@@ -55,8 +55,8 @@ def log_state(log: bytes) -> Literal["whole", "cut", "broken"]:
 def _is_earlier(log: bytes, start: int, salts: bytes) -> bool:
     """Whether a frame is of an earlier turn through the file, and so was taken over long ago.
 
-    Every turn adds one to the first salt and draws the second. Whatever else is there was of this turn: zeros are what a
-    power cut leaves where the length of a file was written and its blocks were not.
+    Every turn adds one to the first salt and draws the second. Whatever else is there was of this turn: zeros are what
+    a power cut leaves where the length of a file was written and its blocks were not.
     """
     page, salt = log[start : start + 4], log[start + 8 : start + 16]
     turns = (int.from_bytes(salts[:4]) - int.from_bytes(salt[:4])) % 2**32
