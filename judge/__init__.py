@@ -15,6 +15,7 @@ The flow, top to bottom; a file imports only files above it:
       beneath.py      a folder and a path     -> its bytes     never those of another file
       source.py       an image field          -> ImageSources  what it points at
     fault.py          what is wrong with a row -> our error    in the words of who wrote it
+    identifier.py     an id as it is written  -> its text      whole numbers too
     record.py         a row                   -> Record
     traces/
       source.py       a path                  -> its rows, numbered

@@ -26,6 +26,7 @@ _WANTED = {
     "dict_type": "an object",
     "model_type": "an object",
 }
+_IDS = ("id", "unit_id")
 _SHOWN = reprlib.Repr()  # bounded in depth and length, whatever the value is
 _SHOWN.maxstring = _SHOWN.maxother = 60
 
@@ -48,6 +49,8 @@ def explain(
         message, hint = _missing(path, fields, known)
         return RecordError(message, line=number, field=_dotted(path), record_id=record_id, code="missing", hint=hint)
     wanted = _WANTED.get(error["type"], error["msg"].removeprefix("Input should be "))
+    if path[-1] in _IDS and error["type"] == "string_type":
+        wanted = "a string or a whole number"
     message = f"is {shown(error.get('input'))}, must be {wanted}."
     return RecordError(message, line=number, field=_dotted(path), record_id=record_id, code="wrong_type")
 

@@ -27,6 +27,7 @@ from pydantic import (
 from judge.digest import digest, without_bytes
 from judge.errors import RecordError
 from judge.fault import explain, shown
+from judge.identifier import id_text, with_text_ids
 from judge.image import Image
 from judge.strict_json import StrictJsonError, parse_json
 
@@ -186,6 +187,7 @@ def build_record(value: object, *, number: int = 0, image_digests: Sequence[str]
 
     Args:
         value: A mapping; a null says what a missing field says. Bytes may stand in `image` and in unknown fields.
+            Ids may be whole numbers, which are read as their text.
         number: Of the row in the input, for messages.
         image_digests: One a picture, of its content. They stand for `image` in key and id, so that moving a file
             changes neither; without them `image` counts as it is written.
@@ -193,8 +195,8 @@ def build_record(value: object, *, number: int = 0, image_digests: Sequence[str]
     Raises:
         RecordError: A field is missing or of a wrong type; names the field, the type found, and what is allowed.
     """
-    fields = dict(_object(value, number))
-    given_id = _writable(fields["id"]) if isinstance(fields.get("id"), str) else None
+    fields = with_text_ids(_object(value, number))
+    given_id = None if (text := id_text(fields.get("id"))) is None else _writable(text)
     try:
         fields = {name: child for name, child in fields.items() if child is not None or name not in Record.model_fields}
         fields["trace"] = _trace_text(fields.get("trace"))

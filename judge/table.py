@@ -99,8 +99,10 @@ class Run(Tables):
         Raises:
             ConfigError: Rows cannot be matched one to one.
         """
-        if frame.schema.get(left_on) != pl.String:
-            raise ConfigError(f"the frame needs a text column {left_on!r} with the record ids.", hint="Give left_on.")
+        ids = frame.schema.get(left_on)
+        if ids is None or not (ids == pl.String or ids.is_integer()):
+            message = f"the frame needs a column {left_on!r} with the record ids, text or whole numbers."
+            raise ConfigError(message, hint="Give left_on.")
         by_model = "model" in frame.columns and self.scores["model"].is_not_null().any()
         keys = ["record_id", "model"] if by_model else ["record_id"]
         if self.scores.select(keys).is_duplicated().any():
@@ -109,7 +111,10 @@ class Run(Tables):
                 hint="Give every trace its own id, or add a column `model`.",
             )
         scores = self.scores.drop("line", *({"model"} - set(keys) if "model" in frame.columns else ()))
-        mine = [left_on, *keys[1:]]
+        mine = [
+            pl.col(left_on).cast(pl.String),
+            *map(pl.col, keys[1:]),
+        ]  # a whole number goes by its text, as it was read
         # Unless asked, Polars promises no order.
         return frame.join(
             scores, left_on=mine, right_on=keys, how="left", nulls_equal=True, maintain_order="left", suffix="_judged"

@@ -270,6 +270,27 @@ def test_chunks_are_joined(host: Host) -> None:
     assert get(host.url("/chunked")) == BODY
 
 
+@pytest.mark.parametrize(
+    ("size", "code", "match"),
+    [
+        ("-1", "image_url_failed", "could not be read: a chunk of the body has an impossible size"),
+        ("-5", "image_url_failed", "could not be read: a chunk of the body has an impossible size"),
+        ("-" + "f" * 40, "image_url_failed", "could not be read: a chunk of the body has an impossible size"),
+        ("f" * 40, "image_too_large", "sends more than 20,000 bytes"),
+        ("f" * 40_000, "image_too_large", "sends more than 20,000 bytes"),
+        ("x", "image_url_failed", "could not be read: "),
+        ("", "image_url_failed", "could not be read: "),
+        ("5", "image_url_failed", "could not be read: "),
+    ],
+)
+def test_a_chunk_may_claim_any_size(host: Host, size: str, code: str, match: str) -> None:
+    """-1 would be all that comes, past the limit."""
+    before = host.sent
+    failed = refused(host.url(f"/chunk?{size}"), code, match, max_bytes=20_000)
+    assert str(failed).startswith("record: https://localhost ")
+    assert host.sent - before < 20_000_000
+
+
 def test_a_host_that_is_not_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]

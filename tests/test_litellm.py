@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import polars as pl
 import pytest
 from msgspec import structs
-from run_kit import Heard, error, http, make_record, scripted
+from run_kit import Heard, arguments_for, error, http, make_record, run_judge, scripted, to_lines
 
 from judge.backend import Reply
 from judge.backends import litellm_errors, litellm_setup
@@ -28,6 +29,8 @@ from judge.backends.openai_compatible import OpenAICompatible, open_session
 from judge.backends.server import find_server
 from judge.errors import ConfigError, FatalError, RejectedError, ReplyError, TransientError
 from judge.evidence import TraceText
+from judge.journal.sealed import dump_reply, load_reply
+from judge.price import find_price
 from judge.probe import build_probes
 from judge.prompt import JudgeModel, Prompt, Request, reply_schema
 from judge.record import build_record
@@ -197,6 +200,75 @@ def test_a_paid_reply_is_never_lost_nor_asked_for_again(provider: str, body: Any
     assert (reply.text, reply.finish_reason, reply.prompt_tokens, reply.attempts) == (text, finish, 7, 1)
     assert len(heard) == 1
     assert notes == []
+
+
+def usage(prompt: object, written: object, cached: object = 0) -> dict[str, Any]:
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": written,
+        "total_tokens": 5,
+        "prompt_tokens_details": {"cached_tokens": cached},
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        ({"usage": usage(-5, 3)}, {"prompt_tokens": None, "completion_tokens": 3, "cost_usd": None}),
+        ({"usage": usage(10**30, 2**63)}, {"prompt_tokens": None, "completion_tokens": None, "cost_usd": None}),
+        ({"usage": usage(2**40, 3)}, {"prompt_tokens": None, "completion_tokens": 3, "cost_usd": None}),
+        # 2**40 - 1 prompt tokens at 0.15 and 3 at 0.60 dollars a million.
+        ({"usage": usage(2**40 - 1, 3)}, {"prompt_tokens": 2**40 - 1, "cost_usd": pytest.approx(164926.7, abs=0.1)}),
+        ({"usage": usage(0, 3)}, {"prompt_tokens": 0, "completion_tokens": 3, "cost_usd": pytest.approx(1.8e-6)}),
+        # As if none were cached: 5 at 0.15 and 3 at 0.60.
+        ({"usage": usage(5, 3, -(10**25))}, {"cached_tokens": None, "cost_usd": pytest.approx(2.55e-6)}),
+        ({"model": "m\udfff"}, {"model": "m\ufffd"}),
+        ({"model": 5}, {"model": None}),
+        (completion("half \ud83d and \ude00"), {"text": "half \ufffd and \ufffd"}),
+        (completion("whole \U0001f600, \\ud83d"), {"text": "whole \U0001f600, \\ud83d"}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # litellm's, of what it did not expect
+def test_what_can_be_no_count_and_no_text_is_not_kept(change: dict[str, Any], kept: dict[str, Any]) -> None:
+    """Else a sum, a table or the journal ends the run; the same whoever asks."""
+    answer = http(200, {**completion(), **change})
+    reply, *_ = ask_script("openai", answer, model="gpt-4o-mini")
+    direct = in_loop(lambda: ask_directly("openai/gpt-4o-mini", answer))
+    for said in (reply, direct):
+        assert {name: getattr(said, name) for name in kept} == kept
+        assert load_reply("a", dump_reply("a", said)) == said
+    assert structs.replace(reply, cached_tokens=None) == structs.replace(direct, cached_tokens=None)  # litellm writes 0 for none
+
+
+async def ask_directly(name: str, answer: bytes) -> Reply:
+    async with scripted(lambda *_: answer) as (base, _):
+        server = find_server(name, base)
+        async with open_session(server) as session:
+            return await OpenAICompatible(server, session, price=find_price(name)).complete(make_request())
+
+
+@pytest.mark.parametrize("name", ["hosted_vllm/m", "litellm/openai/m", "deepseek/m"])
+def test_a_run_keeps_what_a_server_says_badly(name: str, tmp_path: Path) -> None:
+    """Through the real command: tables, journal and a resume."""
+    said = {"u1": {"evidence": None, "reason": "Half \ud83d.", "presence": 0, "correctness": None}}
+    text = orjson.dumps({"u1": {**said["u1"], "reason": "Half HERE."}}).decode().replace("HERE", "\ud83d")
+    body = {**completion(text), "model": "m\udfff", "usage": usage(-(10**30), 2**63, 10**20)}
+    (tmp_path / "t.jsonl").write_bytes(to_lines(make_record(number) for number in range(3)))
+
+    async def main() -> list[tuple[int, str]]:
+        async with scripted(lambda *_: http(200, body)) as (base, heard):
+            arguments = [*arguments_for(tmp_path / "t.jsonl", tmp_path / "out", base), "--judge", name, "--json"]
+            runs = [await asyncio.to_thread(run_judge, *arguments, env={"DEEPSEEK_API_KEY": CANARY}) for _ in range(2)]
+            assert len(heard) == 3
+            return runs
+
+    for code, printed in in_loop(main):
+        assert code == 0, printed
+        assert "Traceback" not in printed
+    verdicts = pl.read_parquet(tmp_path / "out" / "verdicts.parquet")
+    assert verdicts["reason"].to_list() == ["Half \ufffd."] * 3
+    calls = pl.read_parquet(tmp_path / "out" / "calls.parquet")
+    assert calls.select("prompt_tokens", "completion_tokens", "cached_tokens").null_count().row(0) == (3, 3, 3)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

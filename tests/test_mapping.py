@@ -88,7 +88,7 @@ def test_a_path_leads_into_objects_and_lists(path: str, value: object) -> None:
         ({"trace": "old", "response": None}, {"trace": "response"}, {"trace": "old", "response": None}),
         ({"question": "t", "trace": "q"}, {"question": "trace", "trace": "question"}, {"question": "q", "trace": "t"}),
         ({"text": "t"}, {"trace": "text", "context": "text"}, {"trace": "t", "context": "t"}),
-        ({"idx": 7}, {"id": "idx"}, {"id": "7"}),
+        ({"idx": 7}, {"id": "idx"}, {"id": 7}),
         ({"idx": True}, {"id": "idx"}, {"id": True}),
         ({"n": 7}, {"trace": "n"}, {"trace": 7}),
     ],

@@ -25,6 +25,7 @@ from judge.run import score_file
 from judge.settings import Settings
 from judge.testing import Ask, Server, obedient
 from judge.traces.reading import Reader, Traces
+from judge.traces.references import open_references
 
 PNG = encode(corners())
 
@@ -289,3 +290,61 @@ def test_scores_of_records_with_images_are_in_the_tables(root: Path, out: Path) 
     with Server() as server:
         ask(root, out, ["a.png", "gone.png", None], server)
     assert pl.read_parquet(out / "scores.parquet")["line"].to_list() == [1, 3]
+
+
+# References
+
+
+def joined(row: dict[str, Any], *references: dict[str, Any], folder: Path) -> Any:
+    path = folder / "r.jsonl"
+    path.write_bytes(to_lines(references))
+    with open_references(str(path)) as known:
+        return asyncio.run(Reader(images=None, references=known).record(json.dumps(row).encode(), 7))
+
+
+@pytest.mark.parametrize(
+    ("own", "field", "says", "theirs"),
+    [
+        ({}, "units.p[0].claim", "is '' (str), must be a string that is not empty.", True),
+        ({"units": {"p": []}}, "units.p[0].claim", "is '' (str), must be a string that is not empty.", True),
+        ({"units": {"p": [{"unit_id": "a"}]}}, "units.p[0].claim", "is missing or null.", False),
+        ({"units": {}, "question": 5}, "question", "is 5 (int), must be a string.", False),
+        (
+            {"units": {"p": [{"unit_id": 1, "claim": "c"}]}, "reference": {}},
+            "reference.answer",
+            "is 3 (int), must be a string.",
+            True,
+        ),
+        (
+            {"units": {"k": [{"unit_id": 1, "claim": "c"}]}, "reference": {"reasoning": "r"}},
+            "reference.answer",
+            "is 3 (int), must be a string.",
+            True,
+        ),
+        (
+            {"units": {"k": [{"unit_id": 1, "claim": "c"}]}, "reference": {"answer": 4}},
+            "reference.answer",
+            "is 4 (int), must be a string.",
+            False,
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_reference_is_said_to_be_there(
+    own: dict[str, Any], field: str, says: str, theirs: bool, tmp_path: Path
+) -> None:
+    bad = {"id": "x1", "units": {"p": [{"unit_id": "P1", "claim": ""}]}, "reference": {"answer": 3}}
+    with pytest.raises(RecordError) as caught:
+        joined({"id": "x1", "trace": "t", "reference": {"answer": "A"}, **own}, {"id": "x0"}, bad, folder=tmp_path)
+    place = f" It is from {tmp_path / 'r.jsonl'}, line 2." * theirs
+    assert str(caught.value) == f"line 7, {field}: {says}{place}"
+
+
+@pytest.mark.parametrize(("one", "other"), [(7, "7"), ("7", 7), (7, 7)])
+def test_a_run_takes_whole_numbers_as_ids_in_both_files(one: object, other: object, tmp_path: Path, out: Path) -> None:
+    unit = {"unit_id": 1, "claim": "The lung is clear."}
+    (tmp_path / "r.jsonl").write_bytes(to_lines([{"id": other, "units": {"perception": [unit]}}]))
+    (tmp_path / "t.jsonl").write_bytes(to_lines([{"id": one, "trace": "The lung is clear.", "units": {}}]))
+    code, said = run_judge("score", tmp_path / "t.jsonl", "--out", out, "--references", tmp_path / "r.jsonl")
+    assert code == 0, said
+    verdicts = pl.read_parquet(out / "verdicts.parquet")
+    assert verdicts.select("record_id", "unit_id", "presence").rows() == [("7", "1", 2)]

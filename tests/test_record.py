@@ -79,7 +79,10 @@ def test_a_meta_that_is_no_object_is_refused(meta: object, extra: dict) -> None:
         ({"trace": [{"content": "x"}, 5]}, "line 7, trace[1]: is 5 (int), must be an object."),
         ({"trace": [{"content": 5}]}, "line 7, trace[0].content: is 5 (int), must be a string."),
         ({"trace": [{"role": None}]}, "line 7, trace[0].role: is None (NoneType), must be a string."),
-        ({"id": 5}, "line 7, id: is 5 (int), must be a string."),
+        ({"id": 5.0}, "line 7, id: is 5.0 (float), must be a string or a whole number."),
+        ({"id": True}, "line 7, id: is True (bool), must be a string or a whole number."),
+        ({"id": 2**64}, "cannot be written as JSON: Integer exceeds 64-bit range."),
+        ({"id": 10**5000}, "cannot be written as JSON: Integer exceeds 64-bit range."),
         ({"id": ""}, "line 7, id: is '' (str), must be a string that is not empty."),
         ({"units": []}, "line 7, units: is [] (list), must be an object."),
         ({"units": {"p": {}}}, "line 7, units.p: is {} (dict), must be a list."),
@@ -89,7 +92,10 @@ def test_a_meta_that_is_no_object_is_refused(meta: object, extra: dict) -> None:
             {"units": {"p": [UNIT, {**UNIT, "claim": ""}]}},
             "units.p[1].claim: is '' (str), must be a string that is not",
         ),
-        ({"units": {"p": [{**UNIT, "unit_id": 1}]}}, "line 7, units.p[0].unit_id: is 1 (int), must be a string."),
+        (
+            {"units": {"p": [{**UNIT, "unit_id": 1.5}]}},
+            "line 7, units.p[0].unit_id: is 1.5 (float), must be a string or a whole number.",
+        ),
         ({"options": ["yes"]}, "line 7, options: is ['yes'] (list), must be an object."),
         ({"options": {"A": 1}}, "line 7, options.A: is 1 (int), must be a string."),
         ({"reference": "C"}, "line 7, reference: is 'C' (str), must be an object."),
@@ -174,19 +180,19 @@ def test_reasoning_has_several_names(message: dict, text: str) -> None:
 
 # A small table of what contract §3 allows, by hand: names of JSON types, and what else must hold.
 ALLOWED = {
-    ("id",): {"text", "null"},
+    ("id",): {"text", "null", "whole"},
     ("question",): {"text", "empty", "null"},
     ("context",): {"text", "empty", "null"},
     ("model",): {"text", "empty", "null"},
     ("options",): {"object", "null"},
     ("reference",): {"object", "null"},
     ("meta",): {"object", "null"},
-    ("image",): {"text", "empty", "null", "number", "bool", "object", "list"},
+    ("image",): {"text", "empty", "null", "whole", "fraction", "bool", "object", "list"},
     ("trace",): {"text", "empty", "list"},
     ("units",): {"object", "null"},
     ("units", "perception"): {"list", "null"},
     ("units", "perception", 0): set(),  # an empty object lacks unit_id and claim
-    ("units", "perception", 0, "unit_id"): {"text"},
+    ("units", "perception", 0, "unit_id"): {"text", "whole"},
     ("units", "perception", 0, "claim"): {"text"},
     ("units", "perception", 0, "topic"): {"text", "empty", "null"},
     ("units", "perception", 0, "importance"): {"text", "empty", "null"},
@@ -197,7 +203,8 @@ KINDS = {
     "text": st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
     "empty": st.just(""),
     "null": st.none(),
-    "number": st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False),
+    "whole": st.integers(-(10**18) + 1, 10**18 - 1),
+    "fraction": st.floats(allow_nan=False, allow_infinity=False),
     "bool": st.booleans(),
     "object": st.just({}),
     "list": st.just([]),
@@ -224,6 +231,29 @@ def test_each_field_takes_its_types_and_no_other(path: tuple, kind: str, data: s
 
 
 # --- identity ------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(-(2**63), 2**64 - 1), st.integers(-(2**63), 2**64 - 1))
+def test_a_whole_number_is_its_text_as_an_id(name: int, unit: int) -> None:
+    def made(name: object, unit: object) -> Record:
+        return build_record({**FULL, "id": name, "units": {"p": [{**UNIT, "unit_id": unit}]}})
+
+    numbers, texts = made(name, unit), made(str(name), str(unit))
+    assert (numbers, numbers.key) == (texts, texts.key)
+    assert (numbers.id, numbers.units["p"][0].unit_id) == (str(name), str(unit))
+    assert made(name + 1 if name < 0 else name - 1, unit).key != numbers.key
+
+
+def test_a_unit_of_a_number_and_one_of_its_text_are_two_of_one_name() -> None:
+    units = {"p": [{**UNIT, "unit_id": 1}], "k": [{**UNIT, "unit_id": "1"}]}
+    assert "units.k[0].unit_id: is '1', which another unit" in str(refused({**FULL, "units": units}))
+
+
+def test_keys_of_records_with_ids_of_text_are_those_of_before() -> None:
+    """A resume goes by them: these two are of the version that knew no other ids."""
+    record = {"id": "r1", "trace": "t", "units": {"p": [{"unit_id": "01", "claim": "c"}]}}
+    assert build_record(record).key == "6d643fc6cbdcc0f243de641ccaafad12"
+    assert build_record({**record, "id": None, "image": b"x"}).key == "9aade81973d080c00a7ebc9910b9510f"
 
 
 def _leaves(value: object, path: tuple = ()) -> Iterator[tuple]:

@@ -162,6 +162,61 @@ def test_a_wiped_page(name: str, whole: Path, tmp_path: Path) -> None:
     assert -1 not in losses
 
 
+FRAME_BYTES = 24 + 4096
+
+
+def frames_of(log: bytes) -> list[tuple[int, bytes]]:
+    """Where the frames of this turn through the log begin, and the salt that all of them have."""
+    salt = log[16:24]
+    return [(at, salt) for at in range(32, len(log) - FRAME_BYTES + 1, FRAME_BYTES) if log[at + 8 : at + 16] == salt]
+
+
+@pytest.mark.parametrize("lost_frames", [1, 2, 3, 5, 8, 13, 21, 34])
+def test_a_tail_of_zeros_is_told_of(lost_frames: int, whole: Path, tmp_path: Path) -> None:
+    """As a power cut leaves a file whose length was written and whose blocks were not."""
+    log = (whole / "journal.sqlite-wal").read_bytes()
+    begins = frames_of(log)
+    start = begins[-lost_frames][0]
+    path = damaged(whole, tmp_path, lambda data: data[:start] + bytes(len(data) - start), "journal.sqlite-wal")
+    assert check(path) >= 1
+
+
+@pytest.mark.parametrize("byte", range(24))
+def test_a_flipped_byte_in_the_head_of_the_last_frame_is_told_of(byte: int, whole: Path, tmp_path: Path) -> None:
+    """Its salt is what tells it from the frames of an earlier turn, which nobody misses."""
+    last = frames_of((whole / "journal.sqlite-wal").read_bytes())[-1][0]
+    for bit in (1, 0x80):
+        assert check(damaged(whole, tmp_path, flipped(last + byte, bit), "journal.sqlite-wal")) <= 1
+
+
+def test_frames_of_earlier_turns_are_no_damage(tmp_path: Path) -> None:
+    """A log that was taken over is written from its start again, and the rest of it stays as it was."""
+    path = tmp_path / "run" / "journal.sqlite"
+    path.parent.mkdir()
+    journal = Journal(path)
+    expected, log = {}, path.with_name("journal.sqlite-wal")
+    for turn in range(3):
+        for number, (call_id, one) in enumerate(EXPECTED.items()):
+            if number < COUNT // (turn + 1):  # every turn is shorter than the one before
+                journal.commit(f"{turn}{call_id}", one)
+                expected[f"{turn}{call_id}"] = one
+        copies = [(file.name, file.read_bytes()) for file in (path, log)]
+        salts = {copies[1][1][at + 8 : at + 16] for at in range(32, len(copies[1][1]) - FRAME_BYTES + 1, FRAME_BYTES)}
+        assert len(salts) == turn + 1
+        left = tmp_path / f"left{turn}"
+        left.mkdir()
+        for name, content in copies:  # as a kill would leave it here
+            (left / name).write_bytes(content)
+        again = open_journal(left / "journal.sqlite")
+        assert {call_id: again.find(call_id) for call_id in expected} == expected
+        assert again.notes == []
+        again.close()
+        with sqlite3.connect(path) as other:
+            other.execute("PRAGMA wal_checkpoint(RESTART)")
+        other.close()
+    journal.close()
+
+
 def test_a_cut_file_keeps_what_is_before_the_cut(whole: Path, tmp_path: Path) -> None:
     size = (whole / "journal.sqlite").stat().st_size
     lost = [check(damaged(whole, tmp_path, lambda data, end=end: data[:end])) for end in range(100, size, size // 12)]

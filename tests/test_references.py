@@ -60,8 +60,34 @@ def test_what_is_missing_or_null_is_filled_and_nothing_else(stack: ExitStack, tm
 @pytest.mark.parametrize("name", ["question", "options", "image", "context", "units"])
 def test_what_the_trace_has_holds(name: str, stack: ExitStack, tmp_path: Path) -> None:
     references = opened(stack, tmp_path / "r.jsonl", ONE)
-    for own in ("own", {}, ""):
+    for own in ("own", {"mine": ["own"]}, 0, False):
         assert references.join({"id": "r1", name: own})[name] == own
+
+
+EMPTY = [{}, "", [], {"perception": []}, {"perception": [], "knowledge": None, "rationale": ""}]
+
+
+@pytest.mark.parametrize("name", ["question", "options", "image", "context", "reference", "units"])
+@pytest.mark.parametrize("own", EMPTY)
+def test_what_is_empty_is_missing(name: str, own: object, stack: ExitStack, tmp_path: Path) -> None:
+    """A table has all columns in every row, and exporters write nothing in many ways."""
+    references = opened(stack, tmp_path / "r.jsonl", ONE, {"id": "r3", "answer": "A"})
+    joined = references.join({"id": "r1", "trace": "t", name: own})
+    assert {**joined, name: None} == {**references.join({"id": "r1", "trace": "t"}), name: None}
+    assert joined[name].items() >= ONE[name].items() if name == "reference" else joined[name] == ONE[name]
+    assert references.join({"id": "r3", name: own})[name] == own  # nothing is there to fill it with
+
+
+def test_an_empty_answer_is_filled(stack: ExitStack, tmp_path: Path) -> None:
+    references = opened(stack, tmp_path / "r.jsonl", ONE)
+    joined = references.join({"id": "r1", "reference": {"answer": "", "reasoning": "Mine.", "source": "s"}})
+    assert joined["reference"] == {"answer": "A", "reasoning": "Mine.", "source": "s"}
+
+
+def test_rows_with_empty_units_are_one_record_with_those_without(stack: ExitStack, tmp_path: Path) -> None:
+    references = opened(stack, tmp_path / "r.jsonl", ONE)
+    rows = [{"id": "r1", "trace": "t"}, *({"id": "r1", "trace": "t", "units": own} for own in EMPTY)]
+    assert len({build_record(references.join(row)).key for row in rows}) == 1
 
 
 def test_answer_and_reasoning_are_filled_each_by_itself(stack: ExitStack, tmp_path: Path) -> None:
@@ -83,9 +109,9 @@ def test_a_joined_record_is_the_same_as_a_whole_one(stack: ExitStack, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("key", "other"), [("7", 7), (7, "7"), (7.0, "7"), (7, 7.0), (0.5, "0.5"), (10**15, float(10**15)), ("é", "é")]
+    ("key", "other"), [("7", 7), (7, "7"), (7, 7), (-7, "-7"), (10**17, "1" + "0" * 17), ("é", "é")]
 )
-def test_numbers_are_equal_to_their_text(key: object, other: object, stack: ExitStack, tmp_path: Path) -> None:
+def test_whole_numbers_are_equal_to_their_text(key: object, other: object, stack: ExitStack, tmp_path: Path) -> None:
     references = opened(stack, tmp_path / "r.jsonl", {"case": key, "question": "q"}, on="case")
     assert references.join({"case": other, "trace": "t"})["question"] == "q"
 
@@ -138,12 +164,36 @@ def test_no_reference_is_a_failure_of_the_record(stack: ExitStack, tmp_path: Pat
     )
 
 
-@pytest.mark.parametrize("key", [None, "", True, ["a"], {"a": 1}])
-def test_a_trace_without_a_key_is_a_failure_of_the_record(key: object, stack: ExitStack, tmp_path: Path) -> None:
-    references = opened(stack, tmp_path / "r.jsonl", {"case": "a"}, on="case")
-    with pytest.raises(RecordError, match=r"line 9, case: is no text and no number.*with --on") as caught:
-        references.join({"id": "r3", "case": key}, number=9)
-    assert (caught.value.code, caught.value.record_id) == ("missing_key", "r3")
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        (None, "is missing or null"),
+        ("", "is '' (str), must be text"),
+        (True, "is True (bool), must"),
+        (7.0, "is 7.0 (float), must be text or a whole number. Rows meet their references on it. Write whole numbers"),
+        (["a"], "is ['a'] (list), must"),
+        ({"a": 1}, "(dict), must"),
+    ],
+)
+def test_a_trace_without_a_key_is_a_failure_of_the_record(
+    key: object, says: str, stack: ExitStack, tmp_path: Path
+) -> None:
+    references = opened(stack, tmp_path / "r.jsonl", *({"case": case} for case in ("a", 7, 1)), on="case")
+    with pytest.raises(RecordError, match=rf"line 9, case: .*{re.escape(says)}") as caught:
+        references.join({"id": 3, "case": key}, number=9)
+    assert (caught.value.code, caught.value.record_id) == ("missing_key", "3")
+    assert "--on NAME" in str(caught.value) or key == 7.0
+
+
+def test_a_field_that_was_moved_is_named_as_it_is_called_then(stack: ExitStack, tmp_path: Path) -> None:
+    mapped, path = parse_map(["id=qid", "trace=response"]), tmp_path / "r.jsonl"
+    path.write_text('{"qid": 1}\n')
+    says = "line 1, qid: is missing or null. --map id=qid has moved it: give --on id, as it is called then."
+    with pytest.raises(InputError, match=re.escape(f"{path}: {says}")):
+        stack.enter_context(open_references(str(path), on="qid", mapped=mapped))
+    path.write_text('{"qid": 1, "id": "a"}\n{"id": "b"}')
+    references = stack.enter_context(open_references(str(path), on="id", mapped=mapped))
+    assert [references.join({"id": name})["id"] for name in ("1", "b")] == ["1", "b"]
 
 
 @pytest.mark.parametrize(
@@ -152,12 +202,18 @@ def test_a_trace_without_a_key_is_a_failure_of_the_record(key: object, stack: Ex
         ([], "r.jsonl holds no references."),
         (['{"id": "a"}', "", '{"id": "b"}', '{"id": "a"}'], "r.jsonl: lines 1 and 4 both have the id 'a'."),
         (['{"id": 7}', '{"id": "7"}'], "lines 1 and 2 both have the id '7'"),
-        (['{"id": "a"}', '{"question": "q"}'], "r.jsonl: line 2 has no 'id' that is text or a number. Name the field"),
-        (['{"id": "a"}', '{"id": null}'], "line 2 has no 'id'"),
+        (['{"id": "a"}', '{"question": "q"}'], "r.jsonl: line 2, id: is missing or null. Name the field that both"),
+        (['{"id": "a"}', '{"id": null}'], "line 2, id: is missing or null"),
+        (
+            ['{"id": 1}', '{"id": 1.0}'],
+            "line 2, id: is 1.0 (float), must be text or a whole number. Write whole numbers",
+        ),
+        (['{"id": 1}', '{"id": true}'], "line 2, id: is True (bool), must be text or a whole number. Name the field"),
         (['{"id": "a"}', '{"id": "b", "id": "c"}'], "r.jsonl: line 2, id: has the key 'id' twice"),
         (['{"id": "a"}', "[]"], "r.jsonl: line 2: is [] (list), must be a JSON object."),
         (['{"id": "a", "context": [NaN]}'], "line 1: has NaN"),
-        (["[1]"], "is a JSON array, not JSONL"),
+        (["[1]"], "r.jsonl is a JSON array, not JSONL: line 1 begins with '['"),
+        (["\0["], "r.jsonl: line 1 is UTF-16 or UTF-32, not UTF-8. Convert"),
     ],
 )
 def test_what_is_wrong_with_the_references_is_told_at_the_start(rows: list[str], says: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from judge.traces.source import open_source
 QUESTION = "Which lobe is opaque?\nA. Right lower\nB. Left upper"
 
 
-def unit(name: str, claim: str = "It is opaque.") -> dict:
+def unit(name: str | float, claim: str = "It is opaque.") -> dict:
     return {
         "unit_id": name,
         "topic": "lobe",
@@ -100,6 +100,12 @@ def test_unit_ids_that_repeat_between_axes_get_their_axis() -> None:
         "knowledge": ["knowledge.u1"],
         "rationale": ["rationale.x"],
     }
+    numbers = {"perception": [unit(1)], "knowledge": [unit("1")], "rationale": [unit(7)]}
+    assert [name.unit_id for axis in record({**ROW, **numbers}).units.values() for name in axis] == [
+        *("perception.1", "knowledge.1", "rationale.7")
+    ]
+    with pytest.raises(RecordError, match=r"is 1\.5 \(float\), must be a string or a whole number"):
+        record({**ROW, "perception": [unit(1.5)], "knowledge": [unit("u1")], "rationale": [unit("u1")]})
     with pytest.raises(RecordError, match="'u1', which another unit of this record has"):
         record({**ROW, "perception": [unit("u1"), unit("u1")]})
 

@@ -375,6 +375,20 @@ def test_merge_of_an_empty_run() -> None:
     assert merged["trace_score"].to_list() == [None]
 
 
+@pytest.mark.parametrize("dtype", [pl.Int64, pl.UInt8, pl.String])
+def test_whole_numbers_meet_the_ids_that_they_were_read_as(dtype: Any) -> None:
+    frame = pl.DataFrame({"id": [2, 7, 1]}).cast(dtype)
+    merged = run(scored("1", None, 2), scored("2", None, 0)).merge(frame)
+    assert merged["trace_score"].to_list() == [0.0, None, 1.0]
+    assert merged["id"].equals(frame["id"])
+
+
+@pytest.mark.parametrize("frame", [{"other": ["a"]}, {"id": [1.0]}, {"id": [True]}, {"id": [None]}])
+def test_what_holds_no_ids_is_refused(frame: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="needs a column 'id' with the record ids, text or whole numbers"):
+        run(scored("1", None, 2)).merge(pl.DataFrame(frame))
+
+
 def test_a_column_of_the_user_is_not_overwritten() -> None:
     merged = run(scored("a", None, 2)).merge(pl.DataFrame({"id": ["a"], "answer": ["mine"], "judge": ["me"]}))
     assert (merged["answer"][0], merged["judge"][0]) == ("mine", "me")

@@ -99,6 +99,14 @@ class _Handler(BaseHTTPRequestHandler):
         for part in (BODY[:7], BODY[7:], b""):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
 
+    def _chunk(self) -> None:
+        """One chunk of a size that is as given, and then bytes without an end."""
+        head = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{self.path.partition('?')[2]}\r\n"
+        self.wfile.write(head.encode())
+        while True:
+            self.wfile.write(BODY)
+            self.server.sent += len(BODY)
+
     def _drip(self) -> None:
         self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
         self._slowly()

@@ -22,6 +22,7 @@ from msgspec import structs
 from pydantic import BaseModel, ConfigDict
 
 from judge.backend import Reply
+from judge.backends.bounds import as_count, as_text
 from judge.backends.http_status import is_too_long
 from judge.backends.litellm_errors import kinds_of, map_error, read_refusal, said_by
 from judge.backends.litellm_setup import (
@@ -35,7 +36,6 @@ from judge.backends.litellm_setup import (
 )
 from judge.backends.logprobs import ProbeForm, no_logprobs, with_probabilities, without_limits
 from judge.backends.messages import chat_messages
-from judge.backends.secret import hide_sent
 from judge.backends.server import Server
 from judge.errors import TransientError
 from judge.price import Price, find_price
@@ -288,22 +288,23 @@ def _read(response: Any, attempts: int) -> Reply:
     if not response.choices:
         raise TransientError("the reply has no choices.", code="bad_response")
     message, usage = response.choices[0].message, getattr(response, "usage", None)
-    counted = usage is not None and usage.prompt_tokens > 0  # litellm writes 0 where the provider said nothing
     said = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
     return Reply(
-        text=hide_sent((message.tool_calls[0].function.arguments if message.tool_calls else message.content) or ""),
-        model=hide_sent(response.model) if response.model else None,
-        finish_reason="refusal" if said else response.choices[0].finish_reason,
+        text=as_text(message.tool_calls[0].function.arguments if message.tool_calls else message.content) or "",
+        model=as_text(response.model) or None,
+        finish_reason="refusal" if said else as_text(response.choices[0].finish_reason),
         attempts=attempts,
-        **(_usage(response, usage) if counted else {}),
+        **(_usage(response, usage) if usage is not None else {}),
     )
 
 
 def _usage(response: Any, usage: Any) -> dict[str, Any]:
     details = getattr(usage, "prompt_tokens_details", None)
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "cached_tokens": getattr(details, "cached_tokens", None),
-        "cost_usd": response._hidden_params.get("response_cost"),  # noqa: SLF001 - where litellm puts it
-    }
+    said = (usage.prompt_tokens, usage.completion_tokens, getattr(details, "cached_tokens", None))
+    if not any(said):  # litellm writes 0 where the provider said nothing
+        return {}
+    prompt, completion, cached = map(as_count, said)
+    # litellm's cost is of what was said: where that can be no count, neither is its cost one.
+    cost = response._hidden_params.get("response_cost")  # noqa: SLF001 - where litellm puts it
+    cost = cost if (prompt, completion, cached) == said else None
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "cached_tokens": cached, "cost_usd": cost}

@@ -17,6 +17,7 @@ import orjson
 from yarl import URL
 
 from judge.backend import Reply
+from judge.backends.bounds import as_count, as_object, as_text, with_whole_escapes
 from judge.backends.http_status import is_too_long, refusal, shown
 from judge.backends.logprobs import ProbeForm, first_choice, no_logprobs, with_probabilities, without_limits
 from judge.backends.messages import chat_messages
@@ -30,7 +31,6 @@ from judge.prompt import Request
 __all__ = ["OpenAICompatible", "open_session"]
 
 _log = logging.getLogger(__name__)
-_MOST_TOKENS = 2**40
 _MAX_REPLY_BYTES = 16 * 1024 * 1024
 _NO_SCHEMAS = ("response_format", "json_schema", "structured", "guided", "grammar")
 
@@ -42,33 +42,18 @@ class _Message(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     message: _Message
-    finish_reason: str | None = None
-
-
-class _PromptDetails(msgspec.Struct):
-    cached_tokens: Any = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: Any = None
-    completion_tokens: Any = None
-    prompt_tokens_details: _PromptDetails | None = None
+    finish_reason: Any = None
 
 
 class _Completion(msgspec.Struct):
-    """The parts of a reply's body that we read."""
+    """The parts of a reply's body that we read; `Any` where a wrong value says nothing and spoils nothing."""
 
     choices: Annotated[list[_Choice], msgspec.Meta(min_length=1)]
-    model: str | None = None
-    usage: _Usage | None = None
+    model: Any = None
+    usage: Any = None
 
 
 _DECODER = msgspec.json.Decoder(_Completion)
-
-
-def _as_count(value: object) -> int | None:
-    """What can be no count of tokens is as good as none: it would be money, too."""
-    return value if type(value) is int and 0 <= value < _MOST_TOKENS else None
 
 
 class OpenAICompatible:
@@ -168,29 +153,33 @@ class OpenAICompatible:
 
     def _read(self, body: bytes, attempts: int) -> Reply:
         try:
-            completion = _DECODER.decode(body)
+            completion = _DECODER.decode(with_whole_escapes(body))
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             found = shown(body.decode("utf-8", "replace"), self._server)[:80]
             message = f"the server's reply is not a chat completion: {found!r}."
             raise TransientError(message, code="bad_response") from exc
-        choice, usage = completion.choices[0], completion.usage or _Usage()
-        details = usage.prompt_tokens_details or _PromptDetails()
-        prompt, completed, cached = map(
-            _as_count, (usage.prompt_tokens, usage.completion_tokens, details.cached_tokens)
-        )
+        choice, counts = completion.choices[0], _counts(completion.usage)
         return Reply(
-            text=self._hide(choice.message.content or ""),
-            model=self._hide(completion.model) if completion.model else None,
-            finish_reason="refusal" if choice.message.refusal else self._word(choice.finish_reason),
-            prompt_tokens=prompt,
-            completion_tokens=completed,
-            cached_tokens=cached,
-            cost_usd=self._price.cost_usd(prompt, completed, cached) if self._price else None,
+            text=as_text(choice.message.content, self._hide) or "",
+            model=as_text(completion.model, self._hide) or None,
+            finish_reason="refusal" if choice.message.refusal else as_text(choice.finish_reason, self._hide),
+            prompt_tokens=counts[0],
+            completion_tokens=counts[1],
+            cached_tokens=counts[2],
+            cost_usd=self._price.cost_usd(*counts) if self._price else None,
             attempts=attempts,
         )
 
-    def _word(self, finish_reason: str | None) -> str | None:
-        return self._hide(finish_reason) if finish_reason else finish_reason
+
+def _counts(usage: object) -> tuple[int | None, int | None, int | None]:
+    """Prompt tokens, completion tokens, and those of the prompt that the server had read before."""
+    said = as_object(usage) or {}
+    details = as_object(said.get("prompt_tokens_details")) or {}
+    return (
+        as_count(said.get("prompt_tokens")),
+        as_count(said.get("completion_tokens")),
+        as_count(details.get("cached_tokens")),
+    )
 
 
 @lru_cache(maxsize=64)

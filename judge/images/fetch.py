@@ -231,7 +231,20 @@ class _Timed(io.RawIOBase):
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """All that `http.client` wants of a socket."""
-        return io.BufferedReader(self)
+        return _Bounded(self)
+
+
+class _Bounded(io.BufferedReader):
+    """Reads no more than was asked for: `http.client` takes a chunk of size -1 for everything that is still to come."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            raise _ChunkSizeError
+        return super().read(size)
+
+
+class _ChunkSizeError(http.client.HTTPException):
+    reason = "a chunk of the body has an impossible size"
 
 
 def _left(deadline: float) -> float:

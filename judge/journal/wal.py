@@ -21,6 +21,7 @@ LOG_HEAD_BYTES = 32
 FRAME_HEAD_BYTES = 24
 _FRAME_BYTES = FRAME_HEAD_BYTES + PAGE_BYTES
 _ORDERS = {b"\x37\x7f\x06\x82": "<", b"\x37\x7f\x06\x83": ">"}
+_MOST_TURNS = 2**20
 _Sums = tuple[int, int]
 
 
@@ -46,10 +47,20 @@ def log_state(log: bytes) -> Literal["whole", "cut", "broken"]:
     for start in frames:
         sums = _summed(_summed(sums, log[start : start + 8], order), _page(log, start), order)
         if log[start + 8 : start + 16] != salts or sums != _stored(log[start + 16 : start + 24]):
-            # Frames of an earlier turn through the file have another salt: they were taken over long ago.
-            ours = [other for other in frames if other >= start and log[other + 8 : other + 16] == salts]
-            return "whole" if not ours else "cut" if ours == [start] else "broken"
+            lost = [other for other in frames if other >= start and not _is_earlier(log, other, salts)]
+            return "whole" if not lost else "cut" if lost == [start] else "broken"
     return "cut" if (len(log) - LOG_HEAD_BYTES) % _FRAME_BYTES else "whole"
+
+
+def _is_earlier(log: bytes, start: int, salts: bytes) -> bool:
+    """Whether a frame is of an earlier turn through the file, and so was taken over long ago.
+
+    Every turn adds one to the first salt and draws the second. Whatever else is there was of this turn: zeros are what
+    a power cut leaves where the length of a file was written and its blocks were not.
+    """
+    page, salt = log[start : start + 4], log[start + 8 : start + 16]
+    turns = (int.from_bytes(salts[:4]) - int.from_bytes(salt[:4])) % 2**32
+    return any(page) and 0 < turns <= _MOST_TURNS and salt[4:] != salts[4:]
 
 
 def _frames(log: bytes) -> range:

@@ -71,7 +71,7 @@ def read_compressed(stream: io.BufferedReader[Any], kind: str, name: str) -> Ite
         hint = "Get it anew." if code == "archive_damaged" else "The lines before this one are whole."
         return RecordError(message, line=number, code=code, hint=hint)
 
-    yield from read_lines(io.BufferedReader(inflated, 2**18), broken=broken)
+    yield from read_lines(io.BufferedReader(inflated, 2**18), name, broken=broken)
 
 
 class _Inflated(io.RawIOBase):

@@ -24,12 +24,13 @@ def _whole(number: int) -> RecordError | None:  # noqa: ARG001 - a plain stream 
 
 
 def read_lines(
-    stream: BinaryIO, *, broken: Callable[[int], RecordError | None] = _whole
+    stream: BinaryIO, name: str = "-", *, broken: Callable[[int], RecordError | None] = _whole
 ) -> Iterator[tuple[int, bytes | RecordError]]:
     """The non-blank lines of a JSONL stream, with their numbers.
 
     Args:
         stream: Opened for bytes; read once, a line at a time.
+        name: Of the input, for messages; `-` is standard input.
         broken: Asked at the end, with the number of the line that is not there: why the stream ended too early.
 
     Yields:
@@ -46,7 +47,7 @@ def read_lines(
             break
         number += 1
         if number == 1:
-            chunk = _jsonl_start(chunk)
+            chunk = _jsonl_start(chunk, "standard input" if name == "-" else name)
         if cut and not ended:
             yield number, _too_long(stream, number)
         elif line := chunk.strip(b" \t\r\n"):
@@ -55,14 +56,15 @@ def read_lines(
         yield number + 1, error
 
 
-def _jsonl_start(first: bytes) -> bytes:
+def _jsonl_start(first: bytes, name: str) -> bytes:
     """The first line without a byte-order mark; wrong files are told here, once, and not a line at a time."""
     if first[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in first[:4]:
-        raise InputError("the input is UTF-16 or UTF-32, not UTF-8.", hint="Convert it: iconv -f UTF-16 -t UTF-8")
+        hint = "Convert it: iconv -f UTF-16 -t UTF-8"
+        raise InputError(f"{name}: line 1 is UTF-16 or UTF-32, not UTF-8.", hint=hint)
     first = first.removeprefix(_UTF8_BOM)
     if first.lstrip().startswith(b"["):
         hint = "One record a line: jq -c '.[]' FILE > FILE.jsonl"
-        raise InputError("the input is a JSON array, not JSONL.", hint=hint)
+        raise InputError(f"{name} is a JSON array, not JSONL: line 1 begins with '['.", hint=hint)
     return first
 
 

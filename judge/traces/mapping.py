@@ -75,15 +75,14 @@ def field_at(row: Mapping[str, Any], path: str) -> Any:
 def move_fields(row: Mapping[str, Any], mapped: Mapping[str, str]) -> dict[str, Any]:
     """The row with its fields moved; a source that it has not, or that is null, leaves the target as it is.
 
-    All sources are read before any is moved, so two fields may change places. A whole number becomes an id's text.
+    All sources are read before any is moved, so two fields may change places.
     """
     found = {target: value for target, source in mapped.items() if (value := field_at(row, source)) is not None}
     moved = dict(row)
     for target in found:
         moved = _without(moved, mapped[target])
     for target, value in found.items():
-        is_number = target == "id" and isinstance(value, int) and not isinstance(value, bool)
-        _put(moved, target, str(value) if is_number else value)
+        _put(moved, target, value)
     return moved
 
 

@@ -27,15 +27,17 @@ _SLICE_BYTES: Final = 2**24  # of rows held at a time; with it one row group's c
 _FIRST_ROWS: Final = 64  # says how large a row is: with an image, 20,000 of them are gigabytes
 _MOST_ROWS: Final = 20_000
 _GROWTH: Final = 8
+_ROWS_AT_ONCE: Final = 512  # as Python objects
 _BROKEN: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+_UNKNOWN: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, OverflowError)
 
 
 def read_table(path: Path) -> Iterator[Row]:
     """All rows in order, a slice at a time.
 
     Yields:
-        `(row number, dict)`; an error in place of a row with a number that is not finite, and one in place of a slice
-        that cannot be read.
+        `(row number, dict)`; an error in place of a row with a number that is not finite or a date that Python has
+        not, and one in place of a slice that cannot be read.
 
     Raises:
         InputError: The file is no whole Parquet file.
@@ -74,11 +76,31 @@ def _slice(path: Path, begin: int, rows: int) -> tuple[Iterator[Row], int]:
         message = f"rows {begin + 1} to {begin + rows} cannot be read: {_first_line(exc)}."
         error = RecordError(message, line=begin + 1, code="parquet_damaged")
         return iter([(begin + 1, error)]), 0
-    numbered = enumerate(frame.iter_rows(named=True), begin + 1)
+    numbered = enumerate(_rows(frame), begin + 1)
     return (_row(number, row) for number, row in numbered), int(frame.estimated_size()) // len(frame)
 
 
-def _row(number: int, row: dict[str, Any]) -> tuple[int, dict[str, Any] | RecordError]:
+def _rows(frame: pl.DataFrame) -> Iterator[dict[str, Any] | str]:
+    """All rows; a text in place of one that has a value which Python has not, such as a date after the year 9999."""
+    for begin in range(0, len(frame), _ROWS_AT_ONCE):
+        part = frame.slice(begin, _ROWS_AT_ONCE)
+        try:
+            rows: list[dict[str, Any] | str] = [*part.rows(named=True)]
+        except _UNKNOWN:
+            rows = [_row_alone(part, place) for place in range(len(part))]
+        yield from rows
+
+
+def _row_alone(frame: pl.DataFrame, place: int) -> dict[str, Any] | str:
+    try:
+        return frame.row(place, named=True)
+    except _UNKNOWN as exc:
+        return _first_line(exc)
+
+
+def _row(number: int, row: dict[str, Any] | str) -> tuple[int, dict[str, Any] | RecordError]:
+    if isinstance(row, str):
+        return number, RecordError(f"has a value that cannot be read: {row}.", line=number, code="parquet_value")
     fields = {}
     for name, value in row.items():
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from judge.errors import RecordError
+from judge.identifier import id_text
 from judge.image import ImageRules, build_image
 from judge.images.source import read_images
 from judge.record import Record, build_record, read_fields, with_images
@@ -104,11 +105,13 @@ class Reader:
         Raises:
             RecordError: The row cannot be read as one, or an image that it points at cannot be sent.
         """
-        fields = self.fields(row, number)
-        if self._images is None or not points_at_images(fields):
-            return build_record(fields, number=number)
-        async with self._looking:
-            return await asyncio.to_thread(_look, fields, number, self._images)
+        own = self._own(row, number)
+        try:
+            return await self._build(self._join(own, number), number)
+        except RecordError as exc:
+            if self._references is not None:
+                self._references.place(exc, own)
+            raise
 
     def fields(self, row: Row, number: int) -> Mapping[str, Any]:
         """What a row says of a record, under our names and with what its reference adds.
@@ -116,8 +119,19 @@ class Reader:
         Raises:
             RecordError: It cannot be read, or has no reference.
         """
-        fields = shape_fields(read_fields(row, number=number), self._mapped, number=number)
-        return fields if self._references is None else self._references.join(fields, number=number)
+        return self._join(self._own(row, number), number)
+
+    def _own(self, row: Row, number: int) -> Mapping[str, Any]:
+        return shape_fields(read_fields(row, number=number), self._mapped, number=number)
+
+    def _join(self, own: Mapping[str, Any], number: int) -> Mapping[str, Any]:
+        return own if self._references is None else self._references.join(own, number=number)
+
+    async def _build(self, fields: Mapping[str, Any], number: int) -> Record:
+        if self._images is None or not points_at_images(fields):
+            return build_record(fields, number=number)
+        async with self._looking:
+            return await asyncio.to_thread(_look, fields, number, self._images)
 
 
 def points_at_images(fields: Mapping[str, Any]) -> bool:
@@ -136,7 +150,7 @@ def _look(fields: Mapping[str, Any], number: int, rules: ImageRules) -> Record:
         return with_images(record, tuple(build_image(source, rules) for source in sources))
     except RecordError as exc:
         exc.line = number
-        exc.record_id = exc.record_id or (given if isinstance(given := fields.get("id"), str) else None)
+        exc.record_id = exc.record_id or id_text(fields.get("id"))
         raise
 
 

@@ -17,6 +17,8 @@ from typing import Any, Final
 import orjson
 
 from judge.errors import InputError, RecordError
+from judge.fault import shown
+from judge.identifier import id_text
 from judge.record import read_fields
 from judge.traces.mapping import field_at
 from judge.traces.shape import shape_fields
@@ -26,6 +28,7 @@ __all__ = ["References", "open_references"]
 
 _FILLED: Final = ("question", "options", "image", "context", "reference", "units")
 _SCHEMA: Final = "CREATE TABLE rows (key TEXT PRIMARY KEY, number INTEGER, fields BLOB)"
+_EMPTY: Final[tuple[object, ...]] = (None, "", [], {})
 _SHOWN_KEY: Final = 60  # characters
 
 
@@ -35,40 +38,59 @@ class References:
     Args:
         database: Of the rows, by key.
         on: Dotted path of the field that rows meet on.
+        mapped: Dotted path in a record -> dotted path in a row, for messages.
         name: Of the file, for messages.
     """
 
-    def __init__(self, database: sqlite3.Connection, on: str, name: str) -> None:
+    def __init__(self, database: sqlite3.Connection, on: str, mapped: Mapping[str, str], name: str) -> None:
         self._database = database
         self._on = on
+        self._mapped = mapped
         self._name = name
 
     def __len__(self) -> int:
         return int(self._database.execute("SELECT count(*) FROM rows").fetchone()[0])
 
     def join(self, fields: Mapping[str, Any], *, number: int = 0) -> dict[str, Any]:
-        """The fields, and from the reference those that are missing or null among question, options, image, context,
-        reference and units. Of a reference, answer and reasoning are filled each by itself.
+        """The fields, and from the reference those that are missing, null or empty among question, options, image,
+        context, reference and units. Units are empty where no axis has one. Of a reference, answer and reasoning are
+        filled each by itself.
 
         Image paths of the references, as those of the traces, are under the one image root.
 
         Raises:
             RecordError: The row has no key, or no reference has it.
         """
-        key = _key(field_at(fields, self._on))
-        if key is None:
-            hint = "Rows meet their references on it: name a field that both files have with --on."
-            raise self._error(fields, number, "is no text and no number.", code="missing_key", hint=hint)
-        row = self._database.execute("SELECT fields FROM rows WHERE key = ?", (key,)).fetchone()
-        if row is None:
+        value = field_at(fields, self._on)
+        key = id_text(value)
+        if not key:
+            hint = f"Rows meet their references on it. {_key_hint(value, self._on, self._mapped)}"
+            raise self._error(fields, number, _no_key(value), code="missing_key", hint=hint)
+        found = self._find(key)
+        if found is None:
             raise self._error(fields, number, f"is {key[:_SHOWN_KEY]!r}, which no reference has.", hint=self._example())
-        return _filled(fields, orjson.loads(row[0]))
+        return _filled(fields, found[1])
+
+    def place(self, error: RecordError, own: Mapping[str, Any]) -> None:
+        """Let the error of a joined record say where to mend it, if what is wrong is the reference's.
+
+        Args:
+            error: Of the record; its message is added to.
+            own: The fields of the row before the join.
+        """
+        found = self._find(id_text(field_at(own, self._on)) or "")
+        if found is not None and _is_filled(error.field, own, found[1]):
+            error.message = f"{error.message} It is from {self._name}, line {found[0]}."
+
+    def _find(self, key: str) -> tuple[int, dict[str, Any]] | None:
+        """Number and fields of the reference."""
+        row = self._database.execute("SELECT number, fields FROM rows WHERE key = ?", (key,)).fetchone()
+        return None if row is None else (row[0], orjson.loads(row[1]))
 
     def _error(
         self, fields: Mapping[str, Any], number: int, message: str, *, code: str = "no_reference", hint: str = ""
     ) -> RecordError:
-        name = fields.get("id")
-        record_id = name if isinstance(name, str) else None
+        record_id = id_text(fields.get("id"))
         return RecordError(message, line=number, field=self._on, record_id=record_id, code=code, hint=hint)
 
     def _example(self) -> str:
@@ -84,7 +106,7 @@ def open_references(
 
     Args:
         path: As `open_source` takes it.
-        on: Dotted path of the field that both files have, after mapping. Numbers are equal to their text.
+        on: Dotted path of the field that both files have, after mapping. Whole numbers are equal to their text.
         mapped: What `parse_map` gives; that of the trace is not looked for here.
         size: As `open_source` takes it.
 
@@ -99,7 +121,7 @@ def open_references(
                 for row in source:
                     _add(database, row, on, ours, path)
             database.execute("COMMIT")
-            references = References(database, on, path)
+            references = References(database, on, ours, path)
             if not len(references):
                 raise InputError(f"{path} holds no references.")
             yield references
@@ -124,10 +146,10 @@ def _add(database: sqlite3.Connection, row: Row, on: str, mapped: Mapping[str, s
         fields = shape_fields(read_fields(given, number=number), mapped, number=number)
     except RecordError as exc:
         raise InputError(f"{path}: {exc}", code=exc.code) from exc
-    key = _key(field_at(fields, on))
-    if key is None:
-        hint = "Name the field that both files have: --on NAME."
-        raise InputError(f"{path}: line {number} has no {on!r} that is text or a number.", hint=hint)
+    value = field_at(fields, on)
+    key = id_text(value)
+    if not key:
+        raise InputError(f"{path}: line {number}, {on}: {_no_key(value)}", hint=_key_hint(value, on, mapped))
     try:
         added = database.execute("INSERT OR IGNORE INTO rows VALUES (?, ?, ?)", (key, number, _stored(fields))).rowcount
     except TypeError as exc:
@@ -138,13 +160,17 @@ def _add(database: sqlite3.Connection, row: Row, on: str, mapped: Mapping[str, s
         raise InputError(message, hint="Each reference needs its own.")
 
 
-def _key(value: Any) -> str | None:
-    """Text, or the text of a number: a table may have made 7.0 of 7."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return value if isinstance(value, str) and value else None
+def _no_key(value: Any) -> str:
+    return "is missing or null." if value is None else f"is {shown(value)}, must be text or a whole number."
+
+
+def _key_hint(value: Any, on: str, mapped: Mapping[str, str]) -> str:
+    target = next((target for target, source in mapped.items() if source == on), None)
+    if target is not None:
+        return f"--map {target}={on} has moved it: give --on {target}, as it is called then."
+    if isinstance(value, float):
+        return "Write whole numbers as such, or as text: 7.0 is what pandas makes of 7 in a column with gaps."
+    return "Name the field that both files have: --on NAME."
 
 
 def _stored(fields: Mapping[str, Any]) -> bytes:
@@ -166,8 +192,22 @@ def _as_text(image: Any) -> Any:
 
 
 def _filled(fields: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
-    joined = {**fields, **{name: value for name, value in reference.items() if fields.get(name) is None}}
+    joined = {**fields, **{name: value for name, value in reference.items() if _is_empty(fields.get(name))}}
     own, other = fields.get("reference"), reference.get("reference")
     if isinstance(own, Mapping) and isinstance(other, Mapping):
-        joined["reference"] = {**other, **{name: value for name, value in own.items() if value is not None}}
+        joined["reference"] = {**own, **other, **{name: value for name, value in own.items() if not _is_empty(value)}}
     return joined
+
+
+def _is_empty(value: Any) -> bool:
+    """Exporters differ in how they write what a row has not; units of axes without any are none, too."""
+    return value in _EMPTY or (isinstance(value, Mapping) and all(child in _EMPTY for child in value.values()))
+
+
+def _is_filled(field: str, own: Mapping[str, Any], reference: Mapping[str, Any]) -> bool:
+    """Whether what stands at this path of the joined fields came from the reference."""
+    name, _, inner = field.partition(".")
+    name = name.partition("[")[0]
+    if name == "reference" and not _is_empty(own.get(name)):
+        own, reference, name = own[name], reference.get(name) or {}, inner
+    return name in reference and isinstance(own, Mapping) and _is_empty(own.get(name))

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from judge.errors import RecordError
+from judge.identifier import id_text
 from judge.strict_json import StrictJsonError, parse_json
 from judge.traces.mapping import move_fields
 from judge.traces.options import find_options
@@ -50,12 +51,11 @@ def shape_fields(
 
 def _no_trace(row: Mapping[str, Any], fields: Mapping[str, Any], source: str, number: int) -> RecordError:
     hint = f"--map trace={source} finds no {source!r} here; the row has: {', '.join(map(str, row))[:_SHOWN_NAMES]}."
-    name = fields.get("id")
     return RecordError(
         "is missing or null.",
         line=number,
         field="trace",
-        record_id=name if isinstance(name, str) else None,
+        record_id=id_text(fields.get("id")),
         code="missing",
         hint=hint,
     )
@@ -110,10 +110,10 @@ def _with_unique_ids(units: dict[str, Any]) -> dict[str, Any]:
 
 
 def _names(of_axis: Any) -> set[str]:
-    given = (unit.get("unit_id") for unit in of_axis if isinstance(unit, Mapping))
-    return {name for name in given if isinstance(name, str)}
+    given = (id_text(unit.get("unit_id")) for unit in of_axis if isinstance(unit, Mapping))
+    return {name for name in given if name is not None}
 
 
 def _prefixed(unit: Any, axis: str) -> Any:
-    name = unit.get("unit_id") if isinstance(unit, Mapping) else None
-    return {**unit, "unit_id": f"{axis}.{name}"} if isinstance(name, str) else unit
+    name = id_text(unit.get("unit_id")) if isinstance(unit, Mapping) else None
+    return unit if name is None else {**unit, "unit_id": f"{axis}.{name}"}

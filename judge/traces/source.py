@@ -123,12 +123,13 @@ def _reading(name: str) -> Iterator[None]:
 
 
 async def count_rows(path: str, limit: int | None) -> int | None:
-    """Rows of a file for the time left, blank lines too; `limit` at most, and where it cannot be known before.
+    """Rows of a file for the time left, blank lines too; `limit` at most, and None where it cannot be known before.
 
-    Compressed files are not counted: that would cost as much as reading them.
+    Pipes can be read but once, and compressed files are not counted: that would cost as much as reading them. Either
+    may end long before the limit.
     """
     found = _file_format(path)
-    counted = limit
+    counted = None
     if found == "JSONL":
         counted = await _count_lines(path, limit)
     elif found == "Parquet":
@@ -186,7 +187,7 @@ def _rows(stream: io.RawIOBase | io.BytesIO, name: str, size: int | None) -> Ite
     if found == "JSONL":
         from judge.traces.jsonl import read_lines
 
-        yield from read_lines(whole)
+        yield from read_lines(whole, name)
     else:
         from judge.traces.compressed import read_compressed
 
