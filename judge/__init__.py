@@ -9,6 +9,7 @@ The flow, top to bottom; a file imports only files above it:
     strict_yaml.py    YAML text               -> one value, and where it is written
     digest.py         a value                 -> the hash that it goes by
     working.py        items                   -> work on each  N workers over one iterator
+    loop.py           coroutines              -> the one event loop of this process
     image.py          an image's bytes        -> Image         bounded, turned, hashed
     images/
       fetch.py        an https address        -> its bytes     from public hosts only
@@ -83,7 +84,6 @@ The flow, top to bottom; a file imports only files above it:
       workers.py      N processes on one run
     run.py            traces                  -> a run directory
     estimate.py       Traces × Settings       -> Estimate      what a run would take
-    loop.py           coroutines              -> the one event loop of this process
     client.py         class Judge: the library's door, sync and async
 
     calls/            cached careful retrying budgeted limited logged deadline: each wraps a backend and is one

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from judge.backends.openai_compatible import OpenAICompatible
     from judge.backends.plugged import Plugged
     from judge.calls.cached import Cached
+    from judge.calls.limited import Limited
     from judge.calls.store import Store
 
 __all__ = ["Connection", "connect", "open_backend"]
@@ -89,9 +90,9 @@ async def _connect_paid(
     backend.notes.extend([crowded] * bool(crowded))
     if store is not None:
         stack.callback(_close_store, store, backend.notes)
-    attempts = _attempts(settings, backend, journal, stop, throttled, purse, concurrency=concurrency)
-    guarded = _guarded(settings, attempts, stop, throttled)
-    cached = Cached(guarded, journal=journal, store=store, stop=stop, notes=backend.notes)
+    limited = _limited(settings, backend, stop, throttled, concurrency=concurrency)
+    guarded = _guarded(settings, _budgeted(settings, limited, journal, stop, purse), stop, throttled)
+    cached = Cached(guarded, journal=journal, store=store, stop=stop, notes=backend.notes, done=limited.release)
     stack.push_async_exit(_ending(cached, settings.timeout_s))
     return Connection(asker=_asker(settings, cached, keep=cached.keep), notes=backend.notes)
 
@@ -138,30 +139,34 @@ def _ending(cached: Cached, timeout_s: float) -> Callable[..., Awaitable[None]]:
     return end
 
 
-def _attempts(
+def _limited(
     settings: Settings,
     backend: Backend,
-    journal: Journal | None,
     stop: asyncio.Event | None,
     throttled: Callable[[int], None] | None,
-    purse: Purse | None,
     *,
     concurrency: int,
-) -> Backend:
-    """One attempt of a call: in time, told of, in its place, and inside the budget."""
+) -> Limited:
+    """One attempt of a call: in time, told of, and in its place."""
     from judge.calls.deadline import Deadline
     from judge.calls.limited import Limited
     from judge.calls.logged import Logged
 
     timed = Logged(Deadline(backend, timeout_s=settings.timeout_s))
-    bounded = Limited(
+    return Limited(
         timed,
         concurrency=concurrency,
         rpm=settings.rpm,
         tpm=settings.tpm,
         stop=stop,
         throttled=throttled,
+        until_kept=True,
     )
+
+
+def _budgeted(
+    settings: Settings, bounded: Backend, journal: Journal | None, stop: asyncio.Event | None, purse: Purse | None
+) -> Backend:
     budget, price = settings.budget_usd, settings.token_price
     if budget is None or price is None:
         return bounded

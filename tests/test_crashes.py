@@ -81,7 +81,7 @@ def ledger_keys(records: list[dict[str, Any]], server: Server) -> dict[str, str]
     for record in (build_record(given) for given in records):
         groups = build_probes(record, RUBRIC, granularity="axis")
         for request in settings.prompt.build_requests(groups, settings.model):
-            body = orjson.dumps(backend._body(request), option=orjson.OPT_SORT_KEYS)
+            body = orjson.dumps(orjson.loads(backend.body(request)), option=orjson.OPT_SORT_KEYS)
             keys[request.call_id] = hashlib.sha256(body).hexdigest()
     return keys
 

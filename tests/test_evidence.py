@@ -352,9 +352,9 @@ def test_changed_numbers_are_refused() -> None:
     ],
 )
 def test_no_trace_takes_long(trace: str, quote: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()  # of this process: other work on the machine is no fault of the code
     TraceText(trace).find(quote)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_many_places_late_in_a_long_trace_take_no_longer() -> None:

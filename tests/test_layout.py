@@ -36,7 +36,15 @@ MODULES = {
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # A format has one home; JSON and tables are spoken everywhere.
-FORMATS = {"orjson": None, "msgspec": None, "polars": None, "yaml": "strict_yaml", "jinja2": "template", "PIL": "image"}
+FORMATS = {
+    "orjson": None,
+    "msgspec": None,
+    "polars": None,
+    "yaml": "strict_yaml",
+    "jinja2": "template",
+    "PIL": "image",
+    "uvloop": "loop",
+}
 EVERYWHERE = {"pydantic", "judge", *sys.stdlib_module_names}
 # The modules that know implementations by name. They may import them, inside functions only: a run loads no more
 # than it uses.

@@ -35,11 +35,12 @@ def holding(places: Places, count: int) -> asyncio.Task[int]:
 
         async def hold() -> None:
             nonlocal held, most
-            async with places:
-                held += 1
-                most = max(most, held)
-                await asyncio.sleep(1)
-                held -= 1
+            await places.take()
+            held += 1
+            most = max(most, held)
+            await asyncio.sleep(1)
+            held -= 1
+            places.give_back()
 
         await asyncio.gather(*(hold() for _ in range(count)))
         return most

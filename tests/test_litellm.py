@@ -237,7 +237,8 @@ def test_what_can_be_no_count_and_no_text_is_not_kept(change: dict[str, Any], ke
     for said in (reply, direct):
         assert {name: getattr(said, name) for name in kept} == kept
         assert load_reply("a", dump_reply("a", said)) == said
-    assert structs.replace(reply, cached_tokens=None) == structs.replace(direct, cached_tokens=None)  # litellm writes 0 for none
+    # litellm writes 0 for none.
+    assert structs.replace(reply, cached_tokens=None) == structs.replace(direct, cached_tokens=None)
 
 
 async def ask_directly(name: str, answer: bytes) -> Reply:

@@ -193,7 +193,7 @@ def test_the_command_that_resumes_names_the_file(monkeypatch):
         ("overwrite: true", "1:1: a run file cannot hold 'overwrite': at every start it would throw away the run"),
         ("dry-run: true", "1:1: a run file cannot hold 'dry-run': it asks nobody; give it on the command line."),
         ("out: ~no-such-user-4711/x", "1:6: out: '~no-such-user-4711/x' is below no home folder: "),
-        ("probe: many", "1:8: probe: 'many' is not a valid integer range."),  # of another command, and wrong
+        ("measure: many", "1:10: measure: 'many' is not a valid integer range."),  # of another command, and wrong
         ("config: other.yaml", "1:1: a run file cannot hold 'config': one file is all."),
         ("granularity: word", "1:14: granularity: 'word' is not one of 'trace', 'axis', 'unit'."),
         ("\nlimit: 0", "2:8: limit: 0 is not in the range x>=1."),
@@ -283,7 +283,7 @@ def test_a_header_in_clear_is_refused():
 
 def test_one_file_is_for_both_commands():
     """What the other command alone has is left out, as far as it is right."""
-    text = "traces: t.jsonl\nout: out\nworkers: 2\nseed: 5\nquiet: true\nlog-level: debug\nprobe: 1\npast: runs\n"
+    text = "traces: t.jsonl\nout: out\nworkers: 2\nseed: 5\nquiet: true\nlog-level: debug\nmeasure: 1\npast: runs\n"
     Path("files/runs").mkdir()
     shown = CliRunner().invoke(cli, ["estimate", "--config", write(text)], catch_exceptions=False)
     assert shown.exit_code == 0, shown.output

@@ -86,13 +86,13 @@ class OpenAICompatible:
         Raises:
             TransientError, RejectedError, FatalError: By status; see `http_status.py`.
         """
-        attempts, sent, form = 0, b"", self._body(request)
+        attempts, sent, form = 0, b"", self.body(request)
         while form != sent:
             attempts, sent = attempts + 1, form
             status, headers, body = await self._post(form)
             if status == 400:
                 self._adapt(request, orjson.loads(sent), body)
-                form = self._body(request)  # another call may have found it out while this one was under way
+                form = self.body(request)  # another call may have found it out while this one was under way
         if status != 200:
             raise self._refused_probe(request, status, body) or refusal(
                 status, headers, body, self._server, images=bool(request.images)
@@ -102,7 +102,8 @@ class OpenAICompatible:
             return with_probabilities(reply, first_choice(body), request.labels, self._who)
         return reply
 
-    def _body(self, request: Request) -> bytes:
+    def body(self, request: Request) -> bytes:
+        """What is sent, in the form that this server has shown to know."""
         params = without_limits(request.params) | {"max_tokens": 1} if request.labels else request.params
         limit = params.pop("max_tokens", None)
         body: dict[str, object] = {"model": self._server.model, "messages": chat_messages(request), **params}
@@ -198,6 +199,7 @@ def open_session(server: Server) -> aiohttp.ClientSession:
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
         proxy=proxy_for(server.api_base),
         auto_decompress=True,
+        cookie_jar=aiohttp.DummyCookieJar(),  # a server of models has nothing to remember us by
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from judge.backend import Backend, Reply
 from judge.calls.grouped import Grouped
@@ -12,6 +13,8 @@ from judge.journal.journal import Journal, served
 from judge.prompt import Request
 
 __all__ = ["Cached"]
+
+_LINGER_S = 0.01
 
 
 class Cached:
@@ -25,6 +28,7 @@ class Cached:
         store: Usable replies of all runs; None for none.
         stop: Set when a paid reply cannot be committed, so that no call that waits for its turn is sent any more.
         notes: Gets a sentence when the store fails. It is a convenience: the run goes on without it.
+        done: Told of every request whose reply is safe, or that has none.
     """
 
     def __init__(
@@ -35,12 +39,14 @@ class Cached:
         store: Store | None = None,
         stop: asyncio.Event | None = None,
         notes: list[str] | None = None,
+        done: Callable[[Request], None] | None = None,
     ) -> None:
         self._backend = backend
+        self._done = done
         self._journal = journal
         self._commits = Grouped(journal.commit_all) if journal is not None else None
         self._store = store
-        self._keeps = Grouped(store.keep_all) if store is not None else None
+        self._keeps = Grouped(store.keep_all, linger_s=_LINGER_S) if store is not None else None
         self._stop = asyncio.Event() if stop is None else stop
         self._notes = [] if notes is None else notes
         self._flying: dict[str, asyncio.Task[Reply]] = {}
@@ -108,6 +114,13 @@ class Cached:
             task.exception()  # an error whose askers are all gone is nobody's
 
     async def _call(self, request: Request) -> Reply:
+        try:
+            return await self._committed(request)
+        finally:
+            if self._done is not None:
+                self._done(request)
+
+    async def _committed(self, request: Request) -> Reply:
         reply = await self._backend.complete(request)
         if self._commits is not None:
             try:

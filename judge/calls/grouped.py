@@ -23,10 +23,12 @@ class Grouped(Generic[T]):
 
     Args:
         write: Given 1 to 64 items in the order they came; all or none are written. Called in the thread.
+        linger_s: How long a first item is kept back for others, where nobody waits for it; in seconds.
     """
 
-    def __init__(self, write: Callable[[Sequence[T]], None]) -> None:
+    def __init__(self, write: Callable[[Sequence[T]], None], *, linger_s: float = 0.0) -> None:
         self._write = write
+        self._linger_s = linger_s
         self._waiting: deque[tuple[T, asyncio.Future[None]]] = deque()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -39,7 +41,8 @@ class Grouped(Generic[T]):
         self._waiting.append((item, written))
         if self._idle.is_set():
             self._idle.clear()
-            loop.call_soon(self._begin)  # the other replies of this turn of the loop go with it
+            # Without lingering, the other replies of this turn of the loop go with it.
+            loop.call_later(self._linger_s, self._begin)
         return written
 
     async def aclose(self) -> None:

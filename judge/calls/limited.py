@@ -33,6 +33,8 @@ class Limited:
         rpm, tpm: Requests and tokens a minute, at least 1; None for no bound.
         stop: When set, no attempt is begun any more: it would be paid for, and might be cut off before its reply.
         throttled: Told +1 when a call begins to wait because others met "too many requests", and -1 when it goes on.
+        until_kept: A call that was answered keeps its place until it is `released`, as its reply is in flight until it
+            is safe on disk.
     """
 
     def __init__(
@@ -44,8 +46,11 @@ class Limited:
         tpm: int | None = None,
         stop: asyncio.Event | None = None,
         throttled: Callable[[int], None] | None = None,
+        until_kept: bool = False,
     ) -> None:
         self._backend = backend
+        self._until_kept = until_kept
+        self._answered: set[str] = set()
         self._stop = stop or asyncio.Event()
         self._throttled = throttled or _tell_nobody
         self._places = Places(concurrency)
@@ -56,18 +61,35 @@ class Limited:
     async def complete(self, request: Request) -> Reply:
         now = asyncio.get_running_loop().time
         queued = now()
-        async with self._places:
+        await self._places.take()
+        try:
             taken = await self._wait_for_turn(request, now)
-            try:
-                reply = await self._backend.complete(request)
-            except TransientError as exc:
-                if exc.throttled:
-                    await self._slow_down(exc, now(), sent=taken.at)
-                raise
-            self._places.grow(sent=taken.at)
+            reply = await self._complete(request, taken, now)
+        except BaseException:
+            self._places.give_back()
+            raise
+        self._answered.add(request.call_id)
+        if not self._until_kept:
+            self.release(request)
         self._pace.passed()
         self._quotas.settle(taken, request, reply)
         return replace(reply, queued_s=taken.at - queued)
+
+    def release(self, request: Request) -> None:
+        """Free the place of a call that was answered; of any other nothing happens."""
+        if request.call_id in self._answered:
+            self._answered.discard(request.call_id)
+            self._places.give_back()
+
+    async def _complete(self, request: Request, taken: Taken, now: Callable[[], float]) -> Reply:
+        try:
+            reply = await self._backend.complete(request)
+        except TransientError as exc:
+            if exc.throttled:
+                await self._slow_down(exc, now(), sent=taken.at)
+            raise
+        self._places.grow(sent=taken.at)
+        return reply
 
     async def _wait_for_turn(self, request: Request, now: Callable[[], float]) -> Taken:
         if not (self._pace.active or self._quotas.active):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
 
 __all__ = ["Places"]
 
@@ -31,12 +30,12 @@ class Places:
         self._shrunk_at = float("-inf")
         self._tried = True
 
-    async def __aenter__(self) -> None:
+    async def take(self) -> None:
+        """Wait for a free place."""
         await self._free.acquire()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def give_back(self) -> None:
+        """Free a place that was taken."""
         if self._there > self.most:
             self._there -= 1
         else:

@@ -24,6 +24,7 @@ from judge.cli.terminal import Screen, clean, report_progress
 from judge.cli.told import tell
 from judge.difference import Difference, find_differences
 from judge.errors import InputError, JudgeError
+from judge.loop import drive
 from judge.run import Progress, RunReport, score_file
 from judge.settings import BASELINE, Settings
 from judge.traces.source import UNREADABLE, count_rows
@@ -63,7 +64,7 @@ class Scoring:
         try:
             settings = read_settings(self._options)
             self._introduce(settings)
-            return self._conclude(asyncio.run(self._score(settings)), settings)
+            return self._conclude(drive(self._score(settings)), settings)
         except JudgeError as exc:
             return self._give_up(exc)
         except OSError as exc:

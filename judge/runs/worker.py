@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from judge.errors import JudgeError
 from judge.journal.journal import Journal
+from judge.loop import drive
 from judge.progress import Progress
 from judge.purse import CELLS, Purse
 from judge.runs.directory import RunDirectory, disk_errors
@@ -92,7 +93,7 @@ def work(task: Task, share: Share, pipe: Connection) -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     with task.around(), _crash_shown(), suppress(asyncio.CancelledError, BrokenPipeError):
-        asyncio.run(_Errand(task, share, pipe).run())
+        drive(_Errand(task, share, pipe).run())
 
 
 @contextmanager
