@@ -12,7 +12,7 @@ import ctypes
 import gc
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -32,7 +32,15 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
         import uvloop
     except ImportError:
         return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+    return uvloop.new_event_loop() if _are_open(range(3)) else asyncio.new_event_loop()
+
+
+def _are_open(descriptors: Iterable[int]) -> bool:
+    """Whether standard input, output and error are there: else a pipe of the loop is one of them, and uvloop aborts."""
+    try:
+        return all(os.fstat(number) for number in descriptors)
+    except OSError:
+        return False
 
 
 def drive(coroutine: Coroutine[Any, Any, T]) -> T:
