@@ -5,7 +5,7 @@ from __future__ import annotations
 from judge.errors import ConfigError
 from judge.plugin import list_plugins
 from judge.price import find_facts
-from judge.settings import BASELINE, INSTALL_REMOTE, SERVERS, Settings, litellm_model
+from judge.settings import BASELINE, IN_PROCESS, INSTALL_REMOTE, OURS, SERVERS, Settings, litellm_model
 
 __all__ = ["refuse_unusable", "sees_images"]
 
@@ -16,15 +16,20 @@ def refuse_unusable(settings: Settings) -> None:
     Raises:
         ConfigError: Unknown judge, no address, no key, a package that is not installed, a budget without a price.
     """
+    if settings.engine_args and settings.engine_model is None:
+        message = f"engine arguments are for {IN_PROCESS}/MODEL, and not for {settings.judge!r}."
+        raise ConfigError(message, hint="Give them to the server: vllm serve MODEL --max-model-len N …")
     if settings.judge == BASELINE:
         return
     named = litellm_model(settings.judge)
     provider, _, model = (settings.judge if named is None else named).partition("/")
     if not (provider and model):
-        names = ", ".join([BASELINE, *(f"{name}/MODEL" for name in (*SERVERS, *_plugged()))])
+        names = ", ".join([BASELINE, *(f"{name}/MODEL" for name in (*SERVERS, IN_PROCESS, *_plugged()))])
         message = f"no judge is called {settings.judge!r}; there are: {names}, and PROVIDER/MODEL of litellm."
         raise ConfigError(message, hint=f"For the last: {INSTALL_REMOTE}. See: judge doctor")
-    if named is None:
+    if settings.engine_model is not None:
+        _refuse_unusable_engine(settings, settings.engine_model)
+    elif named is None:
         from judge.backends.server import find_server
 
         find_server(settings.judge, settings.api_base, key_file=settings.key_file, headers=settings.headers)
@@ -45,6 +50,10 @@ def sees_images(settings: Settings) -> bool:
     named = litellm_model(settings.judge)
     if settings.free or find_facts(settings.judge).supports_vision is False:
         return False
+    if settings.engine_model is not None:
+        from judge.backends.vllm_setup import reads_images
+
+        return reads_images(settings.engine_model)
     if named is None:
         return True  # a server says itself what its model cannot see
     if settings.plugin is not None:
@@ -54,6 +63,16 @@ def sees_images(settings: Settings) -> bool:
     from judge.backends.litellm_vision import drops_images
 
     return not drops_images(named, api_base=settings.api_base)
+
+
+def _refuse_unusable_engine(settings: Settings, model: str) -> None:
+    for given, option in ((settings.api_base, "--api-base"), (settings.key_file, "--key-file")):
+        if given is not None:
+            message = f"{option} is for a server, and {settings.judge} runs in this process."
+            raise ConfigError(message, hint=f"A server's model is --judge hosted_vllm/{model}")
+    from judge.backends.vllm_setup import check_engine
+
+    check_engine(model, engine_args=settings.engine_args, params=settings.model.params)
 
 
 def _refuse_budget(settings: Settings) -> None:
@@ -69,4 +88,4 @@ def _refuse_budget(settings: Settings) -> None:
 
 
 def _plugged() -> list[str]:
-    return sorted({plugin.name for plugin in list_plugins()} - {BASELINE, *SERVERS})
+    return sorted({plugin.name for plugin in list_plugins()} - OURS)

@@ -15,7 +15,7 @@ from judge.cli.served import list_models, some
 from judge.errors import ConfigError
 from judge.plugin import Plugin, find_plugin, list_plugins
 from judge.rubric import load_rubric
-from judge.settings import BASELINE, SERVERS, package_version
+from judge.settings import BASELINE, OURS, package_version
 
 __all__ = ["check_all"]
 
@@ -81,7 +81,7 @@ def _server(base: str | None) -> Check:
 def _plugin(plugin: Plugin) -> Check:
     """One that is broken is somebody else's fault, and no reason to fail while nobody asks for it."""
     name = f"{plugin.name}/MODEL"
-    if plugin.name in (BASELINE, *SERVERS) or "/" in plugin.name:
+    if plugin.name in OURS or "/" in plugin.name:
         found = f"{plugin.source} cannot have this name: it is taken, or holds a slash"
         return Check(name=name, fine=False, found=found, needed=False)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from judge.cli.options import JudgeOptions, cache_folder
 from judge.price import parse_price
 from judge.rubric import load_rubric
-from judge.settings import BASELINE, Settings
+from judge.settings import BASELINE, Settings, usual_concurrency
 from judge.traces.mapping import parse_map
 from judge.traces.reading import Traces
 
@@ -29,7 +29,7 @@ def read_settings(options: JudgeOptions) -> Settings:
         evidence=options.evidence,
         samples=options.samples,
         min_coverage=options.min_coverage,
-        concurrency=options.concurrency,
+        concurrency=usual_concurrency(options.judge) if options.concurrency is None else options.concurrency,
         rpm=options.rpm,
         tpm=options.tpm,
         timeout_s=options.timeout,
@@ -40,6 +40,7 @@ def read_settings(options: JudgeOptions) -> Settings:
         budget_usd=options.budget,
         key_file=options.key_file,
         headers=dict(options.headers),
+        engine_args=dict(options.engine_args),
     )
 
 

@@ -123,6 +123,11 @@ class Scoring:
             )
             if self._options.api_base is not None:
                 self._told.print("--api-base is not used: lexical asks no server. Name its model with --judge.")
+        if settings.engine_model is not None:
+            self._told.print(
+                f"Starting vLLM with {clean(settings.engine_model)} in this process: this takes from half a minute to "
+                "many, and nothing is shown meanwhile (--log-level debug shows what vLLM says)."
+            )
         if settings.samples > 1 and settings.model.params.get("temperature") == 0:
             self._told.print("--samples repeats the same answer at temperature 0; give --param temperature=0.7")
 
