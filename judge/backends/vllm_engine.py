@@ -70,8 +70,10 @@ class VLLMEngine:
             form = import_vllm(_PROTOCOL).ChatCompletionRequest.model_validate(_body(request))
             answer = await engine.chat.create_chat_completion(form)
         except Exception as exc:
+            _raise_if_cancelled()
             raise self._refused(exc, engine, images=bool(request.images)) from exc
         if not hasattr(answer, "choices"):
+            _raise_if_cancelled()
             raise self._refusal(answer, images=bool(request.images))
         return self._read(answer, request.labels)
 
@@ -98,7 +100,8 @@ class VLLMEngine:
 
     def _refusal(self, answer: Any, *, images: bool) -> BackendError:
         """The error that a server's answer with this status would be."""
-        body, server = answer.model_dump_json().encode(), Server(model=self._model, api_base="vLLM")
+        body = orjson.dumps({"error": {"message": answer.error.message}})
+        server = Server(model=self._model, api_base="vLLM")
         error = refusal(answer.error.code, {}, body, server, images=images)
         if "chat template" in str(error):
             hint = "It is no chat model; give it one: --engine-arg chat_template=FILE"
@@ -120,6 +123,13 @@ class VLLMEngine:
             cost_usd=cost,
             probabilities=_probabilities(choice.logprobs, labels) if labels else None,
         )
+
+
+def _raise_if_cancelled() -> None:
+    """A call that is cancelled is for vLLM a client that hung up, and refused; for us it is a deadline, or the end."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _body(request: Request) -> dict[str, object]:

@@ -68,7 +68,8 @@ def import_vllm(module: str = "vllm") -> Any:
     Raises:
         ConfigError: It is not installed, or cannot be imported here.
     """
-    if find_spec("vllm") is None:
+    found = find_spec("vllm")
+    if found is None or found.origin is None:  # a folder of that name is no package
         raise ConfigError("this judge runs vLLM in this process, and vllm is not installed.", hint=INSTALL_VLLM)
     for variable, value in _QUIET.items():
         os.environ.setdefault(variable, value)
@@ -160,7 +161,7 @@ def reads_images(model: str) -> bool:
 def _config_of(model: str) -> dict[str, object] | None:
     path = Path(model_path(model)) / "config.json"
     if not path.is_file():
-        with suppress(ImportError):  # a model that was fetched before is in the hub's own folder
+        with suppress(ImportError, ValueError):  # a model that was fetched before is in the hub's own folder
             found = import_module("huggingface_hub").try_to_load_from_cache(model, "config.json")
             path = Path(found) if isinstance(found, str) else path
     try:

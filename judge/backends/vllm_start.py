@@ -7,7 +7,6 @@ the chat template, the request parameters and their defaults are those of the se
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import multiprocessing
 import os
@@ -78,11 +77,14 @@ class Engine:
     chat: Any
 
     async def stop(self) -> None:
-        """End the engine and its process. What it would say at the end of the interpreter is said now, to nobody."""
+        """End the engine and its process."""
         llm, self.llm, self.chat = self.llm, None, None
         await asyncio.to_thread(llm.shutdown)
-        del llm
-        gc.collect()
+        llm.shutdown = _do_nothing  # its __del__ ends it once more, when modules that it needs are gone
+
+
+def _do_nothing() -> None:
+    """In place of a second end."""
 
 
 async def start_engine(model: str, engine_args: Mapping[str, JsonValue]) -> Engine:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from judge.backends.plugged import load_factory
 from judge.backends.server import find_server
 from judge.cli.diagnosis import Check
-from judge.cli.extras import check_extra, check_zstandard
+from judge.cli.extras import check_extra, check_vllm, check_zstandard
 from judge.cli.machine import check_machine
 from judge.cli.served import list_models, some
 from judge.errors import ConfigError
@@ -53,7 +53,7 @@ def check_all(api_base: str | None) -> Iterator[Check]:
     yield check_extra("remote", name="PROVIDER/MODEL", gives=given)
     yield from map(_plugin, list_plugins())
     yield _keys()
-    yield check_extra("vllm", name="extra vllm", gives="models can be served here")
+    yield check_vllm()
     yield check_extra("serve", name="extra serve", gives="an HTTP service can run here")
     yield check_zstandard()
     yield from check_machine(api_base)

@@ -14,6 +14,8 @@ from judge.backend import Reply
 from judge.backends.litellm_setup import look_up
 from judge.backends.plugged import open_plugin
 from judge.backends.server import find_server
+from judge.backends.vllm_engine import VLLMEngine
+from judge.backends.vllm_setup import find_vllm, reads_images
 from judge.calls.deadline import Deadline
 from judge.cli.diagnosis import Check
 from judge.cli.served import list_models, some
@@ -63,6 +65,9 @@ def check_judge(name: str, api_base: str | None, *, to_be_asked: bool = False) -
         yield Check(name="judge", fine=True, found=f"{name}, the embedded baseline; needs nothing, reads texts only")
     elif provider in SERVERS:
         yield replace(_served(settings, provider, model), needed=not to_be_asked)
+    elif settings.engine_model is not None:
+        yield Check(name="judge", fine=True, found=f"{name} runs in this process, with {' '.join(find_vllm() or ())}")
+        yield _images(reads_images(settings.engine_model))
     elif settings.plugin is not None:
         yield Check(name="judge", fine=True, found=f"{name}, of {settings.plugin.source}")
         yield _images(open_plugin(settings.plugin, model, api_base=settings.api_base).sees_images)
@@ -133,6 +138,8 @@ async def _ask(settings: Settings) -> _Answered:
     (request,) = settings.prompt.build_requests(groups, settings.model)
     async with AsyncExitStack() as stack:
         backend = await open_backend(settings, stack)
+        if isinstance(backend, VLLMEngine):
+            await backend.ready()  # no part of the answer's time
         before = list(backend.notes)
         reply = await Deadline(backend, timeout_s=_PATIENCE_S).complete(request)
         return _Answered(reply=reply, notes=backend.notes[len(before) :], request=request)
