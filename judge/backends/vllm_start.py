@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -131,17 +132,22 @@ def _in_a_thread(model: str, engine_args: Mapping[str, JsonValue]) -> asyncio.Fu
 
 def _start(model: str, engine_args: Mapping[str, JsonValue]) -> Any:
     import_vllm()
-    # A Ctrl-C reaches every process of a terminal; the engine is to finish what is under way, and inherits this mask.
-    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
     arguments = {**_OURS, **{name: value for name, value in engine_args.items() if name not in FRONT_END}}
     arguments["structured_outputs_config"] = _structured(arguments.get("structured_outputs_config"))
     began = time.monotonic()
     with warnings.catch_warnings(), _quiet_processes():
         warnings.simplefilter("ignore")
+        _keep_from_ctrl_c()
         args = import_vllm("vllm.engine.arg_utils").AsyncEngineArgs(model=model_path(model), **arguments)
         llm = import_vllm("vllm.v1.engine.async_llm").AsyncLLM.from_engine_args(args)
     _log.info("vLLM runs %s after %.0f s", model, time.monotonic() - began)
     return llm
+
+
+def _keep_from_ctrl_c() -> None:
+    """It reaches every process of a terminal, and the engine is to finish what is under way: it inherits this mask."""
+    resource_tracker.ensure_running()  # its own start, which comes first, lets the signal through again
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
 
 
 @contextmanager
