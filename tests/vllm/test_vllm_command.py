@@ -1,6 +1,7 @@
 """A real vLLM behind the command and the library: what a user sees when it goes wrong, and when it is stopped."""
 
 import json
+import multiprocessing
 import os
 import signal
 import sqlite3
@@ -145,8 +146,8 @@ def test_endless_white_space_is_caught(text_model, tmp_path):
 def test_an_engine_that_dies_ends_the_run(text_model):
     with engine_here(text_model) as (loop, engine):
         loop.run(engine.complete(make_request(params={"max_tokens": 5})))
-        (child,) = engines_of(os.getpid())[-1:]
-        os.kill(int(child), signal.SIGKILL)
+        (child,) = multiprocessing.active_children()
+        child.kill()
         time.sleep(5)  # until somebody has noticed
         with pytest.raises(FatalError) as caught:
             loop.run(engine.complete(make_request(params={"max_tokens": 5})))
