@@ -38,7 +38,7 @@ from judge.record import build_record  # noqa: E402
 
 UNITS = 6
 STRING = 200
-"""Characters of a reason, at most: what a judge of the usual kind writes."""
+"""Characters of a quote and of a reason, at most."""
 _WORDS = (
     "the",
     "left",
@@ -58,10 +58,11 @@ _WORDS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Units a second, and the share of the prompt that was read before."""
+    """Units a second, the share of the prompt that was read before, and the tokens written a unit."""
 
     units_per_s: float
     cached: float
+    written: float
 
 
 def main() -> None:
@@ -156,13 +157,14 @@ async def _measure(engine: VLLMEngine, requests: Sequence[Request]) -> Measured:
     cached, prompt = (
         sum(getattr(reply, name) or 0 for reply in replies) for name in ("cached_tokens", "prompt_tokens")
     )
-    return Measured(units_per_s=len(requests) / took, cached=cached / prompt)
+    written = sum(reply.completion_tokens or 0 for reply in replies) / len(replies)
+    return Measured(units_per_s=len(requests) / took, cached=cached / prompt, written=written)
 
 
 def _requests(records: int, *, seed: int) -> list[Request]:
     """A call a unit, record after record, each record with a prompt like no other's."""
     prompt, judge = (
-        Prompt(RUBRIC, evidence=False),
+        Prompt(RUBRIC),
         JudgeModel(name="vllm/any", params={"temperature": 0, "max_tokens": 512}),
     )
     made = [build_record(_record(f"{seed}-{number}"), number=number + 1) for number in range(records)]
@@ -187,7 +189,8 @@ def _record(name: str) -> dict[str, Any]:
 
 
 def _show(what: str, measured: Measured) -> None:
-    print(f"{what:44}{measured.units_per_s:8.1f} units/s   {measured.cached:4.0%} of the prompt from the cache")
+    told = f"{measured.cached:4.0%} of the prompt from the cache, {measured.written:.0f} tokens written a unit"
+    print(f"{what:44}{measured.units_per_s:8.1f} units/s   {told}")
 
 
 if __name__ == "__main__":
