@@ -1,4 +1,4 @@
-"""vLLM in this process: `vllm/MODEL` asks a model without a server, a port, or a copy of the prompt in between.
+"""vLLM in this process: `vllm/MODEL` asks a model without a server or a port; its engine is a process beside ours.
 
 A request has the form of one to `/v1/chat/completions`, and vLLM's own code reads it (`vllm_start.py`), so that an
 engine here and a server elsewhere answer alike.

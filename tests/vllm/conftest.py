@@ -33,7 +33,6 @@ def text_server(text_model, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def vision_server(vision_model, tmp_path_factory):
-    # Not xgrammar alone: the default back end answers 500 to a grammar that is none.
     with serving(vision_model, tmp_path_factory.mktemp("server") / "log") as api_base:
         yield api_base
 
