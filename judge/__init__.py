@@ -86,8 +86,8 @@ The flow, top to bottom; a file imports only files above it:
     estimate.py       Traces × Settings       -> Estimate      what a run would take
     client.py         class Judge: the library's door, sync and async
 
-    calls/            cached careful retrying budgeted limited logged deadline: each wraps a backend and is one
-    backends/         openai_compatible litellm lexical: what answers
+    calls/            cached prepared careful retrying budgeted limited logged deadline: each wraps a backend and is one
+    backends/         openai_compatible litellm vllm_engine lexical: what answers
     cli/              one file a command
     testing/          a scripted judge on loopback that misbehaves on request
 

@@ -24,7 +24,7 @@ from judge.probe import Granularity
 from judge.purse import Purse
 from judge.record import Record
 from judge.rubric import Rubric, load_rubric
-from judge.settings import LEFT_OPEN, Settings
+from judge.settings import LEFT_OPEN, Settings, usual_concurrency
 from judge.table import Run, build_tables
 from judge.traces.reading import Reader
 from judge.usable import refuse_unusable
@@ -40,9 +40,9 @@ class Judge:
     """One judge with one rubric. Works in threads, inside a running event loop, and after a fork; pickles.
 
     Args:
-        judge: `lexical`, `hosted_vllm/MODEL` (any OpenAI-compatible server), `openai/MODEL`, or `PROVIDER/MODEL` of
-            litellm or of a package that registers it in the entry point group `judge.backends`;
-            `litellm/PROVIDER/MODEL` asks through litellm whatever the provider.
+        judge: `lexical`, `hosted_vllm/MODEL` (any OpenAI-compatible server), `vllm/MODEL` (vLLM in this process),
+            `openai/MODEL`, or `PROVIDER/MODEL` of litellm or of a package that registers it in the entry point group
+            `judge.backends`; `litellm/PROVIDER/MODEL` asks through litellm whatever the provider.
         rubric: Name of a built-in rubric, path of a YAML file, or a loaded rubric.
         api_base: Address of the server, up to and with `/v1`.
         params: Sampling and other request parameters, such as `{"temperature": 0.7, "max_tokens": 2048}`.
@@ -55,7 +55,7 @@ class Judge:
         probe_evidence: Probe, and ask for a quote of each raised unit.
         samples: Repeats of each judgement.
         min_coverage: Share of judged weight, in [0, 1], below which an axis has no score.
-        concurrency: Calls in flight.
+        concurrency: Calls in flight; None for 64, and for 256 of an engine in this process.
         rpm, tpm: Requests and tokens that may be sent a minute; None for no bound of our own.
         timeout_s: Seconds that one attempt may take.
         max_retries: Further attempts after a transport error.
@@ -68,6 +68,8 @@ class Judge:
             copy (pickled, or of a fork) has a budget of its own.
         key_file: File with the key, in place of the environment's.
         headers: Further headers for the server: name -> `env:VARIABLE` or `file:PATH`.
+        engine_args: Of vLLM's engine, for `vllm/MODEL`, such as `{"max_model_len": 16384}`. It starts at the first
+            `score`, in a process of its own: a script needs `if __name__ == "__main__":` around what it does.
 
     Raises:
         ConfigError, RubricError: Found now, before anything is asked.
@@ -94,7 +96,7 @@ class Judge:
         probe_evidence: bool = False,
         samples: int = 1,
         min_coverage: float = 1.0,
-        concurrency: int = 64,
+        concurrency: int | None = None,
         rpm: int | None = None,
         tpm: int | None = None,
         timeout_s: float = 120.0,
@@ -107,6 +109,7 @@ class Judge:
         budget: float | None = None,
         key_file: str | Path | None = None,
         headers: Mapping[str, str] | None = None,
+        engine_args: Mapping[str, JsonValue] | None = None,
     ) -> None:
         settings = Settings(
             judge=judge,
@@ -119,7 +122,7 @@ class Judge:
             probe_evidence=probe_evidence,
             samples=samples,
             min_coverage=min_coverage,
-            concurrency=concurrency,
+            concurrency=usual_concurrency(judge) if concurrency is None else concurrency,
             rpm=rpm,
             tpm=tpm,
             timeout_s=timeout_s,
@@ -130,6 +133,7 @@ class Judge:
             budget_usd=budget,
             key_file=None if key_file is None else Path(key_file),
             headers=dict(headers or {}),
+            engine_args=dict(engine_args or {}),
         )
         root = None if image_root is None else Path(image_root)
         self._setup(settings, settings.image_rules(root=root, allow_urls=allow_image_urls))

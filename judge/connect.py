@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from judge.backends.litellm import LiteLLM
     from judge.backends.openai_compatible import OpenAICompatible
     from judge.backends.plugged import Plugged
+    from judge.backends.vllm_engine import VLLMEngine
     from judge.calls.cached import Cached
     from judge.calls.limited import Limited
     from judge.calls.store import Store
@@ -92,17 +93,24 @@ async def _connect_paid(
         stack.callback(_close_store, store, backend.notes)
     limited = _limited(settings, backend, stop, throttled, concurrency=concurrency)
     guarded = _guarded(settings, _budgeted(settings, limited, journal, stop, purse), stop, throttled)
-    cached = Cached(guarded, journal=journal, store=store, stop=stop, notes=backend.notes, done=limited.release)
+    prepared = _prepared(settings, backend, guarded, stop)
+    cached = Cached(prepared, journal=journal, store=store, stop=stop, notes=backend.notes, done=limited.release)
     stack.push_async_exit(_ending(cached, settings.timeout_s))
     return Connection(asker=_asker(settings, cached, keep=cached.keep), notes=backend.notes)
 
 
-async def open_backend(settings: Settings, stack: AsyncExitStack) -> OpenAICompatible | LiteLLM | Plugged:
+async def open_backend(settings: Settings, stack: AsyncExitStack) -> OpenAICompatible | LiteLLM | Plugged | VLLMEngine:
     """Open the backend of a judge that is not the baseline, without wrappers; the stack closes it.
 
     Raises:
         ConfigError: As `refuse_unusable`.
     """
+    if settings.engine_model is not None:
+        from judge.backends.vllm_engine import VLLMEngine
+
+        engine = VLLMEngine(settings.engine_model, settings.engine_args, price=settings.token_price)
+        stack.push_async_callback(engine.aclose)
+        return engine
     if settings.plugin is not None:
         from judge.backends.plugged import open_plugin
 
@@ -185,6 +193,15 @@ def _guarded(
     from judge.calls.retrying import Retrying
 
     return Careful(Retrying(attempts, max_retries=settings.max_retries, stop=stop, throttled=throttled))
+
+
+def _prepared(settings: Settings, inner: Any, guarded: Backend, stop: asyncio.Event | None) -> Backend:
+    """An engine of ours is waited for outside the deadline of a call."""
+    if settings.engine_model is None:
+        return guarded
+    from judge.calls.prepared import Prepared
+
+    return Prepared(guarded, inner, stop=stop)
 
 
 def _asker(settings: Settings, backend: Backend, *, keep: Keep) -> Asker:

@@ -70,6 +70,7 @@ async def score_file(
     """
     refuse_unusable(settings)
     _refuse_pipe(traces, workers)
+    _refuse_engines(settings, workers)
     directory = RunDirectory(out, settings.labels.axes)
     progress, stop = progress or Progress(), stop or asyncio.Event()
     with disk_errors(out), ExitStack() as stack:
@@ -94,6 +95,13 @@ def _refuse_pipe(traces: Traces, workers: int) -> None:
         if workers > 1 and path is not None and (path == "-" or (Path(path).exists() and not Path(path).is_file())):
             name = "standard input" if path == "-" else path
             raise ConfigError(f"--workers needs files: {name} can be read by one process only.")
+
+
+def _refuse_engines(settings: Settings, workers: int) -> None:
+    """Each worker would load the model once more, onto the same card."""
+    if workers > 1 and settings.engine_model is not None:
+        hint = f"Start one server for all: vllm serve {settings.engine_model}, then --judge hosted_vllm/MODEL."
+        raise ConfigError(f"--workers {workers} would start {workers} engines of vLLM; it needs one.", hint=hint)
 
 
 def _refuse_blind(reading: Reading, settings: Settings) -> None:

@@ -33,17 +33,24 @@ __all__ = [
     "BASELINE",
     "DEFAULT_PARAMS",
     "INSTALL_REMOTE",
+    "IN_PROCESS",
     "LEFT_OPEN",
+    "OURS",
     "SERVERS",
     "Settings",
     "litellm_model",
     "package_version",
     "plugin_of",
+    "usual_concurrency",
 ]
 
 BASELINE = "lexical"
 SERVERS: Mapping[str, str | None] = {"hosted_vllm": None, "openai": "https://api.openai.com/v1"}
 """Providers that are asked straight over HTTP, with the address of those that have one. All others are litellm's."""
+IN_PROCESS = "vllm"
+"""The provider that runs here: `vllm/MODEL` is a model in this process, and `hosted_vllm/MODEL` one at a server."""
+OURS = frozenset({BASELINE, IN_PROCESS, *SERVERS})
+"""First words of a judge's name that no other package can have."""
 _FORCED = "litellm/"
 INSTALL_REMOTE = "pip install 'rationale-judge[remote]'"
 DEFAULT_PARAMS: Mapping[str, JsonValue] = {"temperature": 0, "max_tokens": 4096}
@@ -52,6 +59,24 @@ _EVIDENCE_RULES = get_args(EvidenceRule)
 LEFT_OPEN: Any = None
 """Of a setting that depends on how units are asked about; `Settings` settles it."""
 _HOW = ("concurrency", "rpm", "tpm", "timeout_s", "max_retries", "budget_usd")
+_NO_OTHER_ANSWERS = frozenset(
+    {
+        "block_size",
+        "cpu_offload_gb",
+        "data_parallel_size",
+        "enable_chunked_prefill",
+        "enable_prefix_caching",
+        "enforce_eager",
+        "gpu_memory_utilization",
+        "kv_cache_memory_bytes",
+        "max_model_len",
+        "max_num_batched_tokens",
+        "max_num_seqs",
+        "pipeline_parallel_size",
+        "tensor_parallel_size",
+    }
+)
+"""Arguments of an engine that are about memory, place and speed: a run goes on with others after "out of memory"."""
 _MOST_CALLS = 10_000  # a worker each, and a connection: more than a machine has open files for
 
 
@@ -63,7 +88,12 @@ def package_version() -> str:
 def litellm_model(judge: str) -> str | None:
     """`provider/model` for litellm; None for a judge that is asked without it."""
     forced = judge.startswith(_FORCED)
-    return judge.removeprefix(_FORCED) if forced or judge.partition("/")[0] not in SERVERS else None
+    return judge.removeprefix(_FORCED) if forced or judge.partition("/")[0] not in (IN_PROCESS, *SERVERS) else None
+
+
+def usual_concurrency(judge: str) -> int:
+    """Calls in flight where the user names no number: an engine batches what it is given, a server is shared."""
+    return 256 if judge.startswith(f"{IN_PROCESS}/") else 64
 
 
 def plugin_of(judge: str) -> Plugin | None:
@@ -73,7 +103,7 @@ def plugin_of(judge: str) -> Plugin | None:
         ConfigError: Two packages want the name.
     """
     provider, slash, _ = judge.partition("/")
-    return find_plugin(provider) if slash and provider not in (BASELINE, *SERVERS) else None
+    return find_plugin(provider) if slash and provider not in OURS else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +111,9 @@ class Settings:
     """One judge, one rubric, and how they are asked.
 
     Attributes:
-        judge: `lexical`, `hosted_vllm/MODEL`, `openai/MODEL`, `PROVIDER/MODEL` of another package (`judge.plugin`), or
-            as litellm names it; `litellm/PROVIDER/MODEL` asks through litellm whatever the provider.
+        judge: `lexical`, `hosted_vllm/MODEL`, `vllm/MODEL` (in this process), `openai/MODEL`, `PROVIDER/MODEL` of
+            another package (`judge.plugin`), or as litellm names it; `litellm/PROVIDER/MODEL` asks through litellm
+            whatever the provider.
         rubric: What is scored.
         api_base: Address of the server, up to and with `/v1`. Where none is given, that of `HOSTED_VLLM_API_BASE` or
             `OPENAI_API_BASE` (other providers likewise), or OpenAI's own for `openai/MODEL`. None for a
@@ -105,6 +136,7 @@ class Settings:
         budget_usd: What the run may cost, above 0; None for no limit.
         key_file: Holds the key, in place of the environment's.
         headers: Further headers for the server: name -> `env:VARIABLE` or `file:PATH`, never the value.
+        engine_args: Of vLLM's engine, for `vllm/MODEL`: as `vllm serve` has them, with underscores.
     """
 
     judge: str
@@ -128,6 +160,7 @@ class Settings:
     budget_usd: float | None = None
     key_file: Path | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    engine_args: Mapping[str, JsonValue] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before anything is paid.
@@ -142,8 +175,8 @@ class Settings:
         for name, value, holds, allowed in self._ranges():
             if not holds:
                 raise ConfigError(f"{name} is {value!r}; it must be {allowed}.")
-        if not _is_text([self.judge, self.api_base, self.params]):
-            raise ConfigError("the judge's name, address or parameters hold text that is not UTF-8.")
+        if not _is_text([self.judge, self.api_base, self.params, self.engine_args]):
+            raise ConfigError("the judge's name, address, parameters or engine arguments hold text that is not UTF-8.")
         refuse_ours(self.params)
 
     def _settle(self) -> None:
@@ -228,6 +261,7 @@ class Settings:
             **{name: getattr(self, name) for name in _HOW},
             **{name: None if path is None else str(path) for name, path in paths.items()},
             "headers": dict(self.headers),
+            **({"engine_args": dict(self.engine_args)} if self.engine_args else {}),
             "usd_per_token": None if price is None else asdict(price),
         }
 
@@ -235,6 +269,12 @@ class Settings:
     def plugin(self) -> Plugin | None:
         """As `plugin_of`, looked up once."""
         return plugin_of(self.judge)
+
+    @property
+    def engine_model(self) -> str | None:
+        """Name or path of the model that runs in this process; None for every other judge."""
+        provider, slash, model = self.judge.partition("/")
+        return model if slash and provider == IN_PROCESS else None
 
     @cached_property
     def prompt(self) -> Prompt:
@@ -263,9 +303,14 @@ class Settings:
 
     @property
     def _code(self) -> dict[str, JsonValue]:
-        """Of a judge that is code, or is asked by code that we do not know: another version is another judge."""
+        """Of a judge that is code, or is asked by code that we do not know: another version is another judge.
+
+        And how an engine of ours runs a model, where it can change what the model answers.
+        """
         if self.free:
             return {"version": package_version()}
+        if changing := {name: value for name, value in self.engine_args.items() if name not in _NO_OTHER_ANSWERS}:
+            return {"engine_args": changing}
         return {"package": self.plugin.package, "version": self.plugin.version} if self.plugin else {}
 
     @cached_property
@@ -306,6 +351,8 @@ def _address(judge: str, given: str | None) -> str | None:
     provider, slash, _ = judge.removeprefix(_FORCED).partition("/")
     if not slash:
         return None
+    if judge.startswith(f"{IN_PROCESS}/"):
+        return given  # none is meant for it, and one that is given is refused
     named = os.environ.get(f"{provider.upper()}_API_BASE") if provider.isascii() else None
     found = given or named or SERVERS.get(provider)
     return found.rstrip("/") if found else None

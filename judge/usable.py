@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from judge.errors import ConfigError
 from judge.plugin import list_plugins
 from judge.price import find_facts
-from judge.settings import BASELINE, INSTALL_REMOTE, SERVERS, Settings, litellm_model
+from judge.settings import BASELINE, IN_PROCESS, INSTALL_REMOTE, OURS, SERVERS, Settings, litellm_model
 
 __all__ = ["Sight", "find_sight", "refuse_unusable", "sees_images"]
 
@@ -31,15 +31,20 @@ def refuse_unusable(settings: Settings) -> None:
     Raises:
         ConfigError: Unknown judge, no address, no key, a package that is not installed, a budget without a price.
     """
+    if settings.engine_args and settings.engine_model is None:
+        message = f"engine arguments are for {IN_PROCESS}/MODEL, and not for {settings.judge!r}."
+        raise ConfigError(message, hint="Give them to the server: vllm serve MODEL --max-model-len N …")
     if settings.judge == BASELINE:
         return
     named = litellm_model(settings.judge)
     provider, _, model = (settings.judge if named is None else named).partition("/")
     if not (provider and model):
-        names = ", ".join([BASELINE, *(f"{name}/MODEL" for name in (*SERVERS, *_plugged()))])
+        names = ", ".join([BASELINE, *(f"{name}/MODEL" for name in (*SERVERS, IN_PROCESS, *_plugged()))])
         message = f"no judge is called {settings.judge!r}; there are: {names}, and PROVIDER/MODEL of litellm."
         raise ConfigError(message, hint=f"For the last: {INSTALL_REMOTE}. See: judge doctor")
-    if named is None:
+    if settings.engine_model is not None:
+        _refuse_unusable_engine(settings, settings.engine_model)
+    elif named is None:
         from judge.backends.server import find_server
 
         find_server(settings.judge, settings.api_base, key_file=settings.key_file, headers=settings.headers)
@@ -72,6 +77,11 @@ def find_sight(settings: Settings) -> Sight:
     if known is False:
         return Sight(sees=False, why="litellm's map of models says so")
     named = litellm_model(settings.judge)
+    if settings.engine_model is not None:
+        from judge.backends.vllm_setup import reads_images
+
+        sees = reads_images(settings.engine_model)
+        return Sight(sees=sees, why="its configuration says so")
     if named is not None:
         return _beyond_us(settings, named, known=known)
     why = "litellm's map of models says so" if known else "its server says so when it gets the first one"
@@ -93,6 +103,16 @@ def _beyond_us(settings: Settings, named: str, *, known: bool | None) -> Sight:
     return Sight(sees=known, why=f"litellm's map of models {'says so' if known else 'does not say'}")
 
 
+def _refuse_unusable_engine(settings: Settings, model: str) -> None:
+    for given, option in ((settings.api_base, "--api-base"), (settings.key_file, "--key-file")):
+        if given is not None:
+            message = f"{option} is for a server, and {settings.judge} runs in this process."
+            raise ConfigError(message, hint=f"A server's model is --judge hosted_vllm/{model}")
+    from judge.backends.vllm_setup import check_engine
+
+    check_engine(model, engine_args=settings.engine_args, params=settings.model.params)
+
+
 def _refuse_budget(settings: Settings) -> None:
     """A budget is kept by knowing before a call what it may cost."""
     if settings.budget_usd is None:
@@ -106,4 +126,4 @@ def _refuse_budget(settings: Settings) -> None:
 
 
 def _plugged() -> list[str]:
-    return sorted({plugin.name for plugin in list_plugins()} - {BASELINE, *SERVERS})
+    return sorted({plugin.name for plugin in list_plugins()} - OURS)

@@ -300,7 +300,10 @@ def test_a_record_of_no_weight_fails_and_says_why(tmp_path, out):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--judge", "nope"), "there are: lexical, hosted_vllm/MODEL, openai/MODEL, and PROVIDER/MODEL of litellm."),
+        (
+            ("--judge", "nope"),
+            "there are: lexical, hosted_vllm/MODEL, openai/MODEL, vllm/MODEL, and PROVIDER/MODEL of litellm.",
+        ),
         (("--judge", "hosted_vllm/"), "no judge is called 'hosted_vllm/'"),
         (("--judge", "hosted_vllm/m"), "needs the address of its server. Add --api-base"),
         (("--judge", "hosted_vllm/m", "--api-base", "127.0.0.1:8000"), "is not an address like http://"),

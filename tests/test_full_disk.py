@@ -77,8 +77,8 @@ def on_a_disk(
     return Result(done.stdout)
 
 
-# 20 KiB are not enough for the journal; 80 for its first commit, or not many; 300 to 650 end somewhere in the middle, 700 as the tables are joined.
-@pytest.mark.parametrize("kib", [20, 80, 100, 300, 500, 650, 700])
+# 20 KiB are not enough for the journal; 80 for its first commit, or not many; 300 and 500 end somewhere in the middle.
+@pytest.mark.parametrize("kib", [20, 80, 100, 300, 500])
 def test_a_disk_that_fills_up(kib: int, tmp_path: Path) -> None:
     with Server() as server:
         result = on_a_disk(_TWICE, tmp_path, server, size=f"{kib}k")

@@ -118,7 +118,9 @@ def test_the_library_finds_it_when_the_judge_is_made(site):
 def test_an_unknown_judge_names_the_plugins(site):
     install(site)
     install(site, name="lexical", package="judge-shadow")
-    with pytest.raises(ConfigError, match=r"there are: lexical, hosted_vllm/MODEL, openai/MODEL, other/MODEL, and"):
+    with pytest.raises(
+        ConfigError, match=r"there are: lexical, hosted_vllm/MODEL, openai/MODEL, vllm/MODEL, other/MODEL, and"
+    ):
         Judge("nope")
 
 

@@ -1,14 +1,17 @@
-"""One process at work: what is finished and not written yet stays bounded, however slow the disk is."""
+"""One process at work: what is not written yet stays bounded, and calls leave in the order of the records."""
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
 from pathlib import Path
 
 import pytest
-from run_kit import make_records, score
+from run_kit import error, http, make_records, score, scripted, settings_for, to_lines, traces_of
 
 from judge.progress import Progress
+from judge.run import score_file
 from judge.runs.directory import RunDirectory
 from judge.table import Tables
 
@@ -38,3 +41,19 @@ def test_a_disk_that_stalls_stops_the_judging(tmp_path: Path, monkeypatch: pytes
     )
     assert (report.scored, len(ahead)) == (100, 20)
     assert max(ahead) <= 0
+
+
+def test_calls_leave_record_after_record(tmp_path: Path) -> None:
+    """What an engine still has in its cache is the start of what it was asked last: the calls of one record follow."""
+
+    async def main() -> list[int]:
+        async with scripted(lambda number, heard: http(400, error("no"))) as (api_base, heard):
+            traces = traces_of(to_lines(make_records(40, units=(3,))), tmp_path / "run")
+            await score_file(traces, tmp_path / "run", settings_for(api_base, concurrency=CONCURRENCY))
+            return [int(re.search(r"Case (\d+)\.", str(each.body["messages"]))[1]) for each in heard]
+
+    asked = asyncio.run(main())
+    in_order = [number for number in range(1, 41) for _ in range(3)]
+    assert sorted(asked) == in_order
+    # As many as are in flight may overtake each other on their way.
+    assert max(abs(number - due) for number, due in zip(asked, in_order, strict=True)) <= CONCURRENCY // 3

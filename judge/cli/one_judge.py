@@ -13,6 +13,8 @@ from pydantic import JsonValue
 from judge.backend import Reply
 from judge.backends.litellm_setup import missing_keys
 from judge.backends.server import find_server
+from judge.backends.vllm_engine import VLLMEngine
+from judge.backends.vllm_setup import find_vllm
 from judge.calls.deadline import Deadline
 from judge.cli.diagnosis import Check
 from judge.cli.served import list_models, some
@@ -67,6 +69,9 @@ def _of(settings: Settings, *, to_be_asked: bool) -> Check:
         return Check(name="judge", fine=True, found=f"{settings.judge}, the embedded baseline; needs nothing")
     if provider in SERVERS:
         return replace(_served(settings, provider, model), needed=not to_be_asked)
+    if settings.engine_model is not None:
+        found = f"{settings.judge} runs in this process, with {' '.join(find_vllm() or ())}"
+        return Check(name="judge", fine=True, found=found)
     if settings.plugin is not None:
         return Check(name="judge", fine=True, found=f"{settings.judge}, of {settings.plugin.source}")
     return _of_litellm(settings)
@@ -137,6 +142,8 @@ async def _ask(settings: Settings) -> _Answered:
     (request,) = settings.prompt.build_requests(groups, settings.model)
     async with AsyncExitStack() as stack:
         backend = await open_backend(settings, stack)
+        if isinstance(backend, VLLMEngine):
+            await backend.ready()  # no part of the answer's time
         before = list(backend.notes)
         reply = await Deadline(backend, timeout_s=_PATIENCE_S).complete(request)
         return _Answered(reply=reply, notes=backend.notes[len(before) :], request=request)

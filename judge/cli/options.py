@@ -55,7 +55,8 @@ class JudgeOptions:
     samples: int
     params: tuple[tuple[str, JsonValue], ...]
     min_coverage: float
-    concurrency: int
+    engine_args: tuple[tuple[str, JsonValue], ...]
+    concurrency: int | None
     rpm: int | None
     tpm: int | None
     timeout: float
@@ -143,7 +144,14 @@ _SCORING = (
         show_default=True,
         help="Judged share below which an axis has no score.",
     ),
-    option("--concurrency", type=int, default=64, show_default=True, help="Calls in flight."),
+    option(
+        "--engine-arg",
+        "engine_args",
+        type=Parameter(),
+        multiple=True,
+        help="Argument of vLLM's engine for --judge vllm/MODEL, such as max_model_len=16384.",
+    ),
+    option("--concurrency", type=int, help="Calls in flight.  [default: 64; 256 for vllm/MODEL]"),
     option("--rpm", type=int, metavar="N", help="Requests sent a minute, at most; retries count."),
     option("--tpm", type=int, metavar="N", help="Tokens sent and received a minute, at most."),
     option("--timeout", type=float, default=120.0, show_default=True, help="Seconds that one attempt may take."),

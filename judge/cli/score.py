@@ -61,10 +61,12 @@ def score(**given: Any) -> None:
     """Score a file of reasoning traces into the folder --out: JSONL, also .gz or .zst, or Parquet; - is standard input.
 
     \b
-    Example, with the embedded baseline and with a server of your own:
+    Example, with the baseline, with a server, and with vLLM in this process:
       judge score examples/traces.jsonl --out runs/first
       judge score traces.jsonl --out runs/second \\
           --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1
+      judge score traces.jsonl --out runs/third \\
+          --judge vllm/Qwen/Qwen3-8B --engine-arg max_model_len=16384
 
     By probes, each unit is a token or two: whether it is raised (0, 1, 2) and, if so, whether it is right, scored by
     their probabilities. It is fast and cheap where the server caches prefixes; there is neither reason nor quote, but

@@ -129,6 +129,11 @@ class Scoring:
             )
         if said := not_used(self._options):
             self._told.print(clean(said))
+        if settings.engine_model is not None:
+            self._told.print(
+                f"Starting vLLM with {clean(settings.engine_model)} in this process: this takes from half a minute to "
+                "many, and nothing is shown meanwhile (--log-level debug shows what vLLM says)."
+            )
         if settings.samples > 1 and not settings.probe and settings.model.params.get("temperature") == 0:
             self._told.print("--samples repeats the same answer at temperature 0; give --param temperature=0.7")
         if settings.samples > 1 and settings.probe:
