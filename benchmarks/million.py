@@ -1,6 +1,7 @@
-"""A file of one-unit records through `lexical`: how fast, and how much memory, however long the file is.
+"""A long file of records through `lexical`: how fast, and how much memory, however long the file is.
 
-    python benchmarks/million.py [RECORDS ...]
+    python benchmarks/million.py [RECORDS ...]                          one-unit records
+    python benchmarks/million.py --times 1000 FILE.jsonl [WORKERS ...]  real ones, so many times
 
 Each run is a process of its own (`judge score`) whose peak is read from the kernel. Target: a million records within
 400 MiB, and within 1.2 times the peak of ten thousand; at least 2,500 records a second.
@@ -50,15 +51,35 @@ def write_records(path: Path, records: int) -> None:
             file.write(orjson.dumps(record(number), option=orjson.OPT_APPEND_NEWLINE))
 
 
-def score(traces: Path, out: Path) -> tuple[float, float]:
-    """Seconds and MiB at the peak of one `judge score`."""
+def repeat_records(path: Path, source: Path, times: int) -> int:
+    """A file's records so many times, each with an id of its own; how many they are."""
+    rows = [orjson.loads(line) for line in source.read_bytes().splitlines()]
+    with path.open("wb") as file:
+        for number in range(times):
+            for row in rows:
+                file.write(orjson.dumps({**row, "id": f"{row['id']}-{number}"}, option=orjson.OPT_APPEND_NEWLINE))
+    return times * len(rows)
+
+
+def score(traces: Path, out: Path, workers: int = 1) -> tuple[float, float]:
+    """Seconds, and MiB at the peak of the process that begins it, of one `judge score`."""
     begun = time.perf_counter()
     command = [sys.executable, "-m", "judge", "score", str(traces), "--out", str(out), "--quiet"]
+    command += ["--workers", str(workers)]
     process = os.posix_spawn(sys.executable, command, os.environ)
     _, status, used = os.wait4(process, 0)
     if code := os.waitstatus_to_exitcode(status):
         raise SystemExit(f"judge score ended with {code}")
     return time.perf_counter() - begun, used.ru_maxrss / 1024
+
+
+def main_of_a_file(times: int, source: Path, workers: Sequence[int]) -> None:
+    print(f"{'records':>9}  {'workers':>7}  {'seconds':>8}  {'records/s':>9}  {'peak MiB':>8}")
+    for number in workers:
+        with tempfile.TemporaryDirectory() as folder:
+            records = repeat_records(Path(folder) / "traces.jsonl", source, times)
+            seconds, peak = score(Path(folder) / "traces.jsonl", Path(folder) / "run", number)
+        print(f"{records:9,}  {number:7}  {seconds:8.1f}  {records / seconds:9,.0f}  {peak:8.0f}", flush=True)
 
 
 def main(sizes: Sequence[int]) -> None:
@@ -75,4 +96,8 @@ def main(sizes: Sequence[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]] or RECORDS)
+    given = sys.argv[1:]
+    if given[:1] == ["--times"]:
+        main_of_a_file(int(given[1]), Path(given[2]), [int(word) for word in given[3:]] or [1])
+    else:
+        main([int(word) for word in given] or RECORDS)
