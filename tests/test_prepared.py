@@ -81,6 +81,7 @@ def test_a_stored_reply_needs_no_start(tmp_path: Path) -> None:
         store, slow = Store(tmp_path), Slow()
         backend = Cached(Prepared(slow, slow), store=store)
         backend.keep(make_request(), await backend.complete(make_request()))
+        await backend.drain(timeout_s=1)
         again = Slow()
         reply = await Cached(Prepared(again, again), store=store).complete(make_request())
         store.close()

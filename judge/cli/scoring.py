@@ -8,7 +8,8 @@ import re
 import shlex
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +36,7 @@ EXIT_OK = 0
 EXIT_USAGE = 2
 EXIT_FAILED_RECORDS = 3
 EXIT_RESUMABLE = 75
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _TELL_A_PATH = ("image_not_found", "image_path_outside_root", "image_too_large", "image_unreadable")
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
@@ -77,20 +79,20 @@ class Scoring:
 
     async def _score(self, settings: Settings) -> RunReport:
         options, stop = self._options, asyncio.Event()
-        self._listen(stop)
         showing = asyncio.ensure_future(self._show_progress())
         try:
-            return await score_file(
-                read_traces(options, settings),
-                options.out,
-                settings,
-                overwrite=options.overwrite,
-                workers=options.workers,
-                progress=self._progress,
-                stop=stop,
-                tell=lambda note: self._told.print(clean(note)),
-                around=partial(logging_to_stderr, options.log_level),
-            )
+            with self._listening(stop):
+                return await score_file(
+                    read_traces(options, settings),
+                    options.out,
+                    settings,
+                    overwrite=options.overwrite,
+                    workers=options.workers,
+                    progress=self._progress,
+                    stop=stop,
+                    tell=lambda note: self._told.print(clean(note)),
+                    around=partial(logging_to_stderr, options.log_level),
+                )
         finally:
             showing.cancel()
             with suppress(asyncio.CancelledError):
@@ -105,7 +107,8 @@ class Scoring:
         finally:
             counting.cancel()
 
-    def _listen(self, stop: asyncio.Event) -> None:
+    @contextmanager
+    def _listening(self, stop: asyncio.Event) -> Iterator[None]:
         """The first signal ends the run in order, a second one at once."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
@@ -117,9 +120,15 @@ class Scoring:
                 self._told.print("Stopping: finishing the calls under way. Once more to stop at once.")
                 stop.set()
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) != signal.SIG_IGN:  # `nohup judge score …` stays deaf to it
-                loop.add_signal_handler(number, received)
+        # `nohup judge score …` stays deaf to what it is deaf to.
+        heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        for number in heard:
+            loop.add_signal_handler(number, received)
+        try:
+            yield
+        finally:
+            for number in heard:  # uvloop would keep them beyond its end
+                loop.remove_signal_handler(number)
 
     def _introduce(self, settings: Settings) -> None:
         if settings.judge == BASELINE:

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from dataclasses import replace
 
 import aiohttp
 import polars as pl
 import pytest
+from msgspec.structs import replace
 from run_kit import make_record, make_records, make_request, run_judge, score
 from vllm_kit import CONTEXT, NAME, SMALL, ask_server, bounded, check_form, probe
 

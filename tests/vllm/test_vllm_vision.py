@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from dataclasses import replace
 
 import polars as pl
 import pytest
 from image_kit import BLUE, RED, build, corners, encode
+from msgspec.structs import replace
 from PIL import Image as PilImage
 from run_kit import make_record, make_request, run_judge, settings_for
 from vllm_kit import NAME, SMALL, ask_server, bounded, check_form, probe

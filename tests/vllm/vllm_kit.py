@@ -14,9 +14,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from judge.backend import Reply
 from judge.backends.openai_compatible import OpenAICompatible, open_session
