@@ -14,6 +14,7 @@ from judge.errors import (
     CacheError,
     FatalError,
     JudgeError,
+    LostInSpaceError,
     MalformedReplyError,
     OffMenuError,
     ReplyError,
@@ -106,7 +107,9 @@ class Conversation:
             request = self._next_ask(request, error)
 
     def _next_ask(self, request: Request, error: ReplyError) -> Request:
-        again = replace(request, ask=request.ask + 1)
+        # Once: a model that is lost without the schema too is better held to it.
+        plain = isinstance(error, LostInSpaceError) and not request.plain
+        again = replace(request, ask=request.ask + 1, plain=plain)
         return self._complain(again, error.faults) if isinstance(error, OffMenuError) else again
 
 

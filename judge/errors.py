@@ -188,6 +188,12 @@ class TruncatedReplyError(ReplyError):
     code = "truncated"
 
 
+class LostInSpaceError(TruncatedReplyError):
+    """It was cut in a run of white space: a schema that a model is held to allows it for ever between two words."""
+
+    code = "white_space"
+
+
 class OffMenuError(ReplyError):
     """Wrong units, wrong keys, wrong values, or evidence that is not in the trace.
 

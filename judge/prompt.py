@@ -69,6 +69,7 @@ class Request(Struct, frozen=True, kw_only=True, dict=True):
         ask: 0 for the first ask, 1 and 2 for the re-asks of an unusable reply.
         probes: What `asked` was rendered from; the embedded baseline reads it in place of the text.
         images: Shown before the user text, in this order.
+        plain: Nothing holds the reply to the schema: the one before lost itself in the white space that this allows.
     """
 
     model: JudgeModel
@@ -82,6 +83,7 @@ class Request(Struct, frozen=True, kw_only=True, dict=True):
     ask: int = 0
     images: tuple[Image, ...] = ()
     labels: tuple[str, ...] = ()
+    plain: bool = False
 
     @property
     def user(self) -> str:
@@ -102,6 +104,7 @@ class Request(Struct, frozen=True, kw_only=True, dict=True):
         parts += [self.sample, *([images] if images else [])]
         parts += [model.code] * bool(model.code)
         parts += [list(self.labels)] * bool(self.labels)
+        parts += ["plain"] * self.plain
         return hashlib.sha256(orjson.dumps([_KEY_VERSION, *parts], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @cached_property

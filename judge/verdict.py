@@ -18,7 +18,7 @@ from msgspec.structs import astuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from judge.backend import Reply
-from judge.errors import MalformedReplyError, OffMenuError, ReplyError, TruncatedReplyError
+from judge.errors import LostInSpaceError, MalformedReplyError, OffMenuError, ReplyError, TruncatedReplyError
 from judge.evidence import Found, TraceText
 from judge.probe import MAX_UNITS_PER_CALL, AskedUnit
 from judge.prompt import unit_name
@@ -44,6 +44,8 @@ EvidenceRule = Literal["required", "flag", "none"]
 
 _FENCE = re.compile(r"\A(```|~~~)[A-Za-z]*[ \t]*\r?\n(?P<body>.*?)\r?\n?\1\Z", re.DOTALL)
 _ANSWER_OPENINGS = ("{", "```", "~~~")
+_LOST_AFTER = 64
+"""White space at the end that no layout of JSON has."""
 _REFUSALS = ("content_filter", "refusal")
 _MENU = {
     "evidence": "must be a quote from the trace, or null",
@@ -296,7 +298,7 @@ def _unwrapped(reply: Reply) -> str:
     """The text without one leading think block and one outer code fence; nothing cleverer."""
     refuse_refusal(reply)
     if reply.finish_reason == "length":
-        raise TruncatedReplyError(_truncation(reply))
+        raise (LostInSpaceError if _is_lost(reply.text) else TruncatedReplyError)(_truncation(reply))
     text = _after_thinking(reply.text.strip())
     if not text:
         raise MalformedReplyError("the reply is empty.", code="empty")
@@ -313,6 +315,10 @@ def _after_thinking(text: str) -> str:
         raise TruncatedReplyError("the reply ends inside its <think> block.", hint="Raise --param max_tokens.")
     leading = "<think>" not in thought.removeprefix("<think>")
     return answer.strip() if closed and leading else text
+
+
+def _is_lost(text: str) -> bool:
+    return len(text) - len(text.rstrip()) >= _LOST_AFTER
 
 
 def _truncation(reply: Reply) -> str:

@@ -100,7 +100,6 @@ INVENTED = as_reply(RIGHT, words(2, 1, "the heart is of normal size"))
         ('{"u1": 1, "u1": 2}', "duplicate_key"),
         ("<think>" + GOOD, "truncated"),
         (Reply(text=GOOD, finish_reason="length"), "truncated"),
-        (Reply(text=" " * 16_000, finish_reason="length"), "truncated"),
     ],
 )
 def test_what_is_no_whole_json_object_is_asked_again_with_identical_messages(told: Told, failure: str) -> None:
@@ -468,3 +467,29 @@ def test_a_cancelled_record_cancels_its_calls() -> None:
 
 
 # each
+
+
+def in_space(text: str = '{"u1": {"evidence": ') -> Reply:
+    return Reply(text=text + "\n  " * 500, finish_reason="length")
+
+
+def test_a_reply_that_is_lost_in_white_space_is_asked_for_once_without_the_schema() -> None:
+    """The messages are the same; a model at temperature 0 that is held to the schema would lose itself again."""
+    record, good = make_record({"knowledge": ["The heart is enlarged."]}), as_reply(words(0, None))
+    backend = in_turn(in_space(), good)
+    assert judge(backend, record).scores.score == 0
+    first, again = backend.requests
+    assert (first.plain, again.plain, again.complaint) == (False, True, "")
+    assert first.key != again.key and first.user == again.user
+    lost = in_turn(in_space())
+    outcome = judge(lost, record)
+    assert [request.plain for request in lost.requests] == [False, True, False]
+    assert [failure.error for failure in outcome.failures] == ["white_space"]
+
+
+@pytest.mark.parametrize("text", ["", '{"u1": {\n' + " " * 60, '{"u1": ' + "x" * 500])
+def test_another_reply_that_is_cut_is_asked_for_with_the_schema(text: str) -> None:
+    backend = in_turn(Reply(text=text, finish_reason="length"))
+    outcome = judge(backend, make_record({"knowledge": ["The heart is enlarged."]}))
+    assert [request.plain for request in backend.requests] == [False] * 3
+    assert [failure.error for failure in outcome.failures] == ["truncated"]

@@ -110,6 +110,13 @@ def in_loop(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
 # What is sent
 
 
+def test_a_plain_request_is_held_to_no_schema() -> None:
+    plain = structs.replace(make_request(), plain=True)
+    _, (heard,), notes = ask_script("openai", http(200, completion()), request=plain)
+    assert "response_format" not in heard.body and "tools" not in heard.body
+    assert notes == []  # of this request only
+
+
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_request_is_that_of_the_openai_compatible_backend(provider: str) -> None:
     request = make_request(params={"temperature": 0, "max_tokens": 50, "seed": 3, "top_k": 5})

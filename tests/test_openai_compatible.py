@@ -11,6 +11,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from run_kit import Heard, completion, error, http, make_request, scripted
 
 from judge.backend import Reply
@@ -31,6 +32,16 @@ async def ask(base: str, *requests: Request, key: str | None = None) -> tuple[li
         backend = OpenAICompatible(server, session)
         calls = [backend.complete(request) for request in requests or (make_request(),)]
         return await asyncio.gather(*calls, return_exceptions=True), backend.notes
+
+
+def test_a_plain_request_is_the_same_without_the_schema() -> None:
+    async def main() -> list[Any]:
+        async with scripted(lambda *_: http(200, completion())) as (base, heard):
+            await ask(base, make_request(), replace(make_request(), plain=True))
+            return [one.body for one in heard]
+
+    held, plain = asyncio.run(main())
+    assert held.pop("response_format") and held == plain
 
 
 def ask_script(*answers: bytes, key: str | None = None, **params: Any) -> tuple[Any, list[Heard], list[str]]:

@@ -162,7 +162,8 @@ class LiteLLM:
             return await self._probe(request, params)
         call = _Call(self._litellm, {**params, **self._target, **self._secrets(), **FIXED}, request.schema)
         instructor = import_module("instructor")
-        client = instructor.from_litellm(call.send, mode=instructor.Mode[form.mode])
+        mode = _MODES[-1] if request.plain else form.mode
+        client = instructor.from_litellm(call.send, mode=instructor.Mode[mode])
         try:
             await client.create(
                 messages=chat_messages(request), response_model=_reply_model(request.schema), max_retries=0

@@ -111,7 +111,7 @@ class OpenAICompatible:
             body[self._token_limit] = limit
         if request.labels:
             body |= self._probing.fields(request.labels)
-        elif self._schemas:
+        elif self._schemas and not request.plain:
             body["response_format"] = _response_format(request.schema)
         return orjson.dumps(body)
 

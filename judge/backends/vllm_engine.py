@@ -144,6 +144,8 @@ def _body(request: Request) -> dict[str, object]:
             "logprobs": True,
             "top_logprobs": _MOST_LOGPROBS,
         }
+    if request.plain:
+        return body
     schema = {"name": "verdicts", "schema": orjson.loads(request.schema), "strict": True}
     return {**body, "response_format": {"type": "json_schema", "json_schema": schema}}
 
