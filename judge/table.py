@@ -128,7 +128,8 @@ def table_schemas(axes: Sequence[str]) -> dict[str, dict[str, Any]]:
     scores |= {f"{axis}_{column}": pl.Float64 for axis in axes for column in AXIS_COLUMNS}
     scores |= dict.fromkeys(("trace_grounding", "trace_correctness", "trace_score", "trace_score_sd"), pl.Float64)
     scores |= {"samples": pl.Int32, "answer": pl.String, "answer_correct": pl.Boolean}
-    scores |= {"trace_chars": pl.Int64, "units_asked": pl.Int32, "units_judged": pl.Int32, "failure": pl.String}
+    scores |= {"trace_chars": pl.Int64, "units_asked": pl.Int32, "units_judged": pl.Int32}
+    scores |= {"prompt_tokens": pl.Int64, "completion_tokens": pl.Int64, "failure": pl.String}
     return {"scores": scores, "verdicts": _VERDICTS, "calls": _CALLS, "failures": _FAILURES}
 
 
@@ -167,8 +168,15 @@ def _score_row(outcome: Outcome, record: Record, labels: Labels) -> tuple[object
         *(scores.samples if scores else 0, answer, answer_correct(answer, given, record.options)),
         len(record.trace),
         *((scores.units_asked, scores.units_judged) if scores else (0, 0)),
+        *(_tokens(outcome.calls, "prompt_tokens"), _tokens(outcome.calls, "completion_tokens")),
         outcome.failure,
     )
+
+
+def _tokens(calls: Sequence[Call], name: str) -> int | None:
+    """Over all replies of a record, those from a journal or store too: the same after a resume. Money is not."""
+    counts = [getattr(call.reply, name) for call in calls if call.reply is not None]
+    return None if None in counts else sum(counts)
 
 
 def _verdict_rows(outcome: Outcome, record: Record, labels: Labels) -> Iterator[tuple[object, ...]]:

@@ -226,7 +226,8 @@ def _spent(report: RunReport, progress: Progress) -> str:
     if not report.spent:
         return f"{progress.calls} calls, all computed here at no cost"
     spent, cost = report.spent, report.spent["cost_usd"]
-    price = "price unknown; --price IN,OUT gives one" if cost is None else f"${cost:.4f}"
+    a_record = f", ${cost / report.scored:.2g} a record" if cost and report.scored else ""
+    price = "price unknown; --price IN,OUT gives one" if cost is None else f"${cost:.4f}{a_record}"
     tokens = f"{spent['prompt_tokens']:,} + {spent['completion_tokens']:,} tokens"
     return f"{spent['replies']:,} calls paid for ({tokens}, {price}), {progress.cached:,} answered without a new one"
 
