@@ -71,13 +71,17 @@ def test_each_of_nothing() -> None:
 
 def test_stop_ends_what_has_not_begun_and_lets_the_rest_finish() -> None:
     async def scene() -> tuple[list[int], list[int], int]:
-        items, begun, done, stop = Counted(100), [], [], asyncio.Event()
+        items, begun, done, stop, sixth = Counted(100), [], [], asyncio.Event(), asyncio.Event()
 
         async def work(item: int) -> None:
             begun.append(item)
-            await asyncio.sleep(0.001 * item)
             if item == 2:
+                await sixth.wait()
                 stop.set()
+            elif item == 6:
+                sixth.set()
+            if item != 1:
+                await stop.wait()
             done.append(item)
 
         await each(items, work, concurrency=5, stop=stop)
