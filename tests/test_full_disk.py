@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from run_kit import arguments_for, assert_same_tables, environment, make_records, score, to_lines
@@ -24,6 +26,7 @@ pytestmark = pytest.mark.skipif(not _WORKS, reason="no name spaces for this user
 
 RECORDS = make_records(60, units=(1, 2, 3))
 REQUESTS = 120  # 20 records of 1, 2 and 3 axes each
+MORE, MORE_REQUESTS = make_records(240, units=(1, 2, 3)), 480
 CONCURRENCY = 4
 _SMALL_BLOCKS = "import judge.runs.block; judge.runs.block.BLOCK_RECORDS = 20"
 _BEGIN = 'disk=$1; copy=$2; small=$3; shift 3; mount -t tmpfs -o "size=$small" none "$disk" || exit 9\n'
@@ -46,10 +49,16 @@ class Result:
 
 
 def on_a_disk(
-    script: str, tmp_path: Path, server: Server, *more: object, size: str = "", out: str = "disk/out"
+    script: str,
+    tmp_path: Path,
+    server: Server,
+    *more: object,
+    size: str = "",
+    out: str = "disk/out",
+    records: Sequence[dict[str, Any]] = RECORDS,
 ) -> Result:
     (tmp_path / "disk").mkdir(exist_ok=True)
-    (tmp_path / "t.jsonl").write_bytes(to_lines(RECORDS))
+    (tmp_path / "t.jsonl").write_bytes(to_lines(records))
     main = f"{_SMALL_BLOCKS}\nfrom judge.__main__ import main\nmain()"
     words = arguments_for(tmp_path / "t.jsonl", tmp_path / out, server, "--concurrency", CONCURRENCY, "--quiet", *more)
     command = [
@@ -78,19 +87,20 @@ def on_a_disk(
 
 
 # 20 KiB are not enough for the journal; 80 for its first commit, or not many; 300 and 500 end somewhere in the middle.
-@pytest.mark.parametrize("kib", [20, 80, 100, 300, 500])
+@pytest.mark.parametrize("kib", [20, 80, 100, 300, 500, 1024])
 def test_a_disk_that_fills_up(kib: int, tmp_path: Path) -> None:
+    records, requests = (MORE, MORE_REQUESTS) if kib == 1024 else (RECORDS, REQUESTS)
     with Server() as server:
-        result = on_a_disk(_TWICE, tmp_path, server, size=f"{kib}k")
+        result = on_a_disk(_TWICE, tmp_path, server, size=f"{kib}k", records=records)
         rows = server.ledger.rows()
-        score(RECORDS, tmp_path / "fresh", server)
-    print(f"{kib} KiB: {result.codes}, re-paid {len(rows) - REQUESTS}: {result.said[0].splitlines()[0]}")
+        score(records, tmp_path / "fresh", server)
+    print(f"{kib} KiB: {result.codes}, re-paid {len(rows) - requests}: {result.said[0].splitlines()[0]}")
     assert result.codes[1] == 0, result.said[1]
     assert "o space left" in result.said[0]
-    assert "safe" in result.said[0] or len(rows) == REQUESTS
+    assert "safe" in result.said[0] or len(rows) == requests
     assert result.codes[0] == 75, result.said[0]
     assert "To resume: judge score" in result.said[0]
-    assert len(rows) - REQUESTS <= CONCURRENCY  # paid and not kept: at most what was in flight
+    assert len(rows) - requests <= CONCURRENCY  # paid and not kept: at most what was in flight
     assert_same_tables(tmp_path / "copy", tmp_path / "fresh")
 
 

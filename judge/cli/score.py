@@ -74,7 +74,7 @@ def score(**given: Any) -> None:
 
     \b
       vllm serve MODEL --enable-prompt-tokens-details
-      judge score traces.jsonl --out runs/third --probe \\
+      judge score traces.jsonl --out runs/fourth --probe \\
           --judge hosted_vllm/MODEL --api-base http://127.0.0.1:8000/v1
 
     The same command again goes on where it stopped: only what is missing, failed or changed is asked.
