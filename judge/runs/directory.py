@@ -35,6 +35,7 @@ _TABLES = ("scores", "verdicts", "calls", "failures")
 _ROWS_HELD = 10_000  # of a table that is being written; Polars would hold twelve times as many
 _HALF_WRITTEN = re.compile(r"\.([a-z.]+\.)?[0-9a-f]{32}(-wal|-shm|-journal)?")
 _JOURNALS = ("journal.sqlite*", "journal.recovered.sqlite*", "journal.damaged-*.sqlite*")
+_LEAST_ROOM = 2**16  # bytes; with less a disk is as good as full
 _NO_DISK = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)  # open files, memory, processes
 _ALWAYS = ("line", "record_id", "stage", "error", "message")
 
@@ -282,9 +283,17 @@ def _write_safely(path: Path, write: Callable[[IO[bytes]], object], *, named: Pa
             file.flush()
             os.fsync(file.fileno())
     except pl.exceptions.ComputeError as exc:  # how Polars says that the disk is full
-        if number := re.search(r"os error (\d+)", str(exc)):
-            raise OSError(int(number[1]), os.strerror(int(number[1])), str(named)) from exc
+        if (number := _error_number(exc, path.parent)) is not None:
+            raise OSError(number, os.strerror(number), str(named)) from exc
         raise OSError(f"{named} cannot be written: {exc}") from exc
+
+
+def _error_number(error: pl.exceptions.ComputeError, folder: Path) -> int | None:
+    """The system's number of an error that Polars met; of the end of a table it says only that it was a transport's."""
+    if told := re.search(r"os error (\d+)", str(error)):
+        return int(told[1])
+    full = "transport error" in str(error) and shutil.disk_usage(folder).free < _LEAST_ROOM
+    return errno.ENOSPC if full else None
 
 
 def _sync(folder: Path) -> None:
