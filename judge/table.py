@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
+from msgspec.structs import astuple
 
 from judge.answer import answer_correct, extract_answer, reference_answer
 from judge.backend import Reply
@@ -18,7 +19,7 @@ from judge.verdict import Verdict
 
 __all__ = ["AXIS_COLUMNS", "Labels", "Run", "Tables", "build_tables", "table_schemas"]
 
-AXIS_COLUMNS = ("grounding", "correctness", "score", "coverage", "score_low", "score_high", "score_sd")
+AXIS_COLUMNS = AxisScore.__struct_fields__
 _NO_REPLY = Reply(text="")
 _NO_AXIS = AxisScore(grounding=None, correctness=None, score=None, coverage=None, score_low=None, score_high=None)
 
@@ -56,6 +57,9 @@ _FAILURES = {
     "unit_ids": pl.List(pl.String),
     "raw": pl.String,
 }
+
+
+_OF_A_VERDICT = ("line", "record_id", "record_key", "model", *Verdict.__struct_fields__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +115,8 @@ class Run(Tables):
                 hint="Give every trace its own id, or add a column `model`.",
             )
         scores = self.scores.drop("line", *({"model"} - set(keys) if "model" in frame.columns else ()))
-        mine = [
-            pl.col(left_on).cast(pl.String),
-            *map(pl.col, keys[1:]),
-        ]  # a whole number goes by its text, as it was read
+        # A whole number goes by its text, as it was read.
+        mine = [pl.col(left_on).cast(pl.String), *map(pl.col, keys[1:])]
         # Unless asked, Polars promises no order.
         return frame.join(
             scores, left_on=mine, right_on=keys, how="left", nulls_equal=True, maintain_order="left", suffix="_judged"
@@ -142,18 +144,28 @@ def build_tables(outcomes: Iterable[Outcome], labels: Labels) -> Tables:
     readable = [(outcome, outcome.record) for outcome in outcomes if outcome.record is not None]
     rows = {
         "scores": [_score_row(outcome, record, labels) for outcome, record in readable],
-        "verdicts": [row for outcome, record in readable for row in _verdict_rows(outcome, record, labels)],
+        "verdicts": [row for outcome, record in readable for row in _verdict_rows(outcome, record)],
         "calls": [_call_row(call, record, labels) for outcome, record in readable for call in outcome.calls],
         "failures": [_failure_row(failure) for outcome in outcomes for failure in outcome.failures],
     }
     schemas = table_schemas(labels.axes)
-    return Tables(**{name: _frame(rows[name], schemas[name]) for name in schemas})
+    alike = {"judge": labels.judge, "prompt_fp": labels.prompt_fp, "rubric_fp": labels.rubric_fp, "kind": "checklist"}
+    verdicts = _frame(rows.pop("verdicts"), {name: _VERDICTS[name] for name in _OF_A_VERDICT})
+    return Tables(
+        verdicts=verdicts.select(_column(name, dtype, alike) for name, dtype in _VERDICTS.items()),
+        **{name: _frame(rows[name], schemas[name]) for name in rows},
+    )
 
 
 def _frame(rows: Sequence[tuple[object, ...]], schema: Mapping[str, Any]) -> pl.DataFrame:
     """By columns, which Polars takes in a third of the time that rows take."""
     columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
     return pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema)
+
+
+def _column(name: str, dtype: Any, alike: Mapping[str, str]) -> pl.Expr:
+    """A column of the rows; else one that is the same in all of them, null where axes of another kind have it."""
+    return pl.col(name) if name in _OF_A_VERDICT else pl.lit(alike.get(name), dtype=dtype).alias(name)
 
 
 def _score_row(outcome: Outcome, record: Record, labels: Labels) -> tuple[object, ...]:
@@ -163,7 +175,7 @@ def _score_row(outcome: Outcome, record: Record, labels: Labels) -> tuple[object
     answer = extract_answer(record.trace, record.options)
     return (
         *(record.line, record.id, record.key, record.model, labels.judge, labels.rubric),
-        *(getattr(axes.get(axis, _NO_AXIS), column) for axis in labels.axes for column in AXIS_COLUMNS),
+        *(value for axis in labels.axes for value in astuple(axes.get(axis, _NO_AXIS))),
         *((scores.grounding, scores.correctness, scores.score, scores.score_sd) if scores else (None,) * 4),
         *(scores.samples if scores else 0, answer, answer_correct(answer, given, record.options)),
         len(record.trace),
@@ -179,22 +191,9 @@ def _tokens(calls: Sequence[Call], name: str) -> int | None:
     return None if None in counts else sum(counts)
 
 
-def _verdict_rows(outcome: Outcome, record: Record, labels: Labels) -> Iterator[tuple[object, ...]]:
-    judge = (labels.judge, labels.prompt_fp, labels.rubric_fp, "checklist")
-    about = (record.line, record.id, record.key, record.model, *judge)
-    for verdict in outcome.verdicts:
-        yield (*about, *_verdict_row(verdict))
-
-
-def _verdict_row(verdict: Verdict) -> tuple[object, ...]:
-    return (
-        *(verdict.axis, verdict.unit_id, verdict.claim, verdict.importance, verdict.weight),
-        *(verdict.sample, verdict.presence, verdict.correctness),
-        *(None,) * 3,  # verdict, value, points: of other kinds of axes
-        *(verdict.p_present, verdict.p_correct),
-        *(verdict.evidence, verdict.evidence_start, verdict.evidence_end, verdict.evidence_found),
-        *(verdict.reason, verdict.failure, verdict.call_id),
-    )
+def _verdict_rows(outcome: Outcome, record: Record) -> Iterator[tuple[object, ...]]:
+    about = (record.line, record.id, record.key, record.model)
+    return ((*about, *astuple(verdict)) for verdict in outcome.verdicts)
 
 
 def _call_row(call: Call, record: Record, labels: Labels) -> tuple[object, ...]:
