@@ -37,6 +37,7 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python -m benchmarks.clients
 
 # Names, versions and hashes only; nothing younger than a week, as a trojaned release is found within days.
 lock:
