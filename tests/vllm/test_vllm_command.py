@@ -55,7 +55,7 @@ def committed(run):
         ({"max_modellen": 3}, [], "'max_modellen' is no argument of vLLM's engine. Did you mean max_model_len?"),
         ({"model": "x"}, [], "--engine-arg cannot set 'model'"),
         ({}, ["--param", "temprature=1"], "Did you mean temperature?"),
-        ({}, ["--param", 'guided_choice=["0"]'], "is no parameter of a request to vLLM"),
+        ({}, ["--param", 'guided_choice=["0"]'], "the parameter 'guided_choice' is set by judge"),
         ({"max_model_len": 10**6}, [], "is greater than the derived max_model_len"),
         ({"kv_cache_memory_bytes": 1 << 20, "max_model_len": 8192}, [], "max_model_len=N"),
         ({}, ["--workers", "2"], "--workers 2 would start 2 engines of vLLM"),
@@ -157,7 +157,7 @@ def test_an_engine_that_dies_ends_the_run(text_model):
 def test_the_doctor_knows_this_judge(text_model):
     code, printed = run_judge("doctor", "--judge", f"vllm/{text_model}", timeout_s=120)
     assert code == 0, printed
-    assert "runs in this process" in printed and "not known to see images" in printed
+    assert "runs in this process" in printed and "reads texts only: its configuration says so" in printed
 
 
 def test_an_engine_argument_is_no_argument_of_a_server():

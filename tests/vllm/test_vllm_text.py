@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from run_kit import make_record, make_records, make_request, run_judge, score
 from vllm_kit import CONTEXT, NAME, SMALL, ask_server, bounded, check_form, probe
 
+from judge import Judge
 from judge.calls.deadline import Deadline
 from judge.errors import RejectedError, TransientError
 
@@ -233,3 +234,21 @@ def test_the_command_gives_equal_verdicts_here_and_there(text_server, text_model
     same = ["record_id", "unit_id", "presence", "correctness", "reason", "failure"]
     assert pl.read_parquet(here / "verdicts.parquet")[same].equals(pl.read_parquet(there / "verdicts.parquet")[same])
     assert pl.read_parquet(here / "calls.parquet")["cost_usd"].is_null().all()
+
+
+def test_probes_judge_records_alike_from_a_server_and_in_this_process(text_server, text_model):
+    records = make_records(4, units=(3,))
+    served = Judge(f"hosted_vllm/{NAME}", api_base=text_server, probe=True)
+    here = Judge(f"vllm/{text_model}", engine_args=SMALL, probe=True)
+    with served, here:
+        runs = [judge.score(records) for judge in (served, here)]
+    for run in runs:
+        assert run.failures.is_empty()
+        assert run.verdicts["p_present"].is_between(0, 1).all()
+        raised = run.verdicts.filter(run.verdicts["presence"] >= 1)
+        assert raised["p_correct"].is_between(0, 1).all() and raised["p_correct"].null_count() == 0
+        assert set(run.calls["completion_tokens"]) == {1}
+        assert run.calls["cached_tokens"].sum() > 0  # the record's prompt, after its first probe
+    first, second = (run.verdicts.select("unit_id", "p_present") for run in runs)
+    assert first["unit_id"].equals(second["unit_id"])
+    assert (first["p_present"] - second["p_present"]).abs().max() < 0.05
