@@ -19,10 +19,11 @@ The flow, top to bottom; a file imports only files above it:
     identifier.py     an id as it is written  -> its text      whole numbers too
     record.py         a row                   -> Record
     traces/
-      source.py       a path                  -> its rows, numbered
+      row.py          what a row is, and what an input begins with
       jsonl.py        bytes                   -> their lines
       compressed.py   gzip or Zstandard       -> what is in it
       parquet.py      a table                 -> its rows
+      source.py       a path                  -> its rows, numbered
       lines.py        rows                    -> the same with their places, up to a limit
       mapping.py      --map words             -> rows under our names
       options.py      a question              -> the options at its end

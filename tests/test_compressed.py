@@ -14,7 +14,8 @@ import zstandard
 
 from judge.errors import InputError, RecordError
 from judge.traces import compressed
-from judge.traces.source import Row, open_source, read_stream
+from judge.traces.row import Row
+from judge.traces.source import open_source, read_stream
 
 DICE = random.Random(0)
 LINES = [json.dumps({"id": f"r{n}", "trace": f"{DICE.getrandbits(120):030x}"}).encode() for n in range(300)]

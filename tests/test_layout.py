@@ -52,7 +52,6 @@ CONNECTED = {
     "connect": ("judge.backends", "judge.calls"),
     "usable": ("judge.backends",),
     "estimate": ("judge.calls",),
-    "traces.source": ("judge.traces",),
 }
 
 

@@ -18,7 +18,8 @@ import zstandard
 
 from judge.errors import InputError, RecordError
 from judge.record import parse_record
-from judge.traces.source import Row, count_rows, measure, open_source, read_stream
+from judge.traces.row import Row
+from judge.traces.source import count_rows, measure, open_source, read_stream
 
 AXES = ("perception", "knowledge", "rationale")
 UNIT = {"unit_id": "P1", "claim": "The lung is clear.", "topic": "lung", "importance": None}

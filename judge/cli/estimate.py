@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from judge.cli.options import JudgeOptions, option, scoring_options, take
+from judge.cli.options import EstimateOptions, option, scoring_options, take
 
-__all__ = ["EstimateOptions", "estimate"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EstimateOptions(JudgeOptions):
-    """What `judge estimate` was given."""
-
-    out: Path | None
-    past: Path | None
-    measure: int
+__all__ = ["estimate"]
 
 
 @click.command()

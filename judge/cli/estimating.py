@@ -10,10 +10,8 @@ from typing import Literal
 
 import orjson
 
-from judge.cli.estimate import EstimateOptions
 from judge.cli.given import not_used, read_settings, read_traces
-from judge.cli.options import JudgeOptions
-from judge.cli.score import Options
+from judge.cli.options import EstimateOptions, JudgeOptions, ScoreOptions
 from judge.cli.terminal import Screen, clean
 from judge.errors import JudgeError
 from judge.estimate import ASSUMED_TOKENS_PER_UNIT, Estimate
@@ -53,7 +51,7 @@ def run_estimate(options: EstimateOptions) -> int:
     return EXIT_OK
 
 
-def dry_run(options: Options) -> int:
+def dry_run(options: ScoreOptions) -> int:
     """The same for `judge score`, of its run directory; what it would overwrite is not paid for any more."""
     anew = options.overwrite
     shared = {field.name: getattr(options, field.name) for field in fields(JudgeOptions)}

@@ -18,21 +18,10 @@ if TYPE_CHECKING:
     from judge.probe import Granularity
     from judge.verdict import EvidenceRule
 
-__all__ = ["COMMAND_LINE_ONLY", "PATHS", "JudgeOptions", "cache_folder", "option", "scoring_options", "take"]
+__all__ = ["EstimateOptions", "JudgeOptions", "ScoreOptions", "cache_folder", "option", "scoring_options", "take"]
 
 _Options = TypeVar("_Options", bound="JudgeOptions")
 _Command = TypeVar("_Command", bound=Callable[..., object])
-PATHS: dict[str, Callable[[str], bool]] = {
-    "rubric": lambda given: "/" in given or given.endswith((".yaml", ".yml")),
-    "cache": lambda given: given != "none",
-}
-"""Options that hold a path at times, and when; those of the type `click.Path` always do."""
-COMMAND_LINE_ONLY = {
-    "config": "one file is all",
-    "dry-run": "it asks nobody; give it on the command line",
-    "overwrite": "at every start it would throw away the run before; give it on the command line",
-}
-"""Options that a run file cannot hold, by long name, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +64,28 @@ class JudgeOptions:
     image_max_side: int
     as_json: bool
     apart: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreOptions(JudgeOptions):
+    """What `judge score` was given."""
+
+    out: Path
+    workers: int
+    seed: int
+    overwrite: bool
+    dry_run: bool
+    quiet: bool
+    log_level: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateOptions(JudgeOptions):
+    """What `judge estimate` was given."""
+
+    out: Path | None
+    past: Path | None
+    measure: int
 
 
 def take(kind: type[_Options], given: dict[str, Any]) -> _Options:

@@ -15,7 +15,7 @@ such files are copied, committed and shared; where a header's value comes from i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
@@ -24,10 +24,21 @@ import click
 
 from judge.backends.litellm_errors import clean
 from judge.cli.option_types import Header
-from judge.cli.options import COMMAND_LINE_ONLY, PATHS
 from judge.strict_yaml import Document, StrictYamlError, parse_yaml
 
 __all__ = ["read_run_file"]
+
+PATHS: dict[str, Callable[[str], bool]] = {
+    "rubric": lambda given: "/" in given or given.endswith((".yaml", ".yml")),
+    "cache": lambda given: given != "none",
+}
+"""Options that hold a path at times, and when; those of the type `click.Path` always do."""
+COMMAND_LINE_ONLY = {
+    "config": "one file is all",
+    "dry-run": "it asks nobody; give it on the command line",
+    "overwrite": "at every start it would throw away the run before; give it on the command line",
+}
+"""Options that a run file cannot hold, by long name, and why."""
 
 _Field: TypeAlias = tuple[int | str, ...]
 _Options: TypeAlias = dict[str, click.Parameter]

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from judge.cli.options import JudgeOptions, option, scoring_options, take
+from judge.cli.options import ScoreOptions, option, scoring_options, take
 
-__all__ = ["Options", "score"]
+__all__ = ["score"]
 
 _LARGEST_SEED = 2**32 - 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options(JudgeOptions):
-    """What `judge score` was given."""
-
-    out: Path
-    workers: int
-    seed: int
-    overwrite: bool
-    dry_run: bool
-    quiet: bool
-    log_level: str
 
 
 @click.command()
@@ -90,7 +76,7 @@ def score(**given: Any) -> None:
       3   finished, some records failed: failures.jsonl says why
       75  stopped early; the same command resumes
     """
-    options = take(Options, given)
+    options = take(ScoreOptions, given)
     if options.dry_run:
         from judge.cli.estimating import dry_run
 

@@ -19,7 +19,7 @@ import polars as pl
 from judge.aggregate import summarise
 from judge.cli.given import not_used, read_settings, read_traces
 from judge.cli.logs import logging_to_stderr
-from judge.cli.score import Options
+from judge.cli.options import ScoreOptions
 from judge.cli.summary import LEGEND, answer_lines, caution_lines, difference_table, prefix_lines, summary_table
 from judge.cli.terminal import Screen, clean, report_progress
 from judge.cli.told import tell
@@ -50,7 +50,7 @@ class Scoring:
         options: What the user gave.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: ScoreOptions) -> None:
         self._options = options
         self._told = Screen(stderr=True, quiet=options.quiet, soft_wrap=True, highlight=False, markup=False)
         self._errors = Screen(stderr=True, soft_wrap=True, highlight=False, markup=False)

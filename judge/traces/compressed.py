@@ -16,7 +16,7 @@ import zstandard
 
 from judge.errors import InputError, RecordError
 from judge.traces.jsonl import read_lines
-from judge.traces.source import MAGIC, Row
+from judge.traces.row import MAGIC, Row
 
 __all__ = ["MAX_RATIO", "RATIO_FREE_BYTES", "read_compressed"]
 

@@ -8,7 +8,8 @@ from itertools import chain
 from typing import Any, TypeAlias, cast
 
 from judge.errors import InputError, RecordError
-from judge.traces.source import Row, Source
+from judge.traces.row import Row
+from judge.traces.source import Source
 from judge.working import END, reader
 
 __all__ = ["Line", "Lines"]

@@ -19,7 +19,7 @@ from typing import Any, Final
 import polars as pl
 
 from judge.errors import InputError, RecordError
-from judge.traces.source import Row
+from judge.traces.row import Row
 
 __all__ = ["count_table", "read_table"]
 

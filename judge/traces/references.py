@@ -21,8 +21,9 @@ from judge.fault import shown
 from judge.identifier import id_text
 from judge.record import read_fields
 from judge.traces.mapping import field_at
+from judge.traces.row import Row
 from judge.traces.shape import shape_fields
-from judge.traces.source import Row, open_source
+from judge.traces.source import open_source
 
 __all__ = ["References", "open_references"]
 

@@ -10,31 +10,19 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
-from judge.errors import InputError, RecordError
+from judge.errors import InputError
+from judge.traces.row import MAGIC, Format, Row
 
-__all__ = ["MAGIC", "UNREADABLE", "Row", "Source", "count_rows", "measure", "open_source", "read_stream"]
-
-Row: TypeAlias = tuple[int, bytes | Mapping[str, Any] | RecordError]
-"""Number from 1 (a line of JSONL, blank ones counted, or a row of Parquet), and the row or why it cannot be read."""
+__all__ = ["UNREADABLE", "Source", "count_rows", "measure", "open_source", "read_stream"]
 
 UNREADABLE: Final = "unreadable"
 """Code of an InputError that is no mistake of the user's and may come at any row, after others were paid for."""
-
-Format: TypeAlias = Literal["JSONL", "gzip", "Zstandard", "Parquet"]
-
-MAGIC: Final[dict[bytes, Format]] = {
-    b"\x1f\x8b": "gzip",
-    b"\x28\xb5\x2f\xfd": "Zstandard",
-    **dict.fromkeys((bytes((first, 0x2A, 0x4D, 0x18)) for first in range(0x50, 0x60)), "Zstandard"),  # skippable frames
-    b"PAR1": "Parquet",
-}
-"""What an input begins with, by format."""
 
 _SUFFIXES: Final[dict[str, Format]] = {
     ".gz": "gzip",
