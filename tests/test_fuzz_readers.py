@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import tempfile
+from copy import deepcopy
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -89,9 +90,9 @@ def changed_rows(draw: st.DrawFn) -> list[Any]:
                     break
                 inner = below
             if isinstance(inner, dict):
-                inner[draw(st.sampled_from(NAMES)) if place == "new" else place] = draw(ODD)
+                inner[draw(st.sampled_from(NAMES)) if place == "new" else place] = deepcopy(draw(ODD))
             elif inner:
-                inner[place] = draw(ODD)
+                inner[place] = deepcopy(draw(ODD))  # or the next change would change what is drawn from
     return rows
 
 
