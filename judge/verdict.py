@@ -154,7 +154,7 @@ def parse_reply(reply: Reply, units: int, *, evidence: bool) -> list[Words]:
 
 
 def _decoded(text: str, units: int, *, evidence: bool) -> list[Words] | None:
-    """The words of a reply that is plainly in the declared form, in a tenth of the time; None for any other."""
+    """The words of a reply that is plainly in the declared form, in a fifth of the time; None for any other."""
     decoder, keys = _reader(units, evidence=evidence)
     # A key that comes twice would be read once. Only an escape could hide one from this count.
     if "\\u" in text or any(text.count(key) != times for key, times in keys):

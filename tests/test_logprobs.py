@@ -237,6 +237,15 @@ def test_logprobs_without_a_token_are_unusable_and_not_missing(content: object) 
     assert with_probabilities(SAID, {"content": content}, LABELS, "who").probabilities == {}
 
 
+def test_half_a_character_among_the_likely_tokens_costs_no_reply() -> None:
+    """Byte-level tokens are parts of characters; some servers write half of a surrogate pair for one."""
+    tokens = '{"token":"2","logprob":-0.1},{"token":"\\ud83d","logprob":-3.0}'
+    first = f'{{"token":"2","logprob":-0.1,"top_logprobs":[{tokens}]}}'
+    body = f'{{"choices":[{{"message":{{"content":"2"}},"logprobs":{{"content":[{first}]}}}}]}}'
+    reply, _, _ = ask(http(200, body.encode()))
+    assert reply.probabilities == pytest.approx({"0": 0, "1": 0, "2": math.exp(-0.1)})
+
+
 def test_a_nan_on_the_wire_is_no_json() -> None:
     body = b'{"choices":[{"message":{"content":"2"},"logprobs":{"content":[{"token":"2","logprob":NaN}]}}]}'
     error, heard, _ = ask(http(200, body))

@@ -10,14 +10,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
 from msgspec.structs import replace
 from pydantic import JsonValue
 
 from judge.backend import Reply
 from judge.errors import FatalError
 
-__all__ = ["REFUSED", "ProbeForm", "first_choice", "no_logprobs", "with_probabilities", "without_limits"]
+__all__ = ["REFUSED", "ProbeForm", "no_logprobs", "with_probabilities", "without_limits"]
 
 _MOST_TOKENS = 20  # of OpenAI and vLLM; others allow fewer
 _SOME_TOKENS = 5
@@ -83,11 +82,6 @@ def no_logprobs(who: str, said: str = "") -> FatalError:
     return FatalError(
         f"{who} gives no logprobs, which a probe needs{said and f': {said}'}.", code="no_logprobs", hint=hint
     )
-
-
-def first_choice(body: bytes) -> object:
-    """What a chat completion, which was read before, says of probabilities."""
-    return orjson.loads(body)["choices"][0].get("logprobs")
 
 
 def with_probabilities(reply: Reply, logprobs: object, labels: Sequence[str], who: str) -> Reply:

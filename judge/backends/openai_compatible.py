@@ -19,7 +19,7 @@ from yarl import URL
 from judge.backend import Reply
 from judge.backends.bounds import as_count, as_object, as_text, with_whole_escapes
 from judge.backends.http_status import is_too_long, refusal, shown
-from judge.backends.logprobs import ProbeForm, first_choice, no_logprobs, with_probabilities, without_limits
+from judge.backends.logprobs import ProbeForm, no_logprobs, with_probabilities, without_limits
 from judge.backends.messages import chat_messages
 from judge.backends.secret import hider
 from judge.backends.server import Server
@@ -43,6 +43,7 @@ class _Message(msgspec.Struct):
 class _Choice(msgspec.Struct):
     message: _Message
     finish_reason: Any = None
+    logprobs: Any = None
 
 
 class _Completion(msgspec.Struct):
@@ -97,9 +98,10 @@ class OpenAICompatible:
             raise self._refused_probe(request, status, body) or refusal(
                 status, headers, body, self._server, images=bool(request.images)
             )
-        reply = self._read(body, attempts)
+        completion = self._decode(body)
+        reply = self._read(completion, attempts)
         if request.labels:
-            return with_probabilities(reply, first_choice(body), request.labels, self._who)
+            return with_probabilities(reply, completion.choices[0].logprobs, request.labels, self._who)
         return reply
 
     def body(self, request: Request) -> bytes:
@@ -152,13 +154,15 @@ class OpenAICompatible:
         except (aiohttp.ClientError, OSError) as exc:
             raise transport_error(exc, self._server.api_base) from exc
 
-    def _read(self, body: bytes, attempts: int) -> Reply:
+    def _decode(self, body: bytes) -> _Completion:
         try:
-            completion = _DECODER.decode(with_whole_escapes(body))
+            return _DECODER.decode(with_whole_escapes(body))
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             found = shown(body.decode("utf-8", "replace"), self._server)[:80]
             message = f"the server's reply is not a chat completion: {found!r}."
             raise TransientError(message, code="bad_response") from exc
+
+    def _read(self, completion: _Completion, attempts: int) -> Reply:
         choice, counts = completion.choices[0], _counts(completion.usage)
         return Reply(
             text=as_text(choice.message.content, self._hide) or "",

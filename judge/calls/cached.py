@@ -80,8 +80,11 @@ class Cached:
                 await writes.aclose()
 
     def _kept(self, keeping: asyncio.Future[None]) -> None:
-        if isinstance(error := keeping.exception(), CacheError):
+        error = keeping.exception()
+        if isinstance(error, CacheError):
             self._do_without(error)
+        elif error is not None:  # a bug of ours, which the loop tells of
+            raise error
 
     def _find(self, request: Request) -> Reply | None:
         if self._journal is not None and (reply := self._journal.find(request.call_id)) is not None:
