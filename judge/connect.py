@@ -119,8 +119,9 @@ async def open_backend(settings: Settings, stack: AsyncExitStack) -> OpenAICompa
         return plugged
     named = litellm_model(settings.judge)
     if named is None:
-        from judge.backends.openai_compatible import OpenAICompatible, open_session
+        from judge.backends.openai_compatible import OpenAICompatible
         from judge.backends.server import find_server
+        from judge.backends.session import open_session
 
         server = find_server(settings.judge, settings.api_base, key_file=settings.key_file, headers=settings.headers)
         session = await stack.enter_async_context(open_session(server))

@@ -18,8 +18,9 @@ from run_kit import completion, error, http, make_request, scripted
 from tenacity import wait_none
 
 from judge.backend import Reply
-from judge.backends.openai_compatible import OpenAICompatible, open_session
+from judge.backends.openai_compatible import OpenAICompatible
 from judge.backends.server import Server
+from judge.backends.session import open_session
 from judge.calls import careful, retrying
 from judge.calls.cached import Cached
 from judge.calls.careful import Careful

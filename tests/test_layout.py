@@ -203,6 +203,7 @@ HEAVY = {
     "polars",
     "pydantic",
     "aiohttp",
+    "httptools",
     "orjson",
     "yaml",
     "jinja2",

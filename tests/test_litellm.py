@@ -25,8 +25,9 @@ from judge.backend import Reply
 from judge.backends import litellm_errors, litellm_setup
 from judge.backends.litellm import LiteLLM
 from judge.backends.litellm_setup import check_model, import_litellm
-from judge.backends.openai_compatible import OpenAICompatible, open_session
+from judge.backends.openai_compatible import OpenAICompatible
 from judge.backends.server import find_server
+from judge.backends.session import open_session
 from judge.errors import ConfigError, FatalError, RejectedError, ReplyError, TransientError
 from judge.evidence import TraceText
 from judge.journal.sealed import dump_reply, load_reply

@@ -12,8 +12,9 @@ from run_kit import Heard, error, http, make_request, scripted
 
 from judge.backend import Reply
 from judge.backends.logprobs import with_probabilities
-from judge.backends.openai_compatible import OpenAICompatible, open_session
+from judge.backends.openai_compatible import OpenAICompatible
 from judge.backends.server import find_server
+from judge.backends.session import open_session
 from judge.errors import FatalError, RejectedError, TransientError
 from judge.probe_prompt import LABELS
 from judge.prompt import Request

@@ -16,8 +16,9 @@ from run_kit import Heard, completion, error, http, make_request, scripted
 
 from judge.backend import Reply
 from judge.backends.http_status import _retry_after_s
-from judge.backends.openai_compatible import OpenAICompatible, open_session
+from judge.backends.openai_compatible import OpenAICompatible
 from judge.backends.server import Server, find_server
+from judge.backends.session import open_session
 from judge.errors import ConfigError, FatalError, RejectedError, TransientError
 from judge.prompt import Request
 from judge.testing import Server as Loopback

@@ -17,9 +17,10 @@ from run_kit import completion, error, http, make_request, scripted
 
 from judge import Judge
 from judge.backends import secret
-from judge.backends.openai_compatible import OpenAICompatible, open_session
+from judge.backends.openai_compatible import OpenAICompatible
 from judge.backends.secret import hide, hide_sent, read_headers, read_key_file
 from judge.backends.server import Server, find_server
+from judge.backends.session import open_session
 from judge.errors import ConfigError
 
 KEY = "canary+4711/with=odd signs"  # a space and signs that an address quotes

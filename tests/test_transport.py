@@ -15,8 +15,9 @@ import orjson
 import pytest
 from run_kit import Heard, arguments_for, completion, http, make_record, make_request, run_judge, scripted, to_lines
 
-from judge.backends.openai_compatible import OpenAICompatible, open_session
+from judge.backends.openai_compatible import OpenAICompatible
 from judge.backends.server import Server
+from judge.backends.session import open_session
 from judge.backends.transport import proxy_for
 from judge.errors import FatalError, TransientError
 

@@ -1,4 +1,4 @@
-"""Any server that speaks `/v1/chat/completions`: vLLM, SGLang, llama.cpp, TGI, OpenAI. Straight over aiohttp.
+"""Any server that speaks `/v1/chat/completions`: vLLM, SGLang, llama.cpp, TGI, OpenAI. Straight over HTTP.
 
 POST {api_base}/chat/completions
 {"model": "m", "messages": […], "temperature": 0, "response_format": {"type": "json_schema", …}}
@@ -11,27 +11,25 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Any
 
-import aiohttp
 import msgspec
 import orjson
-from yarl import URL
 
 from judge.backend import Reply
 from judge.backends.bounds import as_count, as_object, as_text, with_whole_escapes
+from judge.backends.exchange import Response
 from judge.backends.http_status import is_too_long, refusal, shown
 from judge.backends.logprobs import ProbeForm, no_logprobs, with_probabilities, without_limits
 from judge.backends.messages import chat_messages
 from judge.backends.secret import hider
 from judge.backends.server import Server
-from judge.backends.transport import proxy_for, transport_error
+from judge.backends.session import Session
 from judge.errors import BackendError, TransientError
 from judge.price import Price
 from judge.prompt import Request
 
-__all__ = ["OpenAICompatible", "open_session"]
+__all__ = ["OpenAICompatible"]
 
 _log = logging.getLogger(__name__)
-_MAX_REPLY_BYTES = 16 * 1024 * 1024
 _NO_SCHEMAS = ("response_format", "json_schema", "structured", "guided", "grammar")
 
 
@@ -69,10 +67,8 @@ class OpenAICompatible:
         notes: What had to be done differently for this server, in words for the end of a run.
     """
 
-    def __init__(self, server: Server, session: aiohttp.ClientSession, *, price: Price | None = None) -> None:
+    def __init__(self, server: Server, session: Session, *, price: Price | None = None) -> None:
         self._server = server
-        self._url = URL(f"{server.api_base}/chat/completions")
-        self._headers = {"Content-Type": "application/json", **server.sent_headers}
         self._hide = hider()
         self._price = price
         self._session = session
@@ -90,15 +86,15 @@ class OpenAICompatible:
         attempts, sent, form = 0, b"", self.body(request)
         while form != sent:
             attempts, sent = attempts + 1, form
-            status, headers, body = await self._post(form)
-            if status == 400:
-                self._adapt(request, orjson.loads(sent), body)
+            answer = await self._session.send("POST", "/chat/completions", form)
+            if answer.status == 400:
+                self._adapt(request, orjson.loads(sent), answer.body)
                 form = self.body(request)  # another call may have found it out while this one was under way
-        if status != 200:
-            raise self._refused_probe(request, status, body) or refusal(
-                status, headers, body, self._server, images=bool(request.images)
+        if answer.status != 200:
+            raise self._refused_probe(request, answer) or refusal(
+                answer.status, answer.headers, answer.body, self._server, images=bool(request.images)
             )
-        completion = self._decode(body)
+        completion = self._decode(answer.body)
         reply = self._read(completion, attempts)
         if request.labels:
             return with_probabilities(reply, completion.choices[0].logprobs, request.labels, self._who)
@@ -138,21 +134,17 @@ class OpenAICompatible:
     def _who(self) -> str:
         return f"{self._server.api_base} ({self._server.model})"
 
-    def _refused_probe(self, request: Request, status: int, body: bytes) -> BackendError | None:
+    def _refused_probe(self, request: Request, answer: Response) -> BackendError | None:
         """The error of a server, or of a model, that gives no logprobs and says so."""
-        text = body.decode("utf-8", "replace")
-        if not request.labels or status not in (400, 403, 422) or "logprobs" not in text or is_too_long(text.lower()):
+        text = answer.body.decode("utf-8", "replace")
+        if (
+            not request.labels
+            or answer.status not in (400, 403, 422)
+            or "logprobs" not in text
+            or is_too_long(text.lower())
+        ):
             return None
         return no_logprobs(self._who, shown(text, self._server))
-
-    async def _post(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
-        try:
-            # A redirect is not followed: it would take the prompt, and headers with secrets, to somebody else.
-            sending = self._session.post(self._url, data=body, headers=self._headers, allow_redirects=False)
-            async with sending as response:
-                return response.status, response.headers, await _read_bounded(response)
-        except (aiohttp.ClientError, OSError) as exc:
-            raise transport_error(exc, self._server.api_base) from exc
 
     def _decode(self, body: bytes) -> _Completion:
         try:
@@ -192,29 +184,3 @@ def _response_format(schema: str) -> orjson.Fragment:
     """There are as many schemas as numbers of units, and a call takes less time than to write one."""
     form = {"name": "verdicts", "schema": orjson.Fragment(schema), "strict": True}
     return orjson.Fragment(orjson.dumps({"type": "json_schema", "json_schema": form}))
-
-
-def open_session(server: Server) -> aiohttp.ClientSession:
-    """A client session for this server, to be closed by the caller in the same loop."""
-    # No timeout of aiohttp's own: a wall-clock deadline stands around every attempt. No limit of connections: the
-    # limit of calls is the limit.
-    return aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
-        proxy=proxy_for(server.api_base),
-        auto_decompress=True,
-        cookie_jar=aiohttp.DummyCookieJar(),  # a server of models has nothing to remember us by
-    )
-
-
-async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
-    if (response.content_length or _MAX_REPLY_BYTES + 1) <= _MAX_REPLY_BYTES and not response.headers.get(
-        "Content-Encoding"
-    ):
-        return await response.read()
-    received = bytearray()
-    async for chunk in response.content.iter_any():
-        received += chunk
-        if len(received) > _MAX_REPLY_BYTES:
-            raise TransientError(f"the server sent more than {_MAX_REPLY_BYTES >> 20} MiB.", code="bad_response")
-    return bytes(received)

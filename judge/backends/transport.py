@@ -7,11 +7,9 @@ import ssl
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
+from judge.errors import FatalError, TransientError
 
-from judge.errors import BackendError, FatalError, TransientError
-
-__all__ = ["proxy_for", "transport_error"]
+__all__ = ["no_tls", "proxy_for", "unreachable"]
 
 # OpenSSL's X509_V_ERR_… of a certificate, and what to do; any other one is of a CA that this machine does not know.
 _TIMES = {9, 10, 13, 14}
@@ -39,27 +37,24 @@ def _on_this_machine(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def transport_error(error: aiohttp.ClientError | OSError, address: str) -> BackendError:
-    """Our error where no answer came; a certificate that cannot be trusted now cannot be at the next try either.
+def unreachable(error: OSError, address: str) -> TransientError:
+    """Our error where no connection could be made.
 
     Args:
-        error: What aiohttp raised.
+        error: What the system said.
         address: Of the server, without a key.
     """
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return _certificate_error(error.certificate_error, address)
-    if isinstance(error, aiohttp.ClientSSLError):
-        why = getattr(error.os_error, "reason", None) or error.os_error
-        hint = "Does the server speak https there? Else the address begins with http://"
-        return FatalError(f"{address}: no TLS connection ({_words(why)}).", code="tls", hint=hint)
-    if isinstance(error, aiohttp.ClientProxyConnectionError):
-        message = f"cannot reach the proxy of the environment for {address} ({_reason(error)})."
-        hint = f"Unset HTTP_PROXY and HTTPS_PROXY, or put {urlsplit(address).hostname} into NO_PROXY."
-        return TransientError(message, code="unreachable", hint=hint)
-    if isinstance(error, aiohttp.ClientConnectorError):
-        message = f"cannot reach {address} ({_reason(error)})."
-        return TransientError(message, code="unreachable", hint="Is the server running?")
-    return TransientError(f"{address}: the connection broke ({type(error).__name__}).", code="connection")
+    message = f"cannot reach {address} ({error.strerror or error})."
+    return TransientError(message, code="unreachable", hint="Is the server running?")
+
+
+def no_tls(error: Exception, address: str) -> FatalError:
+    """Our error where TLS failed; a certificate that cannot be trusted now cannot be at the next try either."""
+    if isinstance(error, ssl.CertificateError):
+        return _certificate_error(error, address)
+    why = getattr(error, "reason", None) or error
+    hint = "Does the server speak https there? Else the address begins with http://"
+    return FatalError(f"{address}: no TLS connection ({_words(why)}).", code="tls", hint=hint)
 
 
 def _certificate_error(error: Exception, address: str) -> FatalError:
@@ -71,10 +66,6 @@ def _certificate_error(error: Exception, address: str) -> FatalError:
     elif number in _NAMES:
         hint = "Use the name that stands in the certificate as --api-base."
     return FatalError(f"{address}: its TLS certificate is not valid ({why.rstrip('.')}).", code="tls", hint=hint)
-
-
-def _reason(error: aiohttp.ClientConnectorError) -> str:
-    return error.os_error.strerror or str(error.os_error)
 
 
 def _words(reason: object) -> str:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-import aiohttp
 from pydantic import BaseModel, ValidationError
 
-from judge.backends.openai_compatible import open_session
 from judge.backends.server import Server
-from judge.backends.transport import transport_error
-from judge.errors import ConfigError
+from judge.backends.session import open_session
+from judge.errors import BackendError, ConfigError
 
 __all__ = ["list_models", "some"]
 
@@ -59,17 +57,11 @@ def some(names: list[str]) -> str:
 
 
 async def _ask(server: Server) -> tuple[int, bytes]:
-    headers = {"Authorization": f"Bearer {server.api_key}"} if server.api_key else {}
-    url = f"{server.api_base}/models"
     try:
-        async with (
-            asyncio.timeout(_PATIENCE_S),
-            open_session(server) as session,
-            session.get(url, headers=headers) as response,
-        ):
-            return response.status, await response.read()
+        async with asyncio.timeout(_PATIENCE_S), open_session(server) as session:
+            response = await session.send("GET", "/models")
     except TimeoutError as exc:
         raise ConfigError(f"{server.api_base} did not answer within {_PATIENCE_S:g} s.") from exc
-    except (aiohttp.ClientError, OSError) as exc:
-        error = transport_error(exc, server.api_base)
-        raise ConfigError(error.message, hint=error.hint) from exc
+    except BackendError as exc:
+        raise ConfigError(exc.message, hint=exc.hint) from exc
+    return response.status, response.body

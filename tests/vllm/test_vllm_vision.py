@@ -12,8 +12,9 @@ from run_kit import make_record, make_request, run_judge, settings_for
 from vllm_kit import NAME, SMALL, ask_server, bounded, check_form, probe
 
 from judge import Judge
-from judge.backends.openai_compatible import OpenAICompatible, open_session
+from judge.backends.openai_compatible import OpenAICompatible
 from judge.backends.server import find_server
+from judge.backends.session import open_session
 from judge.backends.vllm_setup import reads_images
 from judge.calls.retrying import Retrying
 from judge.errors import ConfigError, RejectedError

@@ -20,8 +20,9 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from judge.backend import Reply
-from judge.backends.openai_compatible import OpenAICompatible, open_session
+from judge.backends.openai_compatible import OpenAICompatible
 from judge.backends.server import find_server
+from judge.backends.session import open_session
 from judge.backends.vllm_engine import VLLMEngine
 from judge.prompt import Request
 
