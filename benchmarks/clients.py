@@ -221,10 +221,10 @@ def cached(rounds: int) -> None:
         write_records(part, 500)
         with stub(0) as base:
             measure("judge", base, traces, 33_336, 128)
-        with stub(0.3) as base:
+        with stub(0.3) as slow:
             for _ in range(rounds):
                 shutil.rmtree(part.parent / "cache", ignore_errors=True)
-                taken["asked"].append(measure("judge", base, part, 1_500, 64))
+                taken["asked"].append(measure("judge", slow, part, 1_500, 64))
         for _ in range(rounds):  # the server is gone: a request would end the run
             taken["stored"].append(measure("judge", base, traces, 33_336, 64))
     print_table(

@@ -107,9 +107,9 @@ _NUMBERING: Final = re.compile(r"(?<!\w)(\d{1,2})[.):、]\s{0,4}(?=[*_`#\"'(]{0,
 # Combining accents and variation selectors; not the vowel signs of Indic scripts, which make other words.
 _ACCENTS: Final = re.compile("[\u0300-\u036f\u20d0-\u20ff\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _UNSPACED_END: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]$")
-_GAPS: Final = re.compile(r"[\W_]+")
+_ASCII_GAPS: Final = {code: " " for code in range(128) if not chr(code).isalnum()}
 # A long trace is known by its beginning, as long as that says more than an opener or a tag that the cut left half.
-_BEGINNING: Final = 300
+_BEGINNING: Final = 240
 _MOST_OF_A_CUT: Final = 100
 
 
@@ -141,7 +141,8 @@ def _said(text: str) -> int:
     """Letters and digits after the openers."""
     bare = _bare(text)
     opening = _announcement().match(bare)
-    return sum(map(str.isalnum, bare[opening.end() :] if opening else bare))
+    said = bare[opening.end() :] if opening else bare
+    return len(said) - said.count(" ") if said.isascii() else sum(map(str.isalnum, said))
 
 
 def _bare(trace: str) -> str:
@@ -152,7 +153,7 @@ def _bare(trace: str) -> str:
 
 def _letters(text: str) -> str:
     if text.isascii():
-        return _GAPS.sub(" ", text)
+        return text.translate(_ASCII_GAPS)
     return "".join(map(_letter, unicodedata.normalize("NFKD", text)))
 
 

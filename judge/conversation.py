@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from judge.backend import Backend, Reply
@@ -34,8 +34,7 @@ Read: TypeAlias = Callable[[Request, Reply], tuple[T | None, ReplyError | None]]
 """What a reply says, as far as it can be used, and why not all of it can."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard(Generic[T]):
+class Heard(Struct, Generic[T], frozen=True, kw_only=True):
     """What came of one request and its re-asks.
 
     Attributes:
@@ -58,8 +57,7 @@ class Heard(Generic[T]):
         return self.request.call_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True, gc=False):
     """What is known at last of the units of one request."""
 
     verdicts: Sequence[Verdict]

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -138,15 +139,16 @@ class Record(_Input):
     _line: int = PrivateAttr(default=0)
     _key: str = PrivateAttr(default="")
 
-    @property
+    # Looked up once: pydantic takes a microsecond each time.
+    @cached_property
     def images(self) -> tuple[Image, ...]:
         return self._images
 
-    @property
+    @cached_property
     def line(self) -> int:
         return self._line
 
-    @property
+    @cached_property
     def key(self) -> str:
         return self._key
 

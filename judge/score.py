@@ -129,15 +129,15 @@ class _Sums(Struct, frozen=True, gc=False):
 
     @classmethod
     def of(cls, judged: Sequence[Verdict]) -> _Sums:
+        soft = sum(unit.p_present is not None for unit in judged)
+        assert soft in (0, len(judged)), "verdicts of probes and of other calls are never mixed"
         raised = [unit for unit in judged if unit.presence]
-        soft = {unit.p_present is not None for unit in judged}
-        assert len(soft) < 2, "verdicts of probes and of other calls are never mixed"
         return cls(
-            weight=sum(unit.weight for unit in judged),
-            presence=sum(unit.weight * _grounded(unit) for unit in judged),
-            raised=sum(unit.weight for unit in raised),
-            right=sum(unit.weight * _right(unit) for unit in raised),
-            least_raised=_LEAST_PROBED if True in soft else _LEAST,
+            sum([unit.weight for unit in judged]),
+            sum([unit.weight * _grounded(unit) for unit in judged]),
+            sum([unit.weight for unit in raised]),
+            sum([unit.weight * _right(unit) for unit in raised]),
+            _LEAST_PROBED if soft else _LEAST,
         )
 
     def score(self) -> float:

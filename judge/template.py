@@ -58,6 +58,8 @@ def _compile(folder: str, name: str, source: str) -> Template:
         undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     try:
-        return environment.from_string(source)
+        template = environment.from_string(source)
     except TemplateError as exc:
         raise PromptError(f"prompts/{folder}/{name}.j2 is not a template: {exc}.") from exc
+    template.globals = dict(template.globals)  # jinja chains two, and copies the chain for every text
+    return template

@@ -199,7 +199,7 @@ def test_a_run_that_is_killed_before_its_reply_is_committed_counts_it(tmp_path: 
     traces.write_bytes(to_lines(make_records(8)))
     with Metered() as server:
         words = arguments_for(traces, out, server, *FLAGS, "--param", "max_tokens=300", "--budget", "1")
-        code, said = run_judge(*words, script=_DIE_BEFORE_COMMIT)
+        code, said = run_judge(*words, "--concurrency", "1", script=_DIE_BEFORE_COMMIT)
         assert (code, server.ledger.paid) == (-signal.SIGKILL, 1), said
     journal = Journal(out / "journal.sqlite")
     assert (journal.spent()["replies"], journal.billed_usd(PRICE) >= server.billed_usd > 0) == (0, True)

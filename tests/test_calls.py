@@ -443,7 +443,7 @@ def test_a_reply_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
     journal.close()
 
 
-@pytest.mark.parametrize("broken", ["find", "put_all"])
+@pytest.mark.parametrize("broken", ["find_all", "put_all"])
 def test_a_store_that_breaks_is_noted_once_and_done_without(
     broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,11 +108,11 @@ def test_a_full_store_stops_no_run(tmp_path: Path) -> None:
     with Server() as server:
         # Enough to be opened; not for the replies.
         more = ("--cache", tmp_path / "disk" / "store", "--json")
-        result = on_a_disk(_ONCE, tmp_path, server, *more, size="400k", out="out")
+        result = on_a_disk(_ONCE, tmp_path, server, *more, size="320k", records=MORE, out="out")
         assert result.codes == [0], result.said
-        assert server.ledger.requests == REQUESTS
+        assert server.ledger.requests == MORE_REQUESTS
         assert result.said[0].count("It is not used any more in this run") == 1
-        score(RECORDS, tmp_path / "fresh", server)
+        score(MORE, tmp_path / "fresh", server)
     assert_same_tables(tmp_path / "out", tmp_path / "fresh")
 
 

@@ -93,3 +93,22 @@ def test_closing_waits_for_what_is_under_way():
         return disk.groups
 
     assert asyncio.run(work()) == [["paid"]]
+
+
+def test_lingering_gathers_and_closing_does_not_wait_for_it():
+    async def work():
+        disk = Disk()
+        disk.free.set()
+        grouped = Grouped(disk.write, linger_s=0.05, most=3)
+        for number in range(4):  # one of each turn of the loop; the last one comes while nothing is written
+            written = grouped.put(number)
+            await asyncio.sleep(0.001)
+        await written
+        grouped._linger_s = 60.0
+        for number in range(4, 6):
+            grouped.put(number)
+            await asyncio.sleep(0.001)
+        await grouped.aclose()
+        return disk.groups
+
+    assert asyncio.run(asyncio.wait_for(work(), 10)) == [[0, 1, 2], [3], [4, 5]]

@@ -223,6 +223,7 @@ def trap() -> Iterator[tuple[str, list[str]]]:
 
 OUTSIDE = """
 import os, sys
+sys.modules["uvloop"] = None  # it connects without telling Python's audit
 root, log = {root!r}, {log!r}
 seen = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
 def watch(event, arguments):

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import diskcache
 from diskcache.core import MODE_RAW
 
 from judge.calls.plain_disk import PlainDisk
+from judge.errors import CacheError
 
 __all__ = ["PlainCache"]
 
 # As `Cache._row_insert` writes a value that never expires and is small enough to have no file of its own.
 _COLUMNS = "key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value"
 _ROW = f"(?, 1, ?, NULL, ?, 0, NULL, 0, {MODE_RAW}, NULL, ?)"
-_FIND = "SELECT mode, value FROM Cache WHERE key = ? AND raw = 1"
+_FIND = "SELECT key, mode, value FROM Cache WHERE raw = 1 AND key IN"
+_GONE = object()
 
 
 class PlainCache(diskcache.Cache):  # type: ignore[misc]  # diskcache has no types
@@ -29,7 +31,13 @@ class PlainCache(diskcache.Cache):  # type: ignore[misc]  # diskcache has no typ
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            str(path), disk=PlainDisk, eviction_policy="none", cull_limit=0, size_limit=2**62, statistics=0
+            str(path),
+            disk=PlainDisk,
+            eviction_policy="none",
+            cull_limit=0,
+            size_limit=2**62,
+            statistics=0,
+            sqlite_wal_autocheckpoint=16_000,
         )
 
     @property
@@ -39,17 +47,21 @@ class PlainCache(diskcache.Cache):  # type: ignore[misc]  # diskcache has no typ
         return run
 
     def find(self, key: str) -> bytes | None:
-        """The value of a key, or None.
+        """The value of a key; None where there is none, or not one that we write."""
+        return self.find_all([key]).get(key)
 
-        Raises:
-            CacheError: It is not what we write.
-        """
-        row = self.sql(_FIND, (key,)).fetchone()
-        if row is None:
+    def find_all(self, keys: Sequence[str]) -> dict[str, bytes | None]:
+        """The values of those keys that have one; None is for a value that we would not write."""
+        rows = self.sql(f"{_FIND} ({', '.join('?' * len(keys))})", keys).fetchall()
+        read = {key: value if mode == MODE_RAW else self._slowly(key) for key, mode, value in rows}
+        return {key: value if isinstance(value, bytes) else None for key, value in read.items() if value is not _GONE}
+
+    def _slowly(self, key: str) -> object:
+        """What stands in a file of its own."""
+        try:
+            return self.get(key, _GONE)
+        except CacheError:
             return None
-        mode, value = row
-        found: bytes | None = value if mode == MODE_RAW and isinstance(value, bytes) else self.get(key)
-        return found
 
     def put_all(self, values: Mapping[str, bytes]) -> None:
         """Store values; inside `transact` all of them or none."""

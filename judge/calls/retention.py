@@ -10,6 +10,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
+
 from judge.backend import Reply
 from judge.calls.plain_disk import PlainDisk
 from judge.calls.store import Store, is_ours, refuse_unsafe
@@ -22,6 +24,9 @@ _VALUE_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val")
 _ORPHANED_S = 3600.0
 _PATIENCE_S = 60.0
 _BYTES = "coalesce(length(value), 0) + size"  # a long value is in a file and has its size, a short one is in its row
+_NAMED = """
+Cache LEFT JOIN (SELECT key AS used, json_group_array(record_id) AS names FROM judge_records GROUP BY key) ON used = key
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +83,14 @@ def entries(path: Path, *, record_id: str | None = None, before_s: float | None 
         where, values = [*where, "key IN (SELECT key FROM judge_records WHERE record_id = ?)"], [*values, record_id]
     if before_s is not None:
         where, values = [*where, "store_time < ?"], [*values, before_s]
-    select = f"SELECT key, store_time, mode, filename, value, {_BYTES} FROM Cache WHERE {' AND '.join(where)}"  # noqa: S608 - our own words
+    select = f"SELECT key, store_time, mode, filename, value, {_BYTES}, names FROM {_NAMED} WHERE {' AND '.join(where)}"  # noqa: S608 - our own words
     with _opened(path) as db:
-        for key, stored_s, mode, filename, value, size in db.execute(f"{select} ORDER BY store_time DESC", values):
-            names = db.execute("SELECT record_id FROM judge_records WHERE key = ? ORDER BY record_id", (key,))
+        for key, stored_s, mode, filename, value, size, names in db.execute(
+            f"{select} ORDER BY store_time DESC", values
+        ):
             yield Entry(
                 stored_s=stored_s,
-                record_ids=tuple(name for (name,) in names),
+                record_ids=tuple(sorted(orjson.loads(names or "[]"))),
                 bytes=size,
                 reply=_read(disk, key, mode, filename, value),
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +23,10 @@ __all__ = ["Kept", "Store", "default_store_path", "is_ours", "refuse_unsafe"]
 
 _DATABASE = "cache.db"
 _HINT = "Give another --cache DIR, or --cache none."
-# Beside diskcache's own table: equal requests of several records share a reply, which a tag could not tell.
+# Beside diskcache's own table: equal requests of several records share a reply, which a tag could not tell. The record
+# comes first: a run has its records one after the other, and keys in no order would change a page for every row.
 _RECORDS = """
-CREATE TABLE IF NOT EXISTS judge_records (key TEXT NOT NULL, record_id TEXT NOT NULL, PRIMARY KEY (key, record_id))
+CREATE TABLE IF NOT EXISTS judge_records (key TEXT NOT NULL, record_id TEXT NOT NULL, PRIMARY KEY (record_id, key))
 WITHOUT ROWID
 """
 _OUR_TABLE = "judge_records"
@@ -85,13 +86,15 @@ class Store:
 
     def find(self, key: str) -> Reply | None:
         """The usable reply to a request, or None."""
+        return self.find_all([key]).get(key)
+
+    def find_all(self, keys: Iterable[str]) -> dict[str, Reply]:
+        """The usable replies to those of these requests that have one."""
         with self._errors():
-            try:
-                sealed = self._cache.find(key)
-                return None if sealed is None else load_reply(key, sealed)
-            except CacheError:
-                self.damaged += 1
-                return None
+            values = self._cache.find_all(list(keys))
+        found = {key: reply for key, value in values.items() if (reply := _load(key, value)) is not None}
+        self.damaged += len(values) - len(found)
+        return found
 
     def keep(self, key: str, reply: Reply, *, record_id: str | None = None) -> None:
         """Store one usable reply; see `Kept`."""
@@ -124,6 +127,13 @@ class Store:
             yield
         except (sqlite3.Error, diskcache.Timeout, OSError) as exc:
             raise CacheError(f"the store {self._path}: {exc}.", hint=_HINT) from exc
+
+
+def _load(key: str, sealed: bytes | None) -> Reply | None:
+    try:
+        return load_reply(key, sealed)
+    except CacheError:
+        return None
 
 
 def _note(names: int) -> str:

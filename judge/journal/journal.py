@@ -29,6 +29,7 @@ __all__ = ["Journal", "Spent", "is_full", "served"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _LEAST_ROOM = 2**16
+_FIND = "SELECT call_id, reply FROM replies WHERE call_id IN ({}) AND retired = 0 ORDER BY rowid"  # the last one counts
 _COMMIT = "INSERT INTO replies (call_id, reply) VALUES (?, ?)"
 
 
@@ -162,11 +163,14 @@ class Journal:
 
     def find(self, call_id: str) -> Reply | None:
         """The reply to this call, if it was paid for and not retired; as it was, so that a replay equals the run."""
+        return self.find_all([call_id]).get(call_id)
+
+    def find_all(self, call_ids: Sequence[str]) -> dict[str, Reply]:
+        """The replies to those of these calls that have one."""
+        asked = ", ".join("?" * len(call_ids))
         with self._errors(reading=True):
-            found = self._reading.execute(
-                "SELECT reply FROM replies WHERE call_id = ? AND retired = 0 ORDER BY rowid DESC LIMIT 1", (call_id,)
-            ).fetchone()
-            return None if found is None else load_reply(call_id, found[0])
+            found = dict(self._reading.execute(_FIND.format(asked), call_ids).fetchall())
+            return {call_id: load_reply(call_id, sealed) for call_id, sealed in found.items()}
 
     def retire(self, call_ids: Iterable[str]) -> None:
         """Stop replaying what earlier sessions paid for these calls; its cost still counts.

@@ -1,0 +1,52 @@
+"""Looks up in groups: a query costs more than the rows that it finds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Generic, TypeVar
+
+__all__ = ["Gathered"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+_MOST = 500
+
+
+class Gathered(Generic[K, V]):
+    """Asks once for all that is looked for in one turn of the loop, as the calls of a record are.
+
+    Args:
+        look_up: Given 1 to 500 keys; gives what is found for each, in their order.
+    """
+
+    def __init__(self, look_up: Callable[[Sequence[K]], Sequence[V]]) -> None:
+        self._look_up = look_up
+        self._waiting: list[tuple[K, asyncio.Future[V]]] = []
+
+    def find(self, key: K) -> asyncio.Future[V]:
+        """What is found for a key, or the error of the query."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._ask)
+        found: asyncio.Future[V] = loop.create_future()
+        self._waiting.append((key, found))
+        return found
+
+    def _ask(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for start in range(0, len(waiting), _MOST):
+            self._ask_for(waiting[start : start + _MOST])
+
+    def _ask_for(self, waiting: Sequence[tuple[K, asyncio.Future[V]]]) -> None:
+        try:
+            values = self._look_up([key for key, _ in waiting])
+        except Exception as exc:  # noqa: BLE001 - raised again where it is awaited
+            for _, found in waiting:
+                if not found.done():
+                    found.set_exception(copy(exc))  # one object would gather the traceback of everybody
+            return
+        for (_, found), value in zip(waiting, values, strict=True):
+            if not found.done():  # else whoever looked went away
+                found.set_result(value)
