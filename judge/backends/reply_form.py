@@ -55,7 +55,7 @@ class ReplyForm:
         if bounded and any(word in said for word in _NO_BOUNDS):
             found, self._bounds = self._bounds, False  # another call may have found it out
             return "refused bounds on strings; asked with the plain schema instead." if found else ""
-        if form and not bounded and self._schemas and any(word in said for word in _NO_SCHEMAS):
+        if form and self._schemas and any(word in said for word in _NO_SCHEMAS):
             self._schemas = False
             return "refused response_format json_schema; asked for JSON in the text instead."
         return ""
