@@ -184,7 +184,8 @@ def _budgeted(
     if purse is None:
         purse = Purse(budget)
         purse.count(journal.billed_usd(price) if journal is not None else 0.0)
-    return Budgeted(bounded, purse=purse, price=price, journal=journal, stop=stop)
+    most = price.storing() if settings.cache_marks else price
+    return Budgeted(bounded, purse=purse, price=most, journal=journal, stop=stop)
 
 
 def _guarded(

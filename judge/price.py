@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,11 +20,14 @@ import orjson
 
 from judge.errors import ConfigError
 
-__all__ = ["ModelFacts", "Price", "build_price", "find_facts", "find_price", "parse_price"]
+__all__ = ["ModelFacts", "Price", "build_price", "find_facts", "find_price", "has_cache_marks", "parse_price"]
 
 _MAP = "model_prices_and_context_window_backup.json"
 _ABOVE = re.compile(r"input_cost_per_token_above_(\d+)k_tokens")
 _MILLION = 1e6
+_MARKED = ("anthropic", "azure_ai", "bedrock", "bedrock_converse", "vertex_ai-anthropic_models")
+_STORING = 1.25
+"""What a prompt token costs that is kept for five minutes, in prices of one that is only read; at all of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,21 +46,35 @@ class Price:
     above: tuple[tuple[int, Price], ...] = ()
 
     def cost_usd(
-        self, prompt_tokens: int | None, completion_tokens: int | None, cached_tokens: int | None = None
+        self,
+        prompt_tokens: int | None,
+        completion_tokens: int | None,
+        cached_tokens: int | None = None,
+        stored_tokens: int | None = None,
     ) -> float | None:
-        """Cost of one reply: fresh · prompt + cached · cached + written · completion; None where a count is missing.
+        """Cost of one reply; None where a count is missing.
+
+        fresh · prompt + stored · 1.25 · prompt + cached · cached + written · completion
 
         Args:
             prompt_tokens: All tokens of the prompt, the cached ones among them.
             completion_tokens: Tokens written.
             cached_tokens: Of the prompt; None for none.
+            stored_tokens: Of the rest of the prompt, those that the server was told to keep; None for none.
         """
         if prompt_tokens is None or completion_tokens is None:
             return None
         price = self._of(prompt_tokens)
         cached = min(cached_tokens or 0, prompt_tokens)
+        stored = min(stored_tokens or 0, prompt_tokens - cached)
         cached_usd = cached * (price.prompt if price.cached is None else price.cached)
-        return (prompt_tokens - cached) * price.prompt + cached_usd + completion_tokens * price.completion
+        read_usd = (prompt_tokens - cached + (_STORING - 1) * stored) * price.prompt
+        return read_usd + cached_usd + completion_tokens * price.completion
+
+    def storing(self) -> Price:
+        """The prices where every prompt is kept, all of it: the most that a call may cost."""
+        longer = tuple((tokens, price.storing()) for tokens, price in self.above)
+        return replace(self, prompt=_STORING * self.prompt, above=longer)
 
     def _of(self, prompt_tokens: int) -> Price:
         longest = [price for tokens, price in self.above if prompt_tokens > tokens]
@@ -72,11 +89,13 @@ class ModelFacts:
         price: What its tokens cost.
         max_input_tokens: The longest prompt that it takes.
         supports_vision: Whether it sees images.
+        cache_marks: Its provider keeps the beginning of a prompt where a mark in the request tells it to.
     """
 
     price: Price | None = None
     max_input_tokens: int | None = None
     supports_vision: bool | None = None
+    cache_marks: bool = False
 
 
 def find_price(judge: str) -> Price | None:
@@ -91,6 +110,15 @@ def find_price(judge: str) -> Price | None:
     return find_facts(judge).price
 
 
+def has_cache_marks(judge: str) -> bool:
+    """Whether a judge's provider keeps the beginning of a prompt where a mark tells it to; others must not see one.
+
+    Claude's do. Gemini's would keep a prompt by a request of its own, and for money by the hour; all others that keep
+    prompts do so unasked.
+    """
+    return "claude" in judge and find_facts(judge).cache_marks  # else nothing is read
+
+
 @lru_cache(maxsize=64)
 def find_facts(judge: str) -> ModelFacts:
     """All that litellm's map says of a judge's model; nothing where it does not know it, or is not installed."""
@@ -100,6 +128,7 @@ def find_facts(judge: str) -> ModelFacts:
         price=_price(entry),
         max_input_tokens=limit if isinstance(limit, int) else None,
         supports_vision=vision if isinstance(vision, bool) else None,
+        cache_marks=_takes_marks(judge, entry),
     )
 
 
@@ -179,6 +208,11 @@ def _price_at(entry: Mapping[str, object], length: str) -> Price | None:
     if prompt is None or completion is None:
         return None
     return Price(prompt=prompt, completion=completion, cached=cached)
+
+
+def _takes_marks(judge: str, entry: Mapping[str, object]) -> bool:
+    known = "claude" in judge and entry.get("litellm_provider") in _MARKED
+    return known and entry.get("supports_prompt_caching") is True
 
 
 def _usd(value: object) -> float | None:

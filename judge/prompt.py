@@ -70,6 +70,8 @@ class Request(Struct, frozen=True, kw_only=True, dict=True):
         probes: What `asked` was rendered from; the embedded baseline reads it in place of the text.
         images: Shown before the user text, in this order.
         plain: Nothing holds the reply to the schema: the one before lost itself in the white space that this allows.
+        reused: Other calls of the record have the same system, images, shared text and schema; set only where the
+            provider has to be told to keep them, which costs something.
     """
 
     model: JudgeModel
@@ -84,6 +86,7 @@ class Request(Struct, frozen=True, kw_only=True, dict=True):
     images: tuple[Image, ...] = ()
     labels: tuple[str, ...] = ()
     plain: bool = False
+    reused: bool = False
 
     @property
     def user(self) -> str:

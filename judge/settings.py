@@ -18,7 +18,7 @@ from pydantic import JsonValue
 from judge.errors import ConfigError
 from judge.image import ImageRules
 from judge.plugin import Plugin, find_plugin
-from judge.price import Price, find_price
+from judge.price import Price, find_price, has_cache_marks
 from judge.probe import Granularity
 from judge.probe_prompt import ProbePrompt
 from judge.probing import Probed
@@ -293,7 +293,13 @@ class Settings:
             granularity=self.granularity,
             evidence=self.evidence,
             samples=self.samples,
+            cache_marks=self.cache_marks,
         )
+
+    @property
+    def cache_marks(self) -> bool:
+        """Whether the judge's provider keeps the beginning of a prompt only where it is told to."""
+        return self.plugin is None and litellm_model(self.judge) is not None and has_cache_marks(self.judge)
 
     @cached_property
     def model(self) -> JudgeModel:

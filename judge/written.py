@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+
+from msgspec.structs import replace
 
 from judge.backend import Reply
 from judge.conversation import Answer, Conversation, failures_of
@@ -30,6 +33,7 @@ class Written:
         granularity: Which units share a call.
         evidence: What happens to a presence whose quote is not in the trace.
         samples: Repeats of every judgement, at least 1.
+        cache_marks: The judge's provider keeps the beginning of a prompt where it is told to, and bills that.
     """
 
     prompt: Prompt
@@ -37,6 +41,7 @@ class Written:
     granularity: Granularity = "axis"
     evidence: EvidenceRule = "required"
     samples: int = 1
+    cache_marks: bool = False
 
     @property
     def rubric(self) -> Rubric:
@@ -50,7 +55,8 @@ class Written:
             InputError: It cannot be asked about.
         """
         groups = build_probes(record, self.rubric, self.granularity)
-        return self.prompt.build_requests(groups, self.model, samples=self.samples)
+        requests = self.prompt.build_requests(groups, self.model, samples=self.samples)
+        return _with_reuse(requests) if self.cache_marks else requests
 
     def nothing_raised(self, request: Request) -> Answer:
         """The answer for a trace that says nothing."""
@@ -61,8 +67,16 @@ class Written:
         return self.prompt.complain(request, faults)
 
     async def answer(self, requests: Sequence[Request], trace: TraceText, talk: Conversation) -> list[Answer]:
-        """One answer to each request, all asked at the same time."""
-        return await together([self._answer(request, trace, talk) for request in requests])
+        """One answer to each request, all asked at the same time.
+
+        Where prompts are kept for money, the first with each schema goes before the others: calls that begin together
+        find nothing of each other, and each would pay to keep the same.
+        """
+        answers: dict[str, Answer] = {}
+        for turn in _turns(requests) if self.cache_marks else [requests]:
+            heard = await together([self._answer(request, trace, talk) for request in turn])
+            answers |= zip([request.call_id for request in turn], heard, strict=True)
+        return [answers[request.call_id] for request in requests]
 
     async def _answer(self, request: Request, trace: TraceText, talk: Conversation) -> Answer:
         heard = await talk.hold(request, partial(self._read, trace))
@@ -93,3 +107,18 @@ class Written:
             if verdict.failure
         ]
         return verdicts, off_menu(faults) if faults else None
+
+
+def _with_reuse(requests: Sequence[Request]) -> list[Request]:
+    """Requests of one record, which differ in their units and samples, and in their schema by the number of units."""
+    alike = Counter(request.schema for request in requests)
+    return [replace(request, reused=alike[request.schema] > 1) for request in requests]
+
+
+def _turns(requests: Sequence[Request]) -> list[list[Request]]:
+    """The first request with each schema, and all others; the second may be empty."""
+    firsts = {request.schema: request for request in reversed(requests)}
+    return [
+        [request for request in requests if firsts[request.schema] is request],
+        [request for request in requests if firsts[request.schema] is not request],
+    ]

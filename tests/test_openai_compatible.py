@@ -26,9 +26,11 @@ from judge.testing import Server as Loopback
 SECRET = "sk-canary-4711"
 
 
-async def ask(base: str, *requests: Request, key: str | None = None) -> tuple[list[Reply | BaseException], list[str]]:
+async def ask(
+    base: str, *requests: Request, key: str | None = None, vllm: bool = False
+) -> tuple[list[Reply | BaseException], list[str]]:
     """All at once through one backend: the replies or errors, and its notes."""
-    server = Server(model="m", api_base=base, api_key=key)
+    server = Server(model="m", api_base=base, api_key=key, vllm=vllm)
     async with open_session(server) as session:
         backend = OpenAICompatible(server, session)
         calls = [backend.complete(request) for request in requests or (make_request(),)]
@@ -187,6 +189,84 @@ def test_a_server_without_schemas_is_asked_in_text_from_then_on() -> None:
         assert {outcome.attempts for outcome in outcomes if isinstance(outcome, Reply)} == {2}
 
 
+AGAIN = replace(make_request(), ask=1)  # as after a reply that was cut at the token limit
+
+
+def sent_schemas(heard: list[Heard]) -> list[str]:
+    """`bounded`, `plain` or `none` for each request."""
+
+    def kind(form: dict[str, Any] | None) -> str:
+        if form is None:
+            return "none"
+        return "plain" if form["json_schema"]["schema"] == orjson.loads(AGAIN.schema) else "bounded"
+
+    return [kind(one.body.get("response_format")) for one in heard]
+
+
+async def ask_in_turn(
+    *requests: Request, vllm: bool = True, refuse: str = ""
+) -> tuple[list[Reply], list[Heard], list[str]]:
+    """One after the other of a server that refuses a body with this in it, in words that name no more than that."""
+
+    def answer(_: int, heard: Heard) -> bytes:
+        found = bool(refuse) and refuse in orjson.dumps(heard.body.get("response_format")).decode()
+        return http(400, error(f"Unsupported: {refuse}")) if found else http(200, completion("ok"))
+
+    async with scripted(answer) as (base, heard):
+        server = Server(model="m", api_base=base, vllm=vllm)
+        async with open_session(server) as session:
+            backend = OpenAICompatible(server, session)
+            return [await backend.complete(request) for request in requests], heard, backend.notes
+
+
+def test_strings_are_bounded_where_a_cut_reply_is_asked_for_again() -> None:
+    complained = replace(AGAIN, complaint="Give all units.")
+    _, heard, notes = asyncio.run(ask_in_turn(make_request(), AGAIN, complained, replace(AGAIN, plain=True)))
+    assert sent_schemas(heard) == ["plain", "bounded", "plain", "none"]
+    unit = heard[1].body["response_format"]["json_schema"]["schema"]["properties"]["u1"]["properties"]
+    assert unit["reason"] == {"type": "string", "maxLength": 400}
+    assert unit["evidence"] == {"anyOf": [{"type": "string", "maxLength": 400}, {"type": "null"}]}
+    assert notes == []
+
+
+def test_openai_is_never_sent_a_bound() -> None:
+    _, heard, _ = asyncio.run(ask_in_turn(make_request(), AGAIN, vllm=False))
+    assert heard[0].body == heard[1].body  # to the key: the schema is the same
+
+
+@pytest.mark.parametrize(
+    ("refuse", "asked", "says"),
+    [
+        # The third is a first ask again: the plain schema was not given up.
+        (
+            "maxLength",
+            ["bounded", "plain", "plain", "plain"],
+            ["refused bounds on strings"],
+        ),
+        ("json_schema", ["bounded", "plain", "none", "none", "none"], ["refused bounds", "asked for JSON in the text"]),
+    ],
+)
+def test_a_server_may_refuse_bounds_and_then_schemas(refuse: str, asked: list[str], says: list[str]) -> None:
+    replies, heard, notes = asyncio.run(ask_in_turn(AGAIN, AGAIN, make_request(), refuse=refuse))
+    assert sent_schemas(heard) == asked
+    assert [reply.attempts for reply in replies] == [len(asked) - 2, 1, 1]
+    assert len(notes) == len(says) and all(said in note for said, note in zip(says, notes, strict=True))
+
+
+def test_many_calls_that_meet_the_refusal_of_a_bound_keep_the_schema() -> None:
+    async def main() -> tuple[list[Heard], list[str]]:
+        def answer(_: int, heard: Heard) -> bytes:
+            bounded = "maxLength" in str(heard.body)
+            return http(400, error("schema: unknown grammar keyword")) if bounded else http(200, completion("ok"))
+
+        async with scripted(answer) as (base, heard):
+            return heard, (await ask(base, *[AGAIN] * 8, vllm=True))[1]
+
+    heard, notes = asyncio.run(main())
+    assert sorted(sent_schemas(heard)) == ["bounded"] * 8 + ["plain"] * 8
+    assert len(notes) == 1
+
+
 def test_the_newer_name_of_the_token_limit_is_found() -> None:
     said = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
     reply, heard, notes = ask_script(http(400, error(said)), http(200, completion("ok")), max_tokens=9)
@@ -295,7 +375,7 @@ def test_what_cannot_be_asked_is_found_before(
 def test_a_key_with_a_line_break_at_its_end_is_usable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOSTED_VLLM_API_KEY", f"{SECRET}\n")
     assert find_server("hosted_vllm/org/m", "http://127.0.0.1/v1/") == Server(
-        model="org/m", api_base="http://127.0.0.1/v1", api_key=SECRET, choices=True
+        model="org/m", api_base="http://127.0.0.1/v1", api_key=SECRET, vllm=True
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from judge import price as price_module
 from judge.errors import ConfigError
-from judge.price import ModelFacts, Price, build_price, find_facts, find_price, parse_price
+from judge.price import ModelFacts, Price, build_price, find_facts, find_price, has_cache_marks, parse_price
 
 needs_litellm = pytest.mark.skipif(find_spec("litellm") is None, reason="litellm is not installed")
 MINI = Price(prompt=0.15e-6, completion=0.6e-6, cached=0.075e-6)
@@ -27,6 +27,40 @@ def test_cost_is_tokens_times_price() -> None:
     assert MINI.cost_usd(10, 0, 99) == pytest.approx(10 * 0.075e-6, abs=1e-18)  # a server that says more than there are
     assert MINI.cost_usd(None, 20) is None
     assert MINI.cost_usd(100, None) is None
+
+
+def test_what_is_kept_costs_a_quarter_more() -> None:
+    # 10 fresh at 0.15, 50 kept at 0.1875, 40 found at 0.075, 20 written at 0.6: 1.5 + 9.375 + 3 + 12 millionths
+    assert MINI.cost_usd(100, 20, 40, 50) == pytest.approx(25.875e-6, abs=1e-18)
+    assert MINI.cost_usd(100, 20, 40, 99) == pytest.approx((60 * 0.1875 + 3 + 12) * 1e-6, abs=1e-18)
+    # The most that a prompt may cost: all of it kept.
+    assert MINI.storing().cost_usd(100, 20) == MINI.cost_usd(100, 20, 0, 100)
+    longer = Price(prompt=1.0, completion=2.0, above=((100, Price(prompt=4.0, completion=4.0)),)).storing()
+    assert longer.cost_usd(101, 1) == 101 * 5 + 4
+
+
+@needs_litellm
+def test_keeping_costs_the_same_for_all_who_are_told_to() -> None:
+    marked = [entry for name, entry in price_module._read_map().items() if price_module._takes_marks(name, entry)]
+    ratios = {round(entry["cache_creation_input_token_cost"] / entry["input_cost_per_token"], 9) for entry in marked}
+    assert (ratios, len(marked) > 100) == ({1.25}, True)
+
+
+@needs_litellm
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("anthropic/claude-sonnet-4-5", True),
+        ("litellm/bedrock/anthropic.claude-haiku-4-5-20251001-v1:0", True),
+        ("vertex_ai/claude-sonnet-4-5", True),
+        ("hosted_vllm/claude-sonnet-4-5", False),  # another server, under its name
+        ("openai/claude-sonnet-4-5", False),
+        ("gemini/gemini-2.5-flash", False),
+        ("anthropic/claude-of-tomorrow", False),
+    ],
+)
+def test_who_is_told_what_to_keep(name: str, *, expected: bool) -> None:
+    assert has_cache_marks(name) == expected
 
 
 def test_a_long_prompt_costs_the_price_of_long_prompts() -> None:

@@ -22,9 +22,10 @@ from msgspec import structs
 from pydantic import BaseModel, ConfigDict
 
 from judge.backend import Reply
-from judge.backends.bounds import as_count, as_text
+from judge.backends.cache_marks import REFUSED_MARKS, with_marks
 from judge.backends.http_status import is_too_long
 from judge.backends.litellm_errors import kinds_of, map_error, read_refusal, said_by
+from judge.backends.litellm_reply import read_reply, stored_tokens
 from judge.backends.litellm_setup import (
     FIXED,
     check_model,
@@ -37,8 +38,7 @@ from judge.backends.litellm_setup import (
 from judge.backends.logprobs import ProbeForm, no_logprobs, with_probabilities, without_limits
 from judge.backends.messages import chat_messages
 from judge.backends.server import Server
-from judge.errors import TransientError
-from judge.price import Price, find_price
+from judge.price import Price, find_price, has_cache_marks
 from judge.prompt import Request
 
 __all__ = ["LiteLLM"]
@@ -57,10 +57,11 @@ _in_use: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How a model is asked: an instructor mode, and the parameters that it does not take."""
+    """How a model is asked: an instructor mode, parameters that it does not take, and whether prompts have marks."""
 
     mode: str = _MODES[0]
     left_out: frozenset[str] = frozenset()
+    marks: bool = False
 
 
 class LiteLLM:
@@ -95,7 +96,8 @@ class LiteLLM:
         self._litellm = import_litellm()
         self._target = {"model": model, "api_base": api_base}
         self._price = price
-        self._form = _Form()
+        self._stores = has_cache_marks(model)
+        self._form = _Form(marks=self._stores)
         self._probing = ProbeForm(choices=False)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.notes: list[str] = []
@@ -114,7 +116,7 @@ class LiteLLM:
             call = await self._ask(request, tried)
             attempts += not call.has("UnsupportedParamsError")  # litellm refuses by itself, and nothing is sent
             if call.error is None or call.has("ContentPolicyViolationError"):
-                return self._priced(self._checked(_read(call.response, attempts), call, request))
+                return self._priced(self._checked(read_reply(call.response, attempts), call, request), call.response)
             if not self._adapt(call, tried, request):
                 break
         if request.labels and "logprobs" in call.said and not is_too_long(call.said.lower()):
@@ -129,12 +131,13 @@ class LiteLLM:
         told = logprobs.model_dump() if isinstance(logprobs, BaseModel) else logprobs
         return with_probabilities(reply, told, request.labels, self._server.model)
 
-    def _priced(self, reply: Reply) -> Reply:
+    def _priced(self, reply: Reply, response: Any) -> Reply:
         """At the price that was given; else at litellm's, which is that of the model that answered, if it knows it."""
         if self._price is None and reply.cost_usd is not None:
             return reply
         price = self._price or find_price(self._server.model)
-        counts = (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens)
+        stored = stored_tokens(response) if self._stores else None
+        counts = (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens, stored)
         return structs.replace(reply, cost_usd=price.cost_usd(*counts) if price else None)
 
     async def aclose(self) -> None:
@@ -160,7 +163,7 @@ class LiteLLM:
         refuse_params(params)
         if request.labels:
             return await self._probe(request, params)
-        call = _Call(self._litellm, {**params, **self._target, **self._secrets(), **FIXED}, request.schema)
+        call = _Call(self._litellm, {**params, **self._target, **self._secrets(), **FIXED}, request, marks=form.marks)
         instructor = import_module("instructor")
         mode = _MODES[-1] if request.plain else form.mode
         client = instructor.from_litellm(call.send, mode=instructor.Mode[mode])
@@ -177,7 +180,7 @@ class LiteLLM:
         """One token and its probabilities: there is no structure to ask for, and so no instructor."""
         fields = {"max_tokens": 1, **self._probing.fields(request.labels)}
         sent = {**without_limits(params), **fields, **self._target, **self._secrets(), **FIXED}
-        call = _Call(self._litellm, sent, request.schema)
+        call = _Call(self._litellm, sent, request)
         with suppress(Exception):  # it is kept in the call
             await call.send(messages=chat_messages(request))
         return call
@@ -194,6 +197,8 @@ class LiteLLM:
             return False
         if request.labels and not unsupported:
             return self._adapt_probe(call, words, request)
+        if tried.marks and any(word in words for word in REFUSED_MARKS):
+            return self._choose(tried, replace(tried, marks=False), "refused marks for its cache; asked without them")
         if not request.labels and any(word in words for word in _REFUSED_BY[tried.mode]):
             mode = _MODES[_MODES.index(tried.mode) + 1]
             return self._choose(tried, replace(tried, mode=mode), f"refused {tried.mode}; asked with {mode} instead")
@@ -219,10 +224,11 @@ class LiteLLM:
 class _Call:
     """Stands between instructor and litellm: sends the request as it should be, and keeps what came back of it."""
 
-    def __init__(self, litellm: Any, fixed: dict[str, Any], schema: str) -> None:
+    def __init__(self, litellm: Any, fixed: dict[str, Any], request: Request, *, marks: bool = False) -> None:
         self._litellm = litellm
         self.fixed = fixed
-        self._schema = schema
+        self._request = request
+        self._marks = marks
         self.response: Any = None
         self.error: Exception | None = None
 
@@ -257,12 +263,13 @@ class _Call:
 
     def _exact(self, form: dict[str, Any]) -> dict[str, Any]:
         """With our schema as it is: instructor asks for no strictness, sorts what is required, and adds a title."""
-        schema = orjson.loads(self._schema or "{}")
+        schema = orjson.loads(self._request.schema or "{}")
         if form.get("response_format", {}).get("type") == "json_schema":
             form["response_format"]["json_schema"] = {"name": "verdicts", "schema": schema, "strict": True}
         for tool in form.get("tools", ()):
             tool["function"]["parameters"] = schema
-        return form
+        # Here, as instructor writes into messages too.
+        return {**form, "messages": with_marks(form["messages"], self._request)} if self._marks else form
 
 
 class _AnyObject(BaseModel):
@@ -280,32 +287,3 @@ class _AnyObject(BaseModel):
 def _reply_model(schema: str) -> Any:
     fields = {"shape": schema.encode(), "__module__": __name__, "__doc__": "Verdicts on the units."}
     return import_module("instructor").openai_schema(type("verdicts", (_AnyObject,), fields))
-
-
-def _read(response: Any, attempts: int) -> Reply:
-    """A completion as a Reply; None stands for a prompt that the provider's filter refused."""
-    if response is None:
-        return Reply(text="", finish_reason="content_filter", attempts=attempts)
-    if not response.choices:
-        raise TransientError("the reply has no choices.", code="bad_response")
-    message, usage = response.choices[0].message, getattr(response, "usage", None)
-    said = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
-    return Reply(
-        text=as_text(message.tool_calls[0].function.arguments if message.tool_calls else message.content) or "",
-        model=as_text(response.model) or None,
-        finish_reason="refusal" if said else as_text(response.choices[0].finish_reason),
-        attempts=attempts,
-        **(_usage(response, usage) if usage is not None else {}),
-    )
-
-
-def _usage(response: Any, usage: Any) -> dict[str, Any]:
-    details = getattr(usage, "prompt_tokens_details", None)
-    said = (usage.prompt_tokens, usage.completion_tokens, getattr(details, "cached_tokens", None))
-    if not any(said):  # litellm writes 0 where the provider said nothing
-        return {}
-    prompt, completion, cached = map(as_count, said)
-    # litellm's cost is of what was said: where that can be no count, neither is its cost one.
-    cost = response._hidden_params.get("response_cost")  # noqa: SLF001 - where litellm puts it
-    cost = cost if (prompt, completion, cached) == said else None
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "cached_tokens": cached, "cost_usd": cost}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -20,6 +19,7 @@ from judge.backends.exchange import Response
 from judge.backends.http_status import is_too_long, refusal, shown
 from judge.backends.logprobs import ProbeForm, no_logprobs, with_probabilities, without_limits
 from judge.backends.messages import chat_messages
+from judge.backends.reply_form import ReplyForm
 from judge.backends.secret import hider
 from judge.backends.server import Server
 from judge.backends.session import Session
@@ -30,7 +30,6 @@ from judge.prompt import Request
 __all__ = ["OpenAICompatible"]
 
 _log = logging.getLogger(__name__)
-_NO_SCHEMAS = ("response_format", "json_schema", "structured", "guided", "grammar")
 
 
 class _Message(msgspec.Struct):
@@ -72,9 +71,9 @@ class OpenAICompatible:
         self._hide = hider()
         self._price = price
         self._session = session
-        self._schemas = True
         self._token_limit = "max_tokens"
-        self._probing = ProbeForm(choices=server.choices)
+        self._probing = ProbeForm(choices=server.vllm)
+        self._held = ReplyForm(bounds=server.vllm)
         self.notes: list[str] = []
 
     async def complete(self, request: Request) -> Reply:
@@ -107,10 +106,7 @@ class OpenAICompatible:
         body: dict[str, object] = {"model": self._server.model, "messages": chat_messages(request), **params}
         if limit is not None:
             body[self._token_limit] = limit
-        if request.labels:
-            body |= self._probing.fields(request.labels)
-        elif self._schemas and not request.plain:
-            body["response_format"] = _response_format(request.schema)
+        body |= self._probing.fields(request.labels) if request.labels else self._held.fields(request)
         return orjson.dumps(body)
 
     def _adapt(self, request: Request, sent: Mapping[str, Any], body: bytes) -> None:
@@ -120,15 +116,9 @@ class OpenAICompatible:
             return
         if self._token_limit == "max_tokens" and "max_completion_tokens" in text:
             self._token_limit = "max_completion_tokens"
-        elif request.labels:
-            if note := self._probing.adapt(text, sent):
-                self.notes.append(f"{self._server.api_base} {note}")
-        elif self._schemas and any(word in text for word in _NO_SCHEMAS):
-            self._schemas = False
-            self.notes.append(
-                f"{self._server.api_base} refused response_format json_schema; asked for JSON in the text instead."
-            )
-        _log.info("a request was refused: schemas %s, token limit as %s", self._schemas, self._token_limit)
+        elif note := self._probing.adapt(text, sent) if request.labels else self._held.adapt(text, sent):
+            self.notes.append(f"{self._server.api_base} {note}")
+        _log.info("a request was refused: token limit as %s, %d notes", self._token_limit, len(self.notes))
 
     @property
     def _who(self) -> str:
@@ -177,10 +167,3 @@ def _counts(usage: object) -> tuple[int | None, int | None, int | None]:
         as_count(said.get("completion_tokens")),
         as_count(details.get("cached_tokens")),
     )
-
-
-@lru_cache(maxsize=64)
-def _response_format(schema: str) -> orjson.Fragment:
-    """There are as many schemas as numbers of units, and a call takes less time than to write one."""
-    form = {"name": "verdicts", "schema": orjson.Fragment(schema), "strict": True}
-    return orjson.Fragment(orjson.dumps({"type": "json_schema", "json_schema": form}))

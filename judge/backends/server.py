@@ -18,14 +18,14 @@ __all__ = ["Server", "find_server", "parse_address"]
 class Server:
     """Where to ask, and as whom. Neither the key nor the value of a header is ever shown.
 
-    `choices`: vLLM's field that lets a reply be one of some words is worth sending.
+    `vllm`: It may be one, so that what only vLLM knows is worth sending: `structured_outputs`, bounds on strings.
     """
 
     model: str
     api_base: str
     api_key: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    choices: bool = False
+    vllm: bool = False
 
     @property
     def sent_headers(self) -> dict[str, str]:
@@ -64,7 +64,7 @@ def find_server(
         api_base=api_base.rstrip("/"),
         api_key=key,
         headers=read_headers(headers or {}),
-        choices=provider == "hosted_vllm",
+        vllm=provider == "hosted_vllm",
     )
     if api_base == SERVERS["openai"] and not _has_key(server):
         hint = "Set OPENAI_API_KEY or give --key-file, or --api-base for another server."

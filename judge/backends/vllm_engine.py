@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from judge.backend import Reply
 from judge.backends.http_status import refusal
 from judge.backends.messages import chat_messages
+from judge.backends.reply_form import schema_for
 from judge.backends.server import Server
 from judge.backends.vllm_setup import import_vllm
 from judge.backends.vllm_start import Engine, start_engine
@@ -146,7 +147,7 @@ def _body(request: Request) -> dict[str, object]:
         }
     if request.plain:
         return body
-    schema = {"name": "verdicts", "schema": orjson.loads(request.schema), "strict": True}
+    schema = {"name": "verdicts", "schema": orjson.loads(schema_for(request, bounds=True)), "strict": True}
     return {**body, "response_format": {"type": "json_schema", "json_schema": schema}}
 
 
