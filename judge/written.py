@@ -72,8 +72,10 @@ class Written:
         Where prompts are kept for money, the first with each schema goes before the others: calls that begin together
         find nothing of each other, and each would pay to keep the same.
         """
+        if not self.cache_marks:
+            return await together([self._answer(request, trace, talk) for request in requests])
         answers: dict[str, Answer] = {}
-        for turn in _turns(requests) if self.cache_marks else [requests]:
+        for turn in _turns(requests):
             heard = await together([self._answer(request, trace, talk) for request in turn])
             answers |= zip([request.call_id for request in turn], heard, strict=True)
         return [answers[request.call_id] for request in requests]
