@@ -39,6 +39,8 @@ def as_text(value: object, hide: Callable[[str], str] = hide_sent) -> str | None
     """
     if not isinstance(value, str):
         return None
+    if value.isascii():
+        return hide(value)
     return hide(value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
 
 

@@ -37,9 +37,6 @@ class Exchange(asyncio.Protocol):
         address: Of the server, for errors.
         kept: Told when the connection may carry another request.
         gone: Told when it cannot any more.
-
-    Attributes:
-        idle_since: When the last response was whole; seconds of the loop's clock.
     """
 
     def __init__(self, address: str, kept: Callable[[Exchange], None], gone: Callable[[Exchange], None]) -> None:
@@ -50,12 +47,17 @@ class Exchange(asyncio.Protocol):
         self._waiting: asyncio.Future[Response] | None = None
         self._transport: asyncio.Transport | None = None
         self._began = False
-        self.idle_since = 0.0
+        self._idle_since = 0.0
 
     @property
     def usable(self) -> bool:
         """Whether another request may be sent."""
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last response was whole."""
+        return self._loop.time() - self._idle_since
 
     async def send(self, request: bytes) -> Response:
         """Send a whole request and wait for the whole response.
@@ -156,7 +158,7 @@ class Exchange(asyncio.Protocol):
         else:
             waiting.set_result(Response(self._parser.get_status_code(), self._headers, body))
         if self._parser.should_keep_alive() and not self._endless:
-            self.idle_since = self._loop.time()
+            self._idle_since = self._loop.time()
             self._kept(self)
         else:
             self.close()

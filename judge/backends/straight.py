@@ -65,7 +65,7 @@ class Straight:
         """The connection that was used last: the others may become too old."""
         while self._idle:
             exchange = self._idle.pop()
-            if exchange.usable and asyncio.get_running_loop().time() - exchange.idle_since < _KEPT_S:
+            if exchange.usable and exchange.idle_s < _KEPT_S:
                 return exchange
             exchange.close()
         return None
