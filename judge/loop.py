@@ -21,7 +21,7 @@ __all__ = ["drive", "hold", "new_event_loop", "release", "run", "submit"]
 
 T = TypeVar("T")
 _END_S = 5.0
-_COLLECT_AFTER = 20_000
+_COLLECT_AFTER = 200_000
 _starting = threading.Lock()
 _current: _LoopThread | None = None
 

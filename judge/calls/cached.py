@@ -47,7 +47,7 @@ class Cached:
         self._backend = backend
         self._done = done
         self._journal = journal
-        self._commits = Grouped(journal.commit_all) if journal is not None else None
+        self._commits = Grouped(self._commit, written=self._release) if journal is not None else None
         self._store = store
         self._keeps = Grouped(store.keep_all, linger_s=_LINGER_S, most=_KEPT_TOGETHER) if store is not None else None
         self._stop = asyncio.Event() if stop is None else stop
@@ -131,11 +131,20 @@ class Cached:
             if self._done is not None:
                 self._done(request)
 
+    def _commit(self, answered: Sequence[tuple[Request, Reply]]) -> None:
+        assert self._journal is not None
+        self._journal.commit_all([(request.call_id, reply) for request, reply in answered])
+
+    def _release(self, answered: tuple[Request, Reply]) -> None:
+        """Who waits for a place need not wait until whoever asked has been told."""
+        if self._done is not None:
+            self._done(answered[0])
+
     async def _committed(self, request: Request) -> Reply:
         reply = await self._backend.complete(request)
         if self._commits is not None:
             try:
-                await self._commits.put((request.call_id, reply))
+                await self._commits.put((request, reply))
             except CacheError:
                 self._stop.set()
                 raise

@@ -6,12 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from copy import copy
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 __all__ = ["Grouped"]
 
 T = TypeVar("T")
+Group: TypeAlias = Sequence[tuple[T, asyncio.Future[None]]]
 
 
 class Grouped(Generic[T]):
@@ -22,18 +24,27 @@ class Grouped(Generic[T]):
 
     Args:
         write: Given 1 to `most` items in the order they came; all or none are written. Called in the thread.
+        written: Told of every item that is written, before its future is done.
         linger_s: How long a first item is kept back for others, where nobody waits for it; in seconds.
         most: Items of one write, at least 1.
     """
 
-    def __init__(self, write: Callable[[Sequence[T]], None], *, linger_s: float = 0.0, most: int = 64) -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[T]], None],
+        *,
+        written: Callable[[T], None] | None = None,
+        linger_s: float = 0.0,
+        most: int = 64,
+    ) -> None:
         self._write = write
+        self._written = written
         self._linger_s = linger_s
         self._most = most
         self._waiting: deque[tuple[T, asyncio.Future[None]]] = deque()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge-writes")
 
     def put(self, item: T) -> asyncio.Future[None]:
@@ -56,19 +67,31 @@ class Grouped(Generic[T]):
         self._thread.shutdown()
 
     def _wait_for_others(self) -> None:
-        # Without lingering, the other replies of this turn of the loop go with the first.
-        self._timer = asyncio.get_running_loop().call_later(self._linger_s, self._begin)
+        loop = asyncio.get_running_loop()
+        if self._linger_s:
+            self._timer = loop.call_later(self._linger_s, self._begin)
+        else:  # the other replies of this turn of the loop go with the first
+            self._timer = loop.call_soon(self._begin)
 
     def _begin(self) -> None:
         self._timer = None
         group = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-        loop = asyncio.get_running_loop()
-        writing = loop.run_in_executor(self._thread, self._write, [item for item, _ in group])
-        writing.add_done_callback(lambda done: self._end([written for _, written in group], done))
+        self._thread.submit(self._work, group, asyncio.get_running_loop())
 
-    def _end(self, group: Sequence[asyncio.Future[None]], writing: asyncio.Future[None]) -> None:
-        error = writing.exception()
-        for written in group:
+    def _work(self, group: Group[T], loop: asyncio.AbstractEventLoop) -> None:
+        """In the thread."""
+        error = None
+        try:
+            self._write([item for item, _ in group])
+        except Exception as exc:  # noqa: BLE001 - raised again where it is awaited
+            error = exc
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(self._end, group, error)
+
+    def _end(self, group: Group[T], error: Exception | None) -> None:
+        for item, written in group:
+            if error is None and self._written is not None:
+                self._written(item)
             if written.done():  # nobody waits for it any more
                 continue
             if error is None:

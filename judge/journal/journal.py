@@ -86,6 +86,7 @@ class Journal:
         (mode,) = self._db.execute("PRAGMA journal_mode=WAL").fetchone()
         # NORMAL: a commit survives the death of the process; only a power cut may roll the last ones back.
         self._db.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'wal' else 'FULL'}")
+        self._db.execute("PRAGMA wal_autocheckpoint=16000")
         if mode != "wal":
             name = self._path.name
             self.notes.append(
@@ -155,11 +156,20 @@ class Journal:
         pledges = [(self._answered.pop(call_id),) for call_id, _ in replies if call_id in self._answered]
         with self._errors(code="not_kept"):
             if not pledges:  # a transaction by itself
-                self._db.execute(statement, row)
-                return
-            with self._transaction():
-                self._db.execute(statement, row)
-                self._db.executemany("DELETE FROM pledges WHERE id = ?", pledges)
+                last = self._db.execute(statement, row).lastrowid
+            else:
+                with self._transaction():
+                    last = self._db.execute(statement, row).lastrowid
+                    self._db.executemany("DELETE FROM pledges WHERE id = ?", pledges)
+            self._count([reply for _, reply in replies], last)
+
+    def _count(self, replies: Sequence[Reply], last: int | None) -> None:
+        """Totals of what was just committed, which need not be read again unless others write to the file too."""
+        if last != self._counted + len(replies):
+            return
+        for reply in replies:
+            _add(self._spent, reply)
+        self._counted = last
 
     def find(self, call_id: str) -> Reply | None:
         """The reply to this call, if it was paid for and not retired; as it was, so that a replay equals the run."""
