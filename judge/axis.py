@@ -9,15 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from judge.record import Polarity, Unit
 
-__all__ = ["Axis", "Checklist", "Criteria", "Criterion", "Kind", "Scoring"]
+__all__ = ["Axis", "Checklist", "Criteria", "Criterion", "Kind", "Level", "Scale", "Scoring"]
 
-Kind: TypeAlias = Literal["checklist", "criteria"]
+Kind: TypeAlias = Literal["checklist", "criteria", "scale"]
 Scoring: TypeAlias = Literal["weighted", "healthbench", "rar_explicit"]
 RAR_WEIGHTS: Final[Mapping[str, float]] = {"Essential": 1.0, "Important": 0.7, "Optional": 0.3, "Pitfall": 0.9}
 """Rubrics as Rewards, arXiv 2507.17746."""
@@ -177,4 +178,52 @@ class Criteria(_Axis):
         return weight if polarity == "positive" else -weight
 
 
-Axis: TypeAlias = Annotated[Checklist | Criteria, Field(discriminator="kind")]
+class Level(BaseModel):
+    """A step of a scale, and what a trace is like there; shown to the judge."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    level: int = Field(ge=-1000, le=1000)
+    anchor: str = Field(min_length=1)
+
+
+class Scale(_Axis):
+    """Levels, each with a written anchor, of which the judge chooses one: (v - min) / (max - min).
+
+    Attributes:
+        levels: At least two, ascending.
+    """
+
+    kind: Literal["scale"]
+    levels: Annotated[tuple[Level, ...], BeforeValidator(as_tuple)] = Field(min_length=2)
+
+    @field_validator("levels")
+    @classmethod
+    def _ascend(cls, value: tuple[Level, ...]) -> tuple[Level, ...]:
+        for lower, higher in pairwise(value):
+            if lower.level >= higher.level:
+                raise ValueError(f"level {higher.level} follows level {lower.level}; levels must ascend")
+        return value
+
+    @cached_property
+    def units(self) -> tuple[Unit, ...]:
+        """The one thing that is asked of every record."""
+        return (Unit(unit_id="level", claim=self.description),)
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """None: there is one thing to weigh."""
+        return {}
+
+    @property
+    def anchors(self) -> dict[int, str]:
+        """Level -> what a trace is like there, from the lowest."""
+        return {one.level: one.anchor for one in self.levels}
+
+    def share(self, level: float) -> float:
+        """A level as a number in [0, 1]."""
+        lowest, highest = self.levels[0].level, self.levels[-1].level
+        return (level - lowest) / (highest - lowest)
+
+
+Axis: TypeAlias = Annotated[Checklist | Criteria | Scale, Field(discriminator="kind")]

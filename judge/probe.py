@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
-from judge.axis import Checklist, Criteria, Kind
+from judge.axis import Checklist, Criteria, Kind, Scale
 from judge.errors import RecordError
 from judge.record import Polarity, Record, Unit
 from judge.rubric import Rubric
@@ -16,7 +17,7 @@ __all__ = ["MAX_UNITS_PER_CALL", "AskedUnit", "Granularity", "Probes", "build_pr
 
 Granularity = Literal["trace", "axis", "unit"]
 
-_KINDS: tuple[Kind, ...] = ("checklist", "criteria")
+_KINDS: tuple[Kind, ...] = get_args(Kind)
 MAX_UNITS_PER_CALL = 16
 """Contract §7. Longer lists lose units in the reply, and a short list of schemas stays compiled at the server."""
 
@@ -27,6 +28,7 @@ class AskedUnit(Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         weight: What it counts in coverage, at least 0: the unit's weight, or the size of the criterion's points.
         points, polarity, gate: Of a criterion; see `rubric.Criterion`. None of a unit.
+        levels: Of a scale: level -> anchor, from the lowest; empty for all others.
         unmet_if_unclear: A criterion that the judge cannot assess counts as one that does not hold.
     """
 
@@ -38,6 +40,7 @@ class AskedUnit(Struct, frozen=True, kw_only=True, gc=False):
     polarity: Polarity | None = None
     gate: bool | None = None
     unmet_if_unclear: bool = False
+    levels: Mapping[int, str] = MappingProxyType({})
 
 
 class Probes(Struct, frozen=True, kw_only=True, gc=False):
@@ -89,13 +92,13 @@ def _batches(asked: list[AskedUnit], size: int) -> Iterator[tuple[AskedUnit, ...
 def _asked(record: Record, rubric: Rubric, name: str) -> Iterator[AskedUnit]:
     axis = rubric.axes[name]
     units = record.units.get(name, ())
-    own = axis.units if isinstance(axis, Criteria) else ()
+    own = () if isinstance(axis, Checklist) else axis.units
     if units and own:
-        message = f"has units, and the rubric {rubric.name!r} has criteria of its own for this axis."
-        raise _record_error(record, f"units.{name}", "own_criteria", message, "Remove the one or the other.")
+        message = f"has units, and the rubric {rubric.name!r} says itself what is asked on this axis."
+        raise _record_error(record, f"units.{name}", "own_units", message, "Remove the one or the other.")
     for index, unit in enumerate(own or units):
         try:
-            yield _criterion(name, axis, unit) if isinstance(axis, Criteria) else _unit(name, axis, unit)
+            yield _ASKED[axis.kind](name, axis, unit)
         except KeyError:
             raise _record_error(
                 record,
@@ -122,6 +125,17 @@ def _criterion(name: str, axis: Criteria, unit: Unit) -> AskedUnit:
         gate=unit.gate,
         unmet_if_unclear=axis.cannot_assess == "unmet",
     )
+
+
+def _scale(name: str, axis: Scale, unit: Unit) -> AskedUnit:
+    return AskedUnit(axis=name, unit=unit, weight=1.0, kind="scale", levels=axis.anchors)
+
+
+_ASKED: Mapping[Kind, Callable[[str, Any, Unit], AskedUnit]] = {
+    "checklist": _unit,
+    "criteria": _criterion,
+    "scale": _scale,
+}
 
 
 def _refuse_unknown_axes(record: Record, rubric: Rubric) -> None:

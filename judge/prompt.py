@@ -7,7 +7,7 @@ prefix cache serves everything but the last lines.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -37,7 +37,11 @@ __all__ = [
 _KEY_VERSION = 1  # raise it when a reply that is stored under an old key must not be used any more
 _CHARS_A_TOKEN = 4
 _TEMPLATES = ("system", "record", "units", "complaint")
-_OF_KIND: Mapping[Kind, tuple[str, ...]] = {"checklist": _TEMPLATES, "criteria": ("system", "units")}
+_OF_KIND: Mapping[Kind, tuple[str, ...]] = {
+    "checklist": _TEMPLATES,
+    "criteria": ("system", "units"),
+    "scale": ("system", "units"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +156,9 @@ class Prompt:
         body = [self._templates.sources, self.evidence, MAX_UNITS_PER_CALL, reply_schema(1, evidence=self.evidence)]
         for kind in self.rubric.kinds:
             if kind != "checklist":  # which judges of before have by themselves
-                body += [self._of_kind[kind].sources, reply_schema(1, evidence=self.evidence, kind=kind)]
+                form = scale_schema(((0, 1),), evidence=self.evidence) if kind == "scale" else None
+                form = form or reply_schema(1, evidence=self.evidence, kind=kind)
+                body += [self._of_kind[kind].sources, form]
         return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
     def build_requests(self, groups: Sequence[Probes], model: JudgeModel, *, samples: int = 1) -> list[Request]:
@@ -168,7 +174,7 @@ class Prompt:
                 system=self.system[probes.kind],
                 shared=shared,
                 asked=self._render_units(probes),
-                schema=reply_schema(len(probes.asked), evidence=self.evidence, kind=probes.kind),
+                schema=self._schema(probes),
                 sample=sample,
                 probes=probes,
                 images=groups[0].record.images,
@@ -181,9 +187,14 @@ class Prompt:
         """The same request with a complaint; it quotes nothing of the reply, which may carry instructions."""
         return structs.replace(request, complaint=self._templates.render("complaint", faults=list(faults)))
 
+    def _schema(self, probes: Probes) -> str:
+        if probes.kind == "scale":
+            return scale_schema(tuple(tuple(unit.levels) for unit in probes.asked), evidence=self.evidence)
+        return reply_schema(len(probes.asked), evidence=self.evidence, kind=probes.kind)
+
     def _render_units(self, probes: Probes) -> str:
         axes = dict.fromkeys(unit.axis for unit in probes.asked)
-        values = _unit_values if probes.kind == "checklist" else _criterion_values
+        values = _VALUES[probes.kind]
         units = [values(index, unit) for index, unit in enumerate(probes.asked)]
         descriptions = [(axis, one_line(self.rubric.axes[axis].description)) for axis in axes]
         return self._of_kind[probes.kind].render("units", axes=descriptions, units=units)
@@ -214,10 +225,20 @@ def reply_schema(units: int, *, evidence: bool, kind: Kind = "checklist") -> str
 
     Evidence and reason come before the verdict: a model that commits first explains what it committed to.
     """
-    unit: dict[str, JsonValue] = {"evidence": _nullable({"type": "string"})} if evidence else {}
-    unit |= {"reason": {"type": "string"}, **_VERDICT_SCHEMAS[kind]}
-    names = [unit_name(index) for index in range(units)]
-    return orjson.dumps(closed_object(dict.fromkeys(names, closed_object(unit)))).decode()
+    return _schema_of([_VERDICT_SCHEMAS[kind]] * units, evidence=evidence)
+
+
+@lru_cache
+def scale_schema(levels: tuple[tuple[int, ...], ...], *, evidence: bool) -> str:
+    """JSON Schema of a reply to scales with these levels, as text."""
+    return _schema_of([{"value": {"type": "integer", "enum": list(of_one)}} for of_one in levels], evidence=evidence)
+
+
+def _schema_of(verdicts: Sequence[dict[str, JsonValue]], *, evidence: bool) -> str:
+    before: dict[str, JsonValue] = {"evidence": _nullable({"type": "string"})} if evidence else {}
+    before["reason"] = {"type": "string"}
+    units = {unit_name(index): closed_object({**before, **verdict}) for index, verdict in enumerate(verdicts)}
+    return orjson.dumps(closed_object(units)).decode()
 
 
 def closed_object(properties: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -255,6 +276,19 @@ def _unit_values(index: int, asked: AskedUnit) -> tuple[str, ...]:
 def _criterion_values(index: int, asked: AskedUnit) -> tuple[object, ...]:
     """Name, axis, text, and whether it is good that it holds. Of what it is worth the judge sees nothing."""
     return unit_name(index), asked.axis, quoted(asked.unit.claim), asked.polarity == "positive"
+
+
+def _scale_values(index: int, asked: AskedUnit) -> tuple[object, ...]:
+    """Name, axis, description, and the levels with their anchors."""
+    levels = [(level, one_line(anchor)) for level, anchor in asked.levels.items()]
+    return unit_name(index), asked.axis, one_line(asked.unit.claim), levels
+
+
+_VALUES: Mapping[Kind, Callable[[int, AskedUnit], tuple[object, ...]]] = {
+    "checklist": _unit_values,
+    "criteria": _criterion_values,
+    "scale": _scale_values,
+}
 
 
 def quoted(claim: str) -> str:

@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from judge.axis import Axis, Criteria, Kind, Scoring
+from judge.axis import Axis, Kind
 from judge.errors import RubricError
 from judge.resource import resource_path
 from judge.strict_yaml import Document, StrictYamlError, parse_yaml
@@ -65,11 +64,6 @@ class Rubric(BaseModel):
         # The order of the axes is part of a prompt, so it counts; sorted keys would hide it.
         body = {**self.model_dump(), "order": list(self.axes)}
         return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
-
-    @cached_property
-    def scoring(self) -> Mapping[str, Scoring]:
-        """Axis of criteria -> how its verdicts become a score."""
-        return {name: axis.scoring for name, axis in self.axes.items() if isinstance(axis, Criteria)}
 
     @property
     def kinds(self) -> tuple[Kind, ...]:

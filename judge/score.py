@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from judge.axis import Scoring
+from judge.axis import Axis, Criteria, Scale, Scoring
 from judge.criteria import as_best, as_worst, score_criteria
 from judge.verdict import Verdict
 
@@ -17,7 +17,7 @@ __all__ = ["AxisScore", "TraceScore", "score_axis", "score_trace"]
 
 _LEAST = 0.5  # of a raised unit: presence 1
 _LEAST_PROBED = 0.25  # P(1) a hair above P(0), and P(2) = 0
-NO_CRITERIA: Final[Mapping[str, Scoring]] = MappingProxyType({})
+CHECKLISTS: Final[Mapping[str, Axis]] = MappingProxyType({})
 _ROUNDING = 1e-12  # one of four units of weight 0.1 is a little less than 0.25 of their weight
 
 
@@ -63,19 +63,21 @@ class TraceScore(Struct, frozen=True, kw_only=True, gc=False):
     units_judged: int
 
 
-def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0, scoring: Scoring | None = None) -> AxisScore:
+def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0, axis: Axis | None = None) -> AxisScore:
     """Score one axis in one sample.
 
     Args:
         verdicts: All units of the axis, the failed ones too.
         min_coverage: Below this share of judged weight the values are None.
-        scoring: Of an axis of criteria; None for a checklist.
+        axis: As the rubric has it; None for a checklist.
     """
     units = list(verdicts)
     if not sum(unit.weight for unit in units):
         return AxisScore(grounding=None, correctness=None, score=None, coverage=None, score_low=None, score_high=None)
-    if scoring is not None:
-        return _score_criteria(units, min_coverage, scoring)
+    if isinstance(axis, Criteria):
+        return _score_criteria(units, min_coverage, axis.scoring)
+    if isinstance(axis, Scale):
+        return _score_scale(units[0], axis)
     return _score_checklist(units, min_coverage)
 
 
@@ -92,6 +94,14 @@ def _score_criteria(criteria: Sequence[Verdict], min_coverage: float, scoring: S
         score_low=score_criteria(as_worst(criteria), scoring),
         score_high=score_criteria(as_best(criteria), scoring),
     )
+
+
+def _score_scale(level: Verdict, axis: Scale) -> AxisScore:
+    """One level: known, or anywhere between the lowest and the highest."""
+    score = None if level.value is None else axis.share(level.value)
+    low, high = (0.0, 1.0) if score is None else (score, score)
+    coverage = float(score is not None)
+    return AxisScore(grounding=None, correctness=None, score=score, coverage=coverage, score_low=low, score_high=high)
 
 
 def _weight(verdicts: Sequence[Verdict]) -> float:
@@ -127,17 +137,17 @@ def _score_checklist(units: Sequence[Verdict], min_coverage: float) -> AxisScore
 
 
 def score_trace(
-    verdicts: Sequence[Verdict], *, min_coverage: float = 1.0, scoring: Mapping[str, Scoring] = NO_CRITERIA
+    verdicts: Sequence[Verdict], *, min_coverage: float = 1.0, axes: Mapping[str, Axis] = CHECKLISTS
 ) -> TraceScore:
     """Score one trace: per sample first, then the mean of the complete samples.
 
     Args:
         verdicts: Every unit of every axis and sample.
         min_coverage: In [0, 1]; see `score_axis`.
-        scoring: Axis of criteria -> how its verdicts become a score.
+        axes: As the rubric has them; those that are not named are checklists.
     """
     samples = [
-        _score_sample([verdict for verdict in verdicts if verdict.sample == sample], min_coverage, scoring)
+        _score_sample([verdict for verdict in verdicts if verdict.sample == sample], min_coverage, axes)
         for sample in sorted({verdict.sample for verdict in verdicts})
     ]
     complete = [sample for sample in samples if sample.score is not None]
@@ -203,20 +213,20 @@ def _right(unit: Verdict) -> float:
     return float(unit.correctness == 1) if unit.p_correct is None else unit.p_correct
 
 
-def _score_sample(verdicts: Sequence[Verdict], min_coverage: float, scoring: Mapping[str, Scoring]) -> TraceScore:
+def _score_sample(verdicts: Sequence[Verdict], min_coverage: float, axes: Mapping[str, Axis]) -> TraceScore:
     names = dict.fromkeys(verdict.axis for verdict in verdicts)
-    axes = {
+    scored = {
         name: score_axis(
             (verdict for verdict in verdicts if verdict.axis == name),
             min_coverage=min_coverage,
-            scoring=scoring.get(name),
+            axis=axes.get(name),
         )
         for name in names
     }
-    weighted = [axis for axis in axes.values() if axis.coverage is not None]
+    weighted = [axis for axis in scored.values() if axis.coverage is not None]
     complete = bool(weighted) and all(axis.score is not None for axis in weighted)
     return TraceScore(
-        axes=axes,
+        axes=scored,
         grounding=_mean(axis.grounding for axis in weighted) if complete else None,
         correctness=_mean(axis.correctness for axis in weighted) if complete else None,
         score=_mean(axis.score for axis in weighted) if complete else None,

@@ -13,7 +13,16 @@ from judge.axis import Kind
 from judge.evidence import Found, TraceText
 from judge.probe import AskedUnit
 from judge.record import Polarity
-from judge.words import CriterionReply, Met, PlainCriterionReply, Words
+from judge.words import (
+    CriterionReply,
+    Met,
+    PlainCriterionReply,
+    PlainScaleReply,
+    PlainUnitReply,
+    ScaleReply,
+    UnitReply,
+    Words,
+)
 
 __all__ = [
     "EvidenceRule",
@@ -39,7 +48,7 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
         presence: 0 not raised, 1 partly or implied, 2 clearly raised; None when there is no verdict.
         correctness: -1 wrong, 0 unclear, 1 right; None where presence is 0 or None.
         verdict: Of a criterion: whether it holds; None when there is no verdict.
-        value: Of a criterion: 1 where its good side holds, else 0.
+        value: Of a criterion: 1 where its good side holds, else 0. Of a scale: the level.
         points: Of a criterion: what it is worth where it holds.
         polarity: Of a criterion: whether it is good that it holds.
         gate: Of a criterion: if its good side does not hold, the axis scores 0 at most.
@@ -98,8 +107,8 @@ def verify(
         asked: The unit or criterion.
         trace: The candidate's text.
         rule: `required` makes a presence without found evidence a failure, `flag` only marks it, `none` looks at none.
-            A criterion may hold without a passage that shows it ("does not mention …"): there, only evidence that
-            is given has to be found.
+            A criterion may hold, and a level fit, without a passage that shows it ("does not mention …"): there,
+            only evidence that is given has to be found.
         sample: Index of the repeat.
         call_id: The call that gave the words.
 
@@ -108,8 +117,8 @@ def verify(
         `cannot_assess` where the judge cannot say whether a criterion holds.
     """
     about = about_unit(asked, sample, call_id)
-    if isinstance(replied, CriterionReply | PlainCriterionReply):
-        return _verify_criterion(replied, asked, trace, rule, about)
+    if not isinstance(replied, UnitReply | PlainUnitReply):
+        return _verify_without_need(replied, asked, trace, rule, about)
     if replied.presence == 0:  # whatever else was said of a unit that was not raised says nothing
         return Verdict(**about, presence=0, reason=replied.reason)
     quote = getattr(replied, "evidence", None) if rule != "none" else None
@@ -119,22 +128,22 @@ def verify(
     return Verdict(**about, **found, presence=replied.presence, correctness=replied.correctness, reason=replied.reason)
 
 
-def _verify_criterion(
-    replied: CriterionReply | PlainCriterionReply,
+def _verify_without_need(
+    replied: CriterionReply | PlainCriterionReply | ScaleReply | PlainScaleReply,
     asked: AskedUnit,
     trace: TraceText,
     rule: EvidenceRule,
     about: dict[str, Any],
 ) -> Verdict:
     quote = getattr(replied, "evidence", None) if rule != "none" else None
-    found = verify_quote(quote, trace) if quote else {}
-    if rule == "required" and found.get("evidence_found") == "no":
-        return Verdict(**about, **found, reason=replied.reason, failure=lack_of_evidence(quote))
+    about |= {"reason": replied.reason, **(verify_quote(quote, trace) if quote else {})}
+    if rule == "required" and about.get("evidence_found") == "no":
+        return Verdict(**about, failure=lack_of_evidence(quote))
+    if isinstance(replied, ScaleReply | PlainScaleReply):
+        return Verdict(**about, value=float(replied.value))
     if replied.verdict == "CANNOT_ASSESS" and not asked.unmet_if_unclear:
-        return Verdict(**about, **found, verdict=replied.verdict, reason=replied.reason, failure="cannot_assess")
-    return Verdict(
-        **about, **found, verdict=replied.verdict, value=_value(replied.verdict, asked), reason=replied.reason
-    )
+        return Verdict(**about, verdict=replied.verdict, failure="cannot_assess")
+    return Verdict(**about, verdict=replied.verdict, value=_value(replied.verdict, asked))
 
 
 def _value(verdict: Met, asked: AskedUnit) -> float:
@@ -159,8 +168,11 @@ def failed_verdict(asked: AskedUnit, *, sample: int, failure: str, call_id: str 
 def contentless_verdict(asked: AskedUnit, *, sample: int, p_present: float | None = None) -> Verdict:
     """Presence 0 without a call: the trace says nothing at all. `p_present` is 0 where units are probed, else None.
 
-    Of a criterion: it does not hold, and neither does its good side, as saying nothing is no way to do well.
+    Of a criterion: it does not hold, and neither does its good side, as saying nothing is no way to do well; of a
+    scale, the lowest level.
     """
+    if asked.kind == "scale":
+        return Verdict(**about_unit(asked, sample), value=float(min(asked.levels)), reason="no_content")
     if asked.kind == "criteria":
         return Verdict(**about_unit(asked, sample), verdict="UNMET", value=0.0, reason="no_content")
     return Verdict(**about_unit(asked, sample), presence=0, p_present=p_present, reason="no_content")

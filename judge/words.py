@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from judge.axis import Kind
 from judge.backend import Reply
 from judge.errors import LostInSpaceError, MalformedReplyError, OffMenuError, ReplyError, TruncatedReplyError
-from judge.probe import MAX_UNITS_PER_CALL
+from judge.probe import MAX_UNITS_PER_CALL, AskedUnit
 from judge.prompt import unit_name
 from judge.strict_json import StrictJsonError, parse_json
 
@@ -28,13 +28,16 @@ __all__ = [
     "CriterionReply",
     "Met",
     "PlainCriterionReply",
+    "PlainScaleReply",
     "PlainUnitReply",
+    "ScaleReply",
     "UnitReply",
     "Words",
     "off_menu",
     "parse_object",
     "parse_reply",
     "refuse_refusal",
+    "refuse_unknown_levels",
 ]
 
 _FENCE = re.compile(r"\A(```|~~~)[A-Za-z]*[ \t]*\r?\n(?P<body>.*?)\r?\n?\1\Z", re.DOTALL)
@@ -48,6 +51,7 @@ _MENU = {
     "presence": "must be 0, 1 or 2",
     "correctness": "must be -1, 0 or 1, or null where presence is 0",
     "verdict": "must be MET, UNMET or CANNOT_ASSESS",
+    "value": "must be one of the levels",
 }
 
 
@@ -88,7 +92,22 @@ class PlainCriterionReply(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     verdict: Met
 
 
-Words: TypeAlias = UnitReply | PlainUnitReply | CriterionReply | PlainCriterionReply
+class ScaleReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """The judge's words on one scale, in the declared form."""
+
+    evidence: str | None
+    reason: str
+    value: int
+
+
+class PlainScaleReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """The same where no evidence was asked for."""
+
+    reason: str
+    value: int
+
+
+Words: TypeAlias = UnitReply | PlainUnitReply | CriterionReply | PlainCriterionReply | ScaleReply | PlainScaleReply
 
 
 class _Form(BaseModel):
@@ -125,11 +144,28 @@ class _PlainCriterionForm(BaseModel):
     verdict: Met
 
 
+class _ScaleForm(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    evidence: str | None
+    reason: str
+    value: int
+
+
+class _PlainScaleForm(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    reason: str
+    value: int
+
+
 _FORMS: Mapping[tuple[Kind, bool], tuple[type[Words], type[BaseModel]]] = {
     ("checklist", True): (UnitReply, _Form),
     ("checklist", False): (PlainUnitReply, _PlainForm),
     ("criteria", True): (CriterionReply, _CriterionForm),
     ("criteria", False): (PlainCriterionReply, _PlainCriterionForm),
+    ("scale", True): (ScaleReply, _ScaleForm),
+    ("scale", False): (PlainScaleReply, _PlainScaleForm),
 }
 """By kind, and whether evidence was asked for: as it is decoded, and as its faults are named."""
 
@@ -167,7 +203,7 @@ def _is_half(words: Words) -> bool:
     return isinstance(words, UnitReply | PlainUnitReply) and bool(words.presence) and words.correctness is None
 
 
-@lru_cache(maxsize=4 * MAX_UNITS_PER_CALL)
+@lru_cache(maxsize=6 * MAX_UNITS_PER_CALL)
 def _reader(units: int, form: tuple[Kind, bool]) -> tuple[msgspec.json.Decoder[Struct], list[tuple[str, int]]]:
     """What decodes a reply to so many units, and how often each key stands in it."""
     words, names = _FORMS[form][0], [unit_name(index) for index in range(units)]
@@ -194,6 +230,21 @@ def _checked(text: str, units: int, form: tuple[Kind, bool]) -> list[Words]:
     if faults:
         raise off_menu(faults)
     return replies
+
+
+def refuse_unknown_levels(replied: Sequence[Words], asked: Sequence[AskedUnit]) -> None:
+    """Raise where a scale has no such level.
+
+    Raises:
+        OffMenuError: Says which, and what there is.
+    """
+    faults = [
+        f"{unit_name(index)}.value must be one of {', '.join(map(str, unit.levels))}"
+        for index, (words, unit) in enumerate(zip(replied, asked, strict=True))
+        if isinstance(words, ScaleReply | PlainScaleReply) and words.value not in unit.levels
+    ]
+    if faults:
+        raise off_menu(faults)
 
 
 def parse_object(reply: Reply) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from judge.prompt import JudgeModel, Prompt, Request, unit_name
 from judge.record import Record
 from judge.rubric import Rubric
 from judge.verdict import EvidenceRule, Verdict, contentless_verdict, failed_verdict, verify
-from judge.words import off_menu, parse_reply
+from judge.words import off_menu, parse_reply, refuse_unknown_levels
 from judge.working import together
 
 __all__ = ["Written"]
@@ -100,6 +100,7 @@ class Written:
         asked = request.probes.asked
         try:
             replied = parse_reply(reply, len(asked), evidence=self.prompt.evidence, kind=request.probes.kind)
+            refuse_unknown_levels(replied, asked)
         except ReplyError as exc:
             return None, exc
         verdicts = [

@@ -73,7 +73,7 @@ def test_a_gate_that_fails_does_not_lift_a_score_below_zero() -> None:
 
 
 def axis(*criteria: Verdict, **more: Any) -> AxisScore:
-    return score_axis(criteria, scoring="weighted", **more)
+    return score_axis(criteria, axis=Criteria(kind="criteria", description="d"), **more)
 
 
 def test_what_is_not_judged_is_in_no_sum_and_its_worst_and_best_are_told() -> None:
@@ -117,7 +117,7 @@ def _recorded(row: dict[str, Any]) -> float:
         criterion(one["points"], M if one["response_dict"]["criteria_met"] else U)
         for one in _as_value(row["responses"])
     ]
-    score = score_axis(verdicts, scoring="healthbench").score
+    score = score_axis(verdicts, axis=load_rubric("healthbench").axes["criteria"]).score
     assert score is not None
     return score
 
@@ -313,7 +313,7 @@ def test_a_record_does_not_bring_criteria_where_the_rubric_has_its_own(tmp_path:
     record = {**RECORD, "units": {"a": [{"unit_id": "c1", "claim": "c"}]}}
     run, heard = score([], record, rubric=found)
     assert heard == []
-    assert run.failures["error"].to_list() == ["own_criteria"]
+    assert run.failures["error"].to_list() == ["own_units"]
 
 
 def test_words_cannot_be_compared_with_criteria_and_criteria_are_not_probed() -> None:

@@ -347,3 +347,8 @@ def test_the_text_of_criteria() -> None:
     ]
     record = build_record({**BARE, "question": "I cough.", "units": {"criteria": criteria}})
     _same_as_golden("criteria", _page(_requests(record, prompt=Prompt(load_rubric("healthbench")))))
+
+
+def test_the_text_of_a_scale() -> None:
+    record = build_record({**BARE, "question": "Why?", "reference": {"answer": "Air rises."}, "units": {}})
+    _same_as_golden("scale", _page(_requests(record, prompt=Prompt(load_rubric("prometheus")))))
