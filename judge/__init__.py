@@ -30,6 +30,7 @@ The flow, top to bottom; a file imports only files above it:
       shape.py        a row of a known shape  -> the fields of a record
       references.py   units in another file   -> the fields that a record lacks
       reading.py      where traces are        -> Records, one after the other
+    view.py           a record                -> what a judge sees of it
     axis.py           what a rubric scores    -> its kind, and what units and criteria are worth
     rubric.py         a YAML file             -> Rubric
     probe.py          Record × Rubric         -> Probes        what is asked, and at what granularity

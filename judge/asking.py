@@ -108,7 +108,7 @@ def first_asks(record: Record, way: Way, *, sees_images: bool) -> list[Request]:
     Raises:
         InputError: It cannot be asked about.
     """
-    if not sees_images:
+    if not sees_images and way.rubric.shows_images:
         _refuse_images(record)
     return way.first_asks(record)
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from judge.record import Polarity, Unit
+from judge.view import View
 
 __all__ = ["Axis", "Checklist", "Criteria", "Criterion", "Kind", "Level", "Scale", "Scoring"]
 
@@ -51,11 +52,13 @@ class _Axis(BaseModel):
 
     Attributes:
         description: What the axis is about; shown to the judge.
+        view: What the judge sees of a record for this axis; everything where none is given.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     description: str = Field(min_length=1)
+    view: Annotated[View, BeforeValidator(as_tuple)] = None
 
 
 class Checklist(_Axis):

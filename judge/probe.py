@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -12,12 +12,12 @@ from judge.axis import Checklist, Criteria, Kind, Scale
 from judge.errors import RecordError
 from judge.record import Polarity, Record, Unit
 from judge.rubric import Rubric
+from judge.view import View
 
 __all__ = ["MAX_UNITS_PER_CALL", "AskedUnit", "Granularity", "Probes", "build_probes"]
 
 Granularity = Literal["trace", "axis", "unit"]
 
-_KINDS: tuple[Kind, ...] = get_args(Kind)
 MAX_UNITS_PER_CALL = 16
 """Contract §7. Longer lists lose units in the reply, and a short list of schemas stays compiled at the server."""
 
@@ -29,6 +29,7 @@ class AskedUnit(Struct, frozen=True, kw_only=True, gc=False):
         weight: What it counts in coverage, at least 0: the unit's weight, or the size of the criterion's points.
         points, polarity, gate: Of a criterion; see `rubric.Criterion`. None of a unit.
         levels: Of a scale: level -> anchor, from the lowest; empty for all others.
+        view: What is shown of the record.
         unmet_if_unclear: A criterion that the judge cannot assess counts as one that does not hold.
     """
 
@@ -41,10 +42,11 @@ class AskedUnit(Struct, frozen=True, kw_only=True, gc=False):
     gate: bool | None = None
     unmet_if_unclear: bool = False
     levels: Mapping[int, str] = MappingProxyType({})
+    view: View = None
 
 
 class Probes(Struct, frozen=True, kw_only=True, gc=False):
-    """The units of one record that one call asks about, in asking order (1 to 16); all of one kind."""
+    """The units of one record that one call asks about, in asking order (1 to 16); all of one kind and one view."""
 
     record: Record
     asked: tuple[AskedUnit, ...]
@@ -53,6 +55,11 @@ class Probes(Struct, frozen=True, kw_only=True, gc=False):
     def kind(self) -> Kind:
         """Of every unit."""
         return self.asked[0].kind
+
+    @property
+    def view(self) -> View:
+        """What is shown of the record; the same for every unit."""
+        return self.asked[0].view
 
 
 def build_probes(record: Record, rubric: Rubric, granularity: Granularity) -> list[Probes]:
@@ -70,7 +77,7 @@ def build_probes(record: Record, rubric: Rubric, granularity: Granularity) -> li
     _refuse_unknown_axes(record, rubric)
     by_axis = [list(_asked(record, rubric, axis)) for axis in rubric.axes]
     if granularity == "trace":
-        by_axis = [[asked for axis in by_axis for asked in axis if asked.kind == kind] for kind in _KINDS]
+        by_axis = _joined(asked for of_axis in by_axis for asked in of_axis)
     size = 1 if granularity == "unit" else MAX_UNITS_PER_CALL
     groups = [Probes(record=record, asked=group) for asked in by_axis for group in _batches(asked, size)]
     if not groups:
@@ -82,6 +89,14 @@ def build_probes(record: Record, rubric: Rubric, granularity: Granularity) -> li
             'Give at least one: {"units": {"' + next(iter(rubric.axes)) + '": [{"unit_id": "…", "claim": "…"}]}}',
         )
     return groups
+
+
+def _joined(units: Iterable[AskedUnit]) -> list[list[AskedUnit]]:
+    """Those that can share a call: of one kind, and judged by the same parts of the record."""
+    together: dict[tuple[Kind, View], list[AskedUnit]] = {}
+    for asked in units:
+        together.setdefault((asked.kind, asked.view), []).append(asked)
+    return list(together.values())
 
 
 def _batches(asked: list[AskedUnit], size: int) -> Iterator[tuple[AskedUnit, ...]]:
@@ -109,7 +124,7 @@ def _asked(record: Record, rubric: Rubric, name: str) -> Iterator[AskedUnit]:
 
 
 def _unit(name: str, axis: Checklist, unit: Unit) -> AskedUnit:
-    return AskedUnit(axis=name, unit=unit, weight=axis.weight(unit.importance))
+    return AskedUnit(axis=name, unit=unit, weight=axis.weight(unit.importance), view=axis.view)
 
 
 def _criterion(name: str, axis: Criteria, unit: Unit) -> AskedUnit:
@@ -124,11 +139,12 @@ def _criterion(name: str, axis: Criteria, unit: Unit) -> AskedUnit:
         polarity=polarity,
         gate=unit.gate,
         unmet_if_unclear=axis.cannot_assess == "unmet",
+        view=axis.view,
     )
 
 
 def _scale(name: str, axis: Scale, unit: Unit) -> AskedUnit:
-    return AskedUnit(axis=name, unit=unit, weight=1.0, kind="scale", levels=axis.anchors)
+    return AskedUnit(axis=name, unit=unit, weight=1.0, kind="scale", levels=axis.anchors, view=axis.view)
 
 
 _ASKED: Mapping[Kind, Callable[[str, Any, Unit], AskedUnit]] = {

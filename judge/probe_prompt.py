@@ -17,9 +17,10 @@ import orjson
 from msgspec.structs import replace
 
 from judge.probe import AskedUnit, Probes
-from judge.prompt import JudgeModel, Request, closed_object, one_line, quoted, record_values, unit_name
+from judge.prompt import JudgeModel, Request, closed_object, one_line, quoted, unit_name
 from judge.rubric import Rubric
 from judge.template import Templates
+from judge.view import images_of, record_values
 
 __all__ = ["LABELS", "ProbePrompt"]
 
@@ -63,18 +64,19 @@ class ProbePrompt:
             PromptError: The templates cannot render this record.
         """
         record = groups[0].record
-        shared = self._record.render("record", **record_values(record))
+        views = dict.fromkeys(probes.view for probes in groups)
+        shared = {view: self._record.render("record", **record_values(record, view)) for view in views}
         return [
             Request(
                 model=model,
                 system=self.system,
-                shared=shared,
+                shared=shared[probes.view],
                 asked=self._question("presence", probes.asked[0], probes.asked[0].unit.presence_question),
                 schema="",
                 labels=LABELS,
                 sample=sample,
                 probes=probes,
-                images=record.images,
+                images=images_of(record, probes.view),
             )
             for probes in groups
             for sample in range(samples)

@@ -18,9 +18,9 @@ from pydantic import JsonValue
 from judge.axis import Kind
 from judge.image import Image
 from judge.probe import MAX_UNITS_PER_CALL, AskedUnit, Probes
-from judge.record import Record
 from judge.rubric import Rubric
 from judge.template import Templates
+from judge.view import images_of, record_values
 
 __all__ = [
     "JudgeModel",
@@ -29,7 +29,6 @@ __all__ = [
     "closed_object",
     "one_line",
     "quoted",
-    "record_values",
     "reply_schema",
     "unit_name",
 ]
@@ -167,17 +166,18 @@ class Prompt:
         Raises:
             PromptError: The templates cannot render this record.
         """
-        shared = self._templates.render("record", **record_values(groups[0].record))
+        record, views = groups[0].record, dict.fromkeys(probes.view for probes in groups)
+        shared = {view: self._templates.render("record", **record_values(record, view)) for view in views}
         return [
             Request(
                 model=model,
                 system=self.system[probes.kind],
-                shared=shared,
+                shared=shared[probes.view],
                 asked=self._render_units(probes),
                 schema=self._schema(probes),
                 sample=sample,
                 probes=probes,
-                images=groups[0].record.images,
+                images=images_of(record, probes.view),
             )
             for probes in groups
             for sample in range(samples)
@@ -198,20 +198,6 @@ class Prompt:
         units = [values(index, unit) for index, unit in enumerate(probes.asked)]
         descriptions = [(axis, one_line(self.rubric.axes[axis].description)) for axis in axes]
         return self._of_kind[probes.kind].render("units", axes=descriptions, units=units)
-
-
-def record_values(record: Record) -> dict[str, object]:
-    """What `record.j2` shows of a record: all that its calls have in common."""
-    return {
-        "images": len(record.images),
-        "question": record.question or "",
-        "options": list((record.options or {}).items()),
-        "context": record.context or "",
-        "reasoning": record.reference.reasoning or "",
-        "answer": record.reference.answer or "",
-        "trace": record.trace,
-        "tag": hashlib.sha256(record.trace.encode()).hexdigest()[:12],
-    }
 
 
 def unit_name(index: int) -> str:

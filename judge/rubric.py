@@ -63,7 +63,15 @@ class Rubric(BaseModel):
         """12 hex digits over what the rubric means; comments, order of keys and white space between them are free."""
         # The order of the axes is part of a prompt, so it counts; sorted keys would hide it.
         body = {**self.model_dump(), "order": list(self.axes)}
+        for axis in body["axes"].values():  # rubrics of before keep theirs
+            if axis["view"] is None:
+                del axis["view"]
         return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
+
+    @property
+    def shows_images(self) -> bool:
+        """Whether any axis is judged by the record's images."""
+        return any(axis.view is None or "image" in axis.view for axis in self.axes.values())
 
     @property
     def kinds(self) -> tuple[Kind, ...]:

@@ -352,3 +352,11 @@ def test_the_text_of_criteria() -> None:
 def test_the_text_of_a_scale() -> None:
     record = build_record({**BARE, "question": "Why?", "reference": {"answer": "Air rises."}, "units": {}})
     _same_as_golden("scale", _page(_requests(record, prompt=Prompt(load_rubric("prometheus")))))
+
+
+def test_the_text_without_a_reference() -> None:
+    """`pkr-free`: two calls for one trace, as perception is judged with the image."""
+    fields = {**BARE, "question": "What is it?", "reference": {"answer": "Never shown."}, "units": {}}
+    requests = _requests(build_record(fields), "trace", prompt=Prompt(load_rubric("pkr-free")))
+    assert "Never shown" not in _page(requests)
+    _same_as_golden("pkr_free", _page(requests))

@@ -81,9 +81,7 @@ def test_a_trace_that_says_nothing_is_on_the_lowest_level(rubric: Path) -> None:
 
 def test_scales_of_a_rubric_share_a_call_and_each_has_its_own_levels(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
-    second = (
-        "  b: {kind: scale, description: d, levels: [{level: 0, anchor: Not.}, {level: 1, anchor: Yes.}]}\n"
-    )
+    second = "  b: {kind: scale, description: d, levels: [{level: 0, anchor: Not.}, {level: 1, anchor: Yes.}]}\n"
     path.write_text(HEAD + LEVELS + second)
     run, heard = score(path, [says(1, 1)], granularity="trace")
     assert len(heard) == 1
