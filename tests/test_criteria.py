@@ -188,6 +188,24 @@ def test_a_conversation_says_who_speaks() -> None:
     assert build_record(shape_fields(row)).question == "user: a\n\nassistant: b\n\nuser: c"
 
 
+def test_a_row_of_rubrics_as_rewards_is_a_record_and_its_criteria_weigh_what_their_text_says() -> None:
+    """To the published shape; the data is not here. 1.0 and 0.9 of 1.0 + 0.7 + 0.9 + 2 are met."""
+    described = ["Essential Criteria: Names it.", "Important Criteria: Says why.", "Pitfall Criteria: Avoids doubt."]
+    rubric = [{"title": f"t{n}", "description": text, "weight": 5 - n} for n, text in enumerate(described)]
+    rubric.append({"title": "plain", "description": "Is short.", "weight": 2})
+    row = {"question": "What is it?", "reference_answer": "Pneumonia.", "rubric": rubric, "trace": TRACE}
+    record = build_record(shape_fields(row))
+    units = record.units["criteria"]
+    assert record.reference.answer == "Pneumonia."
+    assert [(unit.claim, unit.importance, unit.points) for unit in units] == [
+        ("Names it.", "Essential", None), ("Says why.", "Important", None), ("Avoids doubt.", "Pitfall", None),
+        ("Is short.", None, 2.0),
+    ]  # fmt: skip
+    assert (units[0].topic, units[0].meta) == ("t0", {"weight": 5})
+    run, _ = score([says((M, None), (U, None), (M, None), (U, None))], row, rubric="rar")
+    assert run.scores["trace_score"].to_list() == [pytest.approx(1.9 / 4.6)]
+
+
 # Asked about, over a real connection.
 
 TRACE = "It is pneumonia. Take rest. <answer>A</answer>"

@@ -10,10 +10,16 @@ HealthBench has a conversation, and its criteria with their points:
 
 {"prompt_id": "p1", "prompt": [{"role": "user", "content": "I cough."}],
 "rubrics": [{"criterion": "Asks for how long.", "points": 5, "tags": ["axis:context_awareness"]}]}
+
+Rubrics as Rewards has a reference answer, and criteria whose text begins with their importance:
+
+{"question": "What is it?", "reference_answer": "Pneumonia.",
+"rubric": [{"title": "Names it", "description": "Essential Criteria: Names pneumonia.", "weight": 5}]}
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
@@ -29,6 +35,8 @@ __all__ = ["shape_fields"]
 _AXES: Final = ("perception", "knowledge", "rationale")
 _SOLUTION: Final = ("reasoning", "answer")
 _OURS: Final = ("units", "reference")
+_DESCRIBED: Final = ("description", "title", "weight")
+_IMPORTANCE: Final = re.compile(r"(Essential|Important|Optional|Pitfall) Criteria:\s*")
 _NOTHING: Final = ("", "null")
 _SHOWN_NAMES: Final = 200  # characters
 
@@ -53,6 +61,8 @@ def shape_fields(
         fields = {**fields, "units": {axis: _units(units, axis, number) for axis in units}}
     if _is_healthbench(fields):
         return _from_healthbench(fields)
+    if _is_rar(fields):
+        return _from_rar(fields)
     return _from_openmedreason(fields, number) if _is_openmedreason(row, fields) else fields
 
 
@@ -88,6 +98,30 @@ def _criterion(one: Mapping[str, Any], number: int) -> dict[str, Any]:
     points, rest = one.get("points"), {name: value for name, value in one.items() if name != "criterion"}
     bad = isinstance(points, int | float) and points < 0
     return {"unit_id": f"c{number}", "claim": one["criterion"], "polarity": "negative" if bad else "positive", **rest}
+
+
+def _is_rar(fields: Mapping[str, Any]) -> bool:
+    """A reference answer and weighted descriptions, and no units under our name."""
+    criteria = fields.get("rubric")
+    known = isinstance(criteria, list) and all(isinstance(one, Mapping) and "description" in one for one in criteria)
+    return known and "reference_answer" in fields and fields.get("units") is None
+
+
+def _from_rar(fields: Mapping[str, Any]) -> dict[str, Any]:
+    shaped = {name: value for name, value in fields.items() if name not in ("reference_answer", "rubric")}
+    shaped.setdefault("reference", {"answer": fields["reference_answer"]})
+    shaped["units"] = {"criteria": [_described(one, number) for number, one in enumerate(fields["rubric"], start=1)]}
+    return shaped
+
+
+def _described(one: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """Its importance, where the text begins with one, else its weight as points; the judge is shown neither."""
+    text, rest = one["description"], {name: value for name, value in one.items() if name not in _DESCRIBED}
+    unit = {"unit_id": f"c{number}", "claim": text, "topic": one.get("title"), **rest}
+    found = _IMPORTANCE.match(text) if isinstance(text, str) else None
+    if found is None:
+        return {**unit, "points": one.get("weight")}
+    return {**unit, "claim": text[found.end() :], "importance": found[1], "weight": one.get("weight")}
 
 
 def _conversation(messages: list[Any]) -> object:
