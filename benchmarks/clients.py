@@ -212,7 +212,7 @@ def latency(rounds: int) -> None:
 
 
 def workers(rounds: int) -> None:
-    take_turns({"judge": 18_000, "judge, 2 workers": 18_000}, latency=0, concurrency=128, rounds=rounds)
+    take_turns({"judge": 60_000, "judge, 2 workers": 60_000}, latency=0, concurrency=128, rounds=rounds)
 
 
 def cached(rounds: int) -> None:
