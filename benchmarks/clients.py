@@ -150,10 +150,10 @@ def one(client: str, base: str, traces: Path, calls: int, concurrency: int) -> N
     """In a process of its own: run a client and print what it took."""
     from judge.loop import drive
 
-    with tempfile.TemporaryDirectory() as folder:  # what is imported late is imported now, for everybody
-        few = Path(folder) / "traces.jsonl"
-        write_records(few, 2)
-        drive(CLIENTS[client](base, few, 2 * len(AXES), concurrency))
+    few = traces.parent / "few" / "traces.jsonl"  # what is imported late is imported now, for everybody
+    few.parent.mkdir(exist_ok=True)
+    write_records(few, 2)
+    drive(CLIENTS[client](base, few, 2 * len(AXES), concurrency))
     before = time.process_time()
     took = drive(CLIENTS[client](base, traces, calls, concurrency))
     processor = time.process_time() - before
@@ -212,7 +212,7 @@ def latency(rounds: int) -> None:
 
 
 def workers(rounds: int) -> None:
-    take_turns({"judge": 18_000, "judge, 2 workers": 18_000}, latency=0, concurrency=128, rounds=rounds)
+    take_turns({"judge": 60_000, "judge, 2 workers": 60_000}, latency=0, concurrency=128, rounds=rounds)
 
 
 def cached(rounds: int) -> None:
