@@ -273,8 +273,8 @@ def test_closing_ends_what_is_under_way() -> None:
         async with serving([b""]) as (base, heard):
             straight = Straight(Server(model="m", api_base=base))
             asking = asyncio.ensure_future(straight.send("POST", "/x"))
-            while not heard:
-                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.05)
+            assert len(heard) == 1
             await straight.aclose()
             with pytest.raises(TransientError) as caught:
                 await asking
