@@ -268,6 +268,21 @@ def test_closing_leaves_no_connection() -> None:
     assert asyncio.run(main()) == 0
 
 
+def test_closing_ends_what_is_under_way() -> None:
+    async def main() -> str:
+        async with serving([b""]) as (base, heard):
+            straight = Straight(Server(model="m", api_base=base))
+            asking = asyncio.ensure_future(straight.send("POST", "/x"))
+            await asyncio.sleep(0.05)
+            assert len(heard) == 1
+            await straight.aclose()
+            with pytest.raises(TransientError) as caught:
+                await asking
+            return str(caught.value)
+
+    assert "the connection broke (closed here)" in asyncio.run(asyncio.wait_for(main(), 10))
+
+
 @pytest.mark.parametrize(
     ("base", "host"),
     [

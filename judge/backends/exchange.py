@@ -46,7 +46,6 @@ class Exchange(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Future[Response] | None = None
         self._transport: asyncio.Transport | None = None
-        self._began = False
         self._idle_since = 0.0
 
     @property
@@ -74,7 +73,7 @@ class Exchange(asyncio.Protocol):
         if self._transport is not None and self.usable:
             self._transport.write(request)
         else:
-            self._fail(self._broken("closed by the server"))
+            self.close(self._broken("closed by the server"))
         try:
             response: Response = await waiting
         except asyncio.CancelledError:  # what would still come is no answer to the next request
@@ -82,11 +81,13 @@ class Exchange(asyncio.Protocol):
             raise
         return response
 
-    def close(self) -> None:
-        """End the connection, whatever is under way."""
-        self._waiting = None
+    def close(self, error: TransientError | None = None) -> None:
+        """End the connection; whoever waits for a response gets the error."""
+        waiting, self._waiting = self._waiting, None
         if self._transport is not None:
             self._transport.abort()
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(error or self._broken("closed here"))
 
     # What the loop says.
 
@@ -101,13 +102,13 @@ class Exchange(asyncio.Protocol):
             return
         self._received += len(data)
         if self._received > (MOST_BYTES + _MOST_HEAD if self._headed else _MOST_HEAD + len(data)):
-            self._fail(too_large())
+            self.close(too_large())
             return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
             why = str(exc) if isinstance(exc, httptools.HttpParserError) else "it changes the protocol"
-            self._fail(TransientError(f"the server's answer is not HTTP ({why}).", code="bad_response"))
+            self.close(TransientError(f"the server's answer is not HTTP ({why}).", code="bad_response"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing comes any more; for a response without a length, this is its end."""
@@ -118,7 +119,7 @@ class Exchange(asyncio.Protocol):
         if exc is None and self._headed and self._endless:
             self._finish()
         else:
-            self._fail(self._broken("reset by the server" if exc else "closed by the server"))
+            self.close(self._broken("reset by the server" if exc else "closed by the server"))
 
     # What the parser says.
 
@@ -165,12 +166,6 @@ class Exchange(asyncio.Protocol):
 
     def _broken(self, how: str) -> TransientError:
         return TransientError(f"{self._address}: the connection broke ({how}).", code="connection")
-
-    def _fail(self, error: TransientError) -> None:
-        waiting = self._waiting
-        self.close()
-        if waiting is not None and not waiting.done():
-            waiting.set_exception(error)
 
 
 def too_large() -> TransientError:

@@ -8,7 +8,7 @@ from judge.backends.reply_form import MOST_CHARACTERS, bounded_schema
 from judge.prompt import reply_schema
 
 xgrammar = pytest.importorskip("xgrammar")
-pytestmark = pytest.mark.vllm
+pytestmark = [pytest.mark.vllm, pytest.mark.filterwarnings("ignore")]  # an engine of another file may end meanwhile
 
 END = 256
 SCHEMA = reply_schema(16, evidence=True)
