@@ -1,0 +1,112 @@
+"""A statement -> remarks: it asks two things, is vague, or tells the judge how to score."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from judge.lint.finding import Remark
+from judge.lint.statement import Statement
+
+__all__ = ["remark_on_wording"]
+
+# Verbs that a criterion begins with, and those that claims are made of. A verb after "and" is a second thing that is
+# asked; a noun there ("signs and symptoms") is mostly part of the first one.
+_ASKING: Final = """
+    acknowledge address advise advocate answer apologize ask assess assert attempt attribute calculate caution cite
+    clarify classify communicate compare conclude confirm consider correct define describe detail determine diagnose
+    differentiate direct discourage discuss distinguish emphasize encourage enumerate evaluate exclude explain
+    express give highlight identify include indicate inform instruct interpret inquire interrogate introduce
+    investigate justify list make mention name note offer order outline present prioritize propose provide question
+    recognize recommend refer remind report request rule say seek show specify state stress suggest summarize supply
+    tell urge use verify warn write
+"""
+_CLAIMING: Final = """
+    affect arise block bind cause contain decrease develop enhance improve increase induce inhibit involve lead lower
+    need occur prevent produce promote raise reduce require result reveal stimulate suppress treat worsen
+"""
+_AUXILIARIES: Final = "is|are|was|were|has|have|had|can|cannot|may|might|must|should|will|would|does|do|did"
+_SECOND: Final = (
+    r"(?:,\s*)?\b(?:and/or|and|or|as well as|but)\s+(?:(?:also|then|it|they|clearly|explicitly|correctly)\s+){0,2}"
+)
+_LIST_OF_ALL: Final = re.compile(r"[^\s,;:][^,;:.]{1,60},\s[^,;:.]{2,60},\s(?:and|as well as)\s(?=\w)")
+_SENTENCE: Final = re.compile(r"[.!?]['\")\]]*\s+(?=[A-Z0-9])(?!For (?:example|instance)\b|E_g_|Such as\b)")
+_EXAMPLES: Final = re.compile(
+    r"\b(?:such as|including|includes?|like|e_g_|i_e_|for example|for instance)\b.*", re.IGNORECASE
+)
+
+_VAGUE: Final = re.compile(
+    r"\b(?:(?:in)?adequate(?:ly)?|(?:in)?appropriate(?:ly)?|good|bad|proper(?:ly)?|nice(?:ly)?"
+    r"|reasonabl[ey]|(?:un)?suitabl[ey]|(?:un)?acceptabl[ey]|(?:un)?satisfactor(?:y|ily)|sufficient(?:ly)?|insufficient(?:ly)?|decent"
+    r"|thorough(?:ly)?|comprehensive(?:ly)?|high[- ]quality|meaningful(?:ly)?|(?:un)?helpful(?:ly)?|well[- ]written"
+    r"|as (?:needed|appropriate|necessary)|and so on|and the like)\b|\betc(?:[._]|\b)",
+    re.IGNORECASE,
+)
+_INSTRUCTION: Final = re.compile(
+    r"\b(?:give|award|assign|deduct|subtract|add|grant|take off|remove|allow|earns?|worth)\b[^.;]{0,30}?"
+    r"\b(?:points?|marks|credit|scores?)\b"
+    r"|\b(?:full|partial|half|no|extra) (?:marks|credit|points)\b"
+    r"|\b[-+]?\d+(?:\.\d+)? (?:points?|marks)\b(?= (?:if|for|when|each|per)\b)"
+    r"|\b(?:score|rate|grade|mark|count|treat)\s+(?:it|this|the|an?)\s+(?:criterion|response|answer|trace|item|as)\b"
+    r"|\bmark(?:ed)? as\b|^(?:score|rate|grade)\b|\bscore (?:of )?\d+\b(?= (?:if|for|when)\b)"
+    r"|\bthe (?:judge|grader|evaluator|rater) (?:should|must|may|has to|is to|will)\b",
+    re.IGNORECASE,
+)
+_VERDICT: Final = re.compile(r"\b(?:MET|UNMET|CANNOT_ASSESS)\b")
+
+
+def _verb(stem: str) -> str:
+    if stem.endswith("y") and stem[-2] not in "aeiou":
+        return f"{stem}|{stem[:-1]}ies"
+    return rf"{stem}(?:es|s)?"
+
+
+_FORMS: Final = {
+    "criterion": "|".join([*map(_verb, _ASKING.split()), "(?:does|do|did|should|must) not"]),
+    "claim": "|".join([_AUXILIARIES, *map(_verb, _CLAIMING.split())]),
+}
+_SECOND_VERB: Final = {
+    what: re.compile(rf"{_SECOND}(?:{forms})\b(?!\s+(?:of|to be)\b)", re.IGNORECASE) for what, forms in _FORMS.items()
+}
+
+
+def remark_on_wording(statement: Statement) -> Iterator[Remark]:
+    """Levels of a scale say several things by their nature, and may speak of points; vague they must not be."""
+    if statement.what != "level":
+        yield from _compound(statement)
+        yield from _instruction(statement)
+    for found in _VAGUE.finditer(statement.bare):
+        to_do = "say what must be there, so that two readers would agree"
+        yield _remark("vague-word", found, f"{statement.said(found)!r} is vague", to_do)
+
+
+def _compound(statement: Statement) -> Iterator[Remark]:
+    """The first sign only: a text that asks two things is to be split, wherever."""
+    bare = statement.bare
+    told = _EXAMPLES.sub(lambda match: " " * len(match[0]), bare)
+    signs = {
+        "several sentences": _SENTENCE.search(bare.rstrip()),
+        "two statements with a semicolon between them": re.search(r";\s", bare),
+        "a second verb": _SECOND_VERB["claim" if statement.what == "claim" else "criterion"].search(told),
+        "a list of which all is asked": _LIST_OF_ALL.search(told),
+    }
+    for sign, found in signs.items():
+        if found is not None:
+            parts = "claims" if statement.what == "claim" else "criteria"
+            what = f"one {statement.what} that says several things ({sign})"
+            yield _remark("compound", found, what, f"split it into {parts} that hold or fail alone")
+            return
+
+
+def _instruction(statement: Statement) -> Iterator[Remark]:
+    found = _INSTRUCTION.search(statement.bare) or _VERDICT.search(statement.bare)
+    if found is not None:
+        what = f"{statement.said(found)!r} tells the judge how to score"
+        yield _remark(
+            "judge-instruction", found, what, "say what is met; points, levels and guidelines say what it counts"
+        )
+
+
+def _remark(rule: str, found: re.Match[str], what: str, to_do: str) -> Remark:
+    return Remark(rule=rule, start=found.start(), end=found.end(), what=what, to_do=to_do)
