@@ -94,6 +94,8 @@ def test_without_a_reference_no_quote_is_looked_for(tmp_path):
         ("Does the trace state that the right base is opaque?", None, True),
         ("Does the trace mention an opaque right base?", None, True),
         ("Does the trace say how the lung bases look?", None, False),
+        ("Does the trace say whether the right base is opaque?", None, False),
+        ("Does the trace say which base, right or left, is opaque?", None, False),
         # Of a claim about the right base, the topic may be said; one new word is left, which says too little to tell.
         ("Is the right base described as opaque?", "right base", False),
         ("Is anything said about the right base?", "right base", False),

@@ -23,6 +23,7 @@ _LETTERS: Final[Options] = dict.fromkeys("ABCDEFGHIJ", "")
 _GIVEN_AWAY: Final = 0.8
 """Share of a claim's words, beyond those of its topic, that a presence question may not say."""
 _FEW: Final = 2
+_OPEN: Final = re.compile(r"\b(?:which|what|where|when|how|who|whom|whose|whether)\b", re.IGNORECASE)
 _SMALL: Final = re.compile(
     "about|after|also|and|any|are|been|being|but|can|did|does|for|from|had|has|have|how|into|its|may|must|not|than|that|the"
     "|their|them|then|there|these|they|this|those|was|were|what|when|where|whether|which|while|who|whom|whose|why|will|with"
@@ -91,8 +92,9 @@ def _letter_remark(found: re.Match[str]) -> Remark:
 
 
 def _claim_in_question(unit: Mapping[str, Any]) -> Remark | None:
-    """A question that says the claim can be answered with yes by who did not see it raised at all."""
-    question = _words(unit.get("presence_question"))
+    """A question that says the claim asks whether it is right; one with a "which" or "whether" leaves that open."""
+    asked = _text(unit.get("presence_question"))
+    question = set() if _OPEN.search(asked) else _words(asked)
     told = _words(unit.get("claim")) - _words(unit.get("topic"))
     if len(told) < _FEW or len(told & question) < _GIVEN_AWAY * len(told):
         return None

@@ -14,14 +14,18 @@ __all__ = ["remark_on_wording"]
 # Verbs that a criterion begins with, and those that claims are made of. A verb after "and" is a second thing that is
 # asked; a noun there ("signs and symptoms") is mostly part of the first one.
 _ASKING: Final = """
-    acknowledge address advise advocate answer apologize ask assess assert attempt attribute calculate caution cite
-    clarify classify communicate compare conclude confirm consider correct define describe detail determine diagnose
-    differentiate direct discourage discuss distinguish emphasize encourage enumerate evaluate exclude explain
-    express give highlight identify include indicate inform instruct interpret inquire interrogate introduce
-    investigate justify list make mention name note offer order outline present prioritize propose provide question
-    recognize recommend refer remind report request rule say seek show specify state stress suggest summarize supply
-    tell urge use verify warn write
+    acknowledge address advise advocate apologize ask assess assert attempt attribute calculate cite clarify
+    classify communicate compare conclude confirm consider correct define describe determine diagnose differentiate
+    discourage discuss distinguish emphasize encourage enumerate evaluate exclude explain express give highlight
+    identify include indicate inform instruct interpret inquire interrogate introduce investigate justify make
+    mention present prioritize propose provide recognize recommend refer remind say seek specify suggest summarize
+    supply tell urge verify warn write
 """
+_NOUNS_TOO: Final = """
+    answer caution detail direct list name note offer order outline question report request rule show state stress
+    use
+"""
+_OBJECT: Final = "(?:the|an?|that|whether|how|why|what|it|its|their|any|all|each|at|one|two)"
 _CLAIMING: Final = """
     affect arise block bind cause contain decrease develop enhance improve increase induce inhibit involve lead lower
     need occur prevent produce promote raise reduce require result reveal stimulate suppress treat worsen
@@ -36,11 +40,14 @@ _EXAMPLES: Final = re.compile(
     r"\b(?:such as|including|includes?|like|e_g_|i_e_|for example|for instance)\b.*", re.IGNORECASE
 )
 
+_CONDITION: Final = re.compile(r"\b(?:if|when|unless|whether|in case)\b.*", re.IGNORECASE | re.DOTALL)
+_SAID: Final = re.compile(r"\bthat\b[^.;]*")
+
 _VAGUE: Final = re.compile(
     r"\b(?:(?:in)?adequate(?:ly)?|(?:in)?appropriate(?:ly)?|good|bad|proper(?:ly)?|nice(?:ly)?"
     r"|reasonabl[ey]|(?:un)?suitabl[ey]|(?:un)?acceptabl[ey]|(?:un)?satisfactor(?:y|ily)|sufficient(?:ly)?|insufficient(?:ly)?|decent"
     r"|thorough(?:ly)?|comprehensive(?:ly)?|high[- ]quality|meaningful(?:ly)?|(?:un)?helpful(?:ly)?|well[- ]written"
-    r"|as (?:needed|appropriate|necessary)|and so on|and the like)\b|\betc(?:[._]|\b)",
+    r"|as (?:needed|appropriate|necessary)(?=\s*(?:[,.;)]|$))|and so on|and the like)\b|\betc(?:[._]|\b)",
     re.IGNORECASE,
 )
 _INSTRUCTION: Final = re.compile(
@@ -49,7 +56,8 @@ _INSTRUCTION: Final = re.compile(
     r"|\b(?:full|partial|half|no|extra) (?:marks|credit|points)\b"
     r"|\b[-+]?\d+(?:\.\d+)? (?:points?|marks)\b(?= (?:if|for|when|each|per)\b)"
     r"|\b(?:score|rate|grade|mark|count|treat)\s+(?:it|this|the|an?)\s+(?:criterion|response|answer|trace|item|as)\b"
-    r"|\bmark(?:ed)? as\b|^(?:score|rate|grade)\b|\bscore (?:of )?\d+\b(?= (?:if|for|when)\b)"
+    r"|\bif (?:yes|no|not|so), (?:it |this )?(?:pass|fail)|^(?:judge|decide) (?:whether|if)\b|\bmark(?:ed)? as\b"
+    r"|^(?:score|rate|grade)\b|\bscore (?:of )?\d+\b(?= (?:if|for|when)\b)"
     r"|\bthe (?:judge|grader|evaluator|rater) (?:should|must|may|has to|is to|will)\b",
     re.IGNORECASE,
 )
@@ -63,7 +71,13 @@ def _verb(stem: str) -> str:
 
 
 _FORMS: Final = {
-    "criterion": "|".join([*map(_verb, _ASKING.split()), "(?:does|do|did|should|must) not"]),
+    "criterion": "|".join(
+        [
+            *map(_verb, _ASKING.split()),
+            "(?:does|do|did|should|must) not",
+            rf"(?:{'|'.join(map(_verb, _NOUNS_TOO.split()))})(?=\s+{_OBJECT}\b)",
+        ]
+    ),
     "claim": "|".join([_AUXILIARIES, *map(_verb, _CLAIMING.split())]),
 }
 _SECOND_VERB: Final = {
@@ -76,7 +90,10 @@ def remark_on_wording(statement: Statement) -> Iterator[Remark]:
     if statement.what != "level":
         yield from _compound(statement)
         yield from _instruction(statement)
-    for found in _VAGUE.finditer(statement.bare):
+    own = (
+        statement.bare if statement.what != "criterion" else _SAID.sub(_blank, statement.bare)
+    )  # what a trace must say
+    for found in _VAGUE.finditer(own):
         to_do = "say what must be there, so that two readers would agree"
         yield _remark("vague-word", found, f"{statement.said(found)!r} is vague", to_do)
 
@@ -84,12 +101,12 @@ def remark_on_wording(statement: Statement) -> Iterator[Remark]:
 def _compound(statement: Statement) -> Iterator[Remark]:
     """The first sign only: a text that asks two things is to be split, wherever."""
     bare = statement.bare
-    told = _EXAMPLES.sub(lambda match: " " * len(match[0]), bare)
+    told = _EXAMPLES.sub(_blank, bare)
     signs = {
         "several sentences": _SENTENCE.search(bare.rstrip()),
         "two statements with a semicolon between them": re.search(r";\s", bare),
         "a second verb": _SECOND_VERB["claim" if statement.what == "claim" else "criterion"].search(told),
-        "a list of which all is asked": _LIST_OF_ALL.search(told),
+        "a list of which all is asked": _LIST_OF_ALL.search(_CONDITION.sub("", told)),
     }
     for sign, found in signs.items():
         if found is not None:
@@ -106,6 +123,10 @@ def _instruction(statement: Statement) -> Iterator[Remark]:
         yield _remark(
             "judge-instruction", found, what, "say what is met; points, levels and guidelines say what it counts"
         )
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found[0])
 
 
 def _remark(rule: str, found: re.Match[str], what: str, to_do: str) -> Remark:
