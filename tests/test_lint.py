@@ -57,6 +57,11 @@ BROKEN = {
         "11:7",
     ),
     "negative points, MET good": (changed("points: 5", "points: -5"), "sign-polarity", "14:17"),
+    "negative points, no polarity": (
+        changed("polarity: negative\n        points: -4", "points: -4"),
+        "sign-polarity",
+        "17:17",
+    ),
     "positive points, MET bad": (changed("points: -4", "points: 4"), "sign-polarity", "18:17"),
     # errors: templates
     "unknown variable": (changed(FEVER, '"Names {{ finding }}."'), "template-variable", "12:25"),
@@ -80,9 +85,9 @@ BROKEN = {
     "a merit that is bad": (changed(DRUG, "Avoids aspirin in a child."), "sign-wording", "16:15"),
     "vague": (changed(FEVER, "Names the fever in adequate detail."), "vague-word", "12:34"),
     "vague level": (
-        GOOD + "  depth: {kind: scale, description: D., levels: {a: None., b: Good reasoning.}}\n",
+        GOOD + "  depth:\n    kind: scale\n    levels:\n      - {level: 1, anchor: Good reasoning.}\n",
         "vague-word",
-        "23:63",
+        "26:27",
     ),
     "telling the judge": (changed(FEVER, "Give 5 points if fever is named."), "judge-instruction", "12:15"),
 }

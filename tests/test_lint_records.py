@@ -111,6 +111,8 @@ def test_the_rules_of_wording_hold_for_claims(tmp_path):
     given = {"claim": "Fails to name the base.", "points": 5, "polarity": "negative"}
     assert rules(tmp_path, given) == ["sign-polarity"]
     assert rules(tmp_path, {"claim": "Fails to name the base.", "points": 5}) == ["sign-wording"]
+    assert rules(tmp_path, {"claim": "Fails to name the base.", "points": -5}) == ["sign-polarity"]
+    assert rules(tmp_path, {"claim": "Fails to name the base.", "points": -5, "polarity": "negative"}) == []
 
 
 def test_line_and_column_are_those_of_the_words(tmp_path):

@@ -18,7 +18,7 @@ from judge.lint.source import find_words
 from judge.lint.statement import read_statement
 from judge.lint.template import remark_on_template
 from judge.lint.units import Asked, Remarked
-from judge.lint.weights import sign_disagrees
+from judge.lint.weights import say_sign, sign_disagrees
 from judge.probe import build_probes
 from judge.record import build_record
 from judge.rubric import Rubric
@@ -116,6 +116,6 @@ def _remarks(unit: Mapping[str, Any], asked: Asked) -> Iterator[Remarked]:
     for remark in (*remark_on_template(claim), *remark_on_statement(statement)):
         yield "claim", claim, remark
     if sign_disagrees(unit):
-        what = f"points {unit['points']:g} and polarity {unit['polarity']} contradict each other"
-        yield "claim", claim, Remark(rule="sign-polarity", what=what, to_do="change one of them")
+        what, to_do = say_sign(unit)
+        yield "claim", claim, Remark(rule="sign-polarity", what=what, to_do=to_do)
     yield from asked.remarks(unit)

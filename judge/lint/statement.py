@@ -48,9 +48,9 @@ class Statement:
 def list_statements(value: object) -> Iterator[Statement]:
     """All that a rubric's YAML holds; what has another form than a rubric's is passed over."""
     for name, axis in pieces(value, "axes").items():
-        for level, text in pieces(axis, "levels").items():
-            if isinstance(text, str):
-                yield Statement(field=("axes", name, "levels", level), what="level", text=text)
+        for field, level in _mappings(axis, "levels", ("axes", name)):
+            if isinstance(text := level.get("anchor"), str):
+                yield Statement(field=(*field, "anchor"), what="level", text=text)
         for field, criterion in criteria(axis, ("axes", name)):
             if not criterion.get("children") and isinstance(text := criterion.get("text"), str):
                 yield read_statement((*field, "text"), "criterion", text, criterion)
@@ -71,11 +71,17 @@ def read_statement(field: Field, what: Literal["criterion", "claim"], text: str,
 def criteria(axis: object, field: Field) -> Iterator[tuple[Field, Mapping[str, Any]]]:
     """Every criterion of an axis or of a criterion, in the order of the file, parents first."""
     for key in ("criteria", "children"):
-        listed = axis.get(key) if isinstance(axis, dict) else None
-        for index, criterion in enumerate(listed if isinstance(listed, list) else ()):
-            if isinstance(criterion, dict):
-                yield (*field, key, index), criterion
-                yield from criteria(criterion, (*field, key, index))
+        for place, criterion in _mappings(axis, key, field):
+            yield place, criterion
+            yield from criteria(criterion, place)
+
+
+def _mappings(value: object, key: str, field: Field) -> Iterator[tuple[Field, dict[str, Any]]]:
+    """Those of the list under a key."""
+    listed = value.get(key) if isinstance(value, dict) else None
+    for index, inner in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(inner, dict):
+            yield (*field, key, index), inner
 
 
 def texts(value: object, field: Field = ()) -> Iterator[tuple[Field, str]]:

@@ -23,7 +23,9 @@ _TO_DO: Final[dict[Code, str]] = {
     "duplicate": "keep one of the two, or rename it",
     "value": 'write a plain number, or "…" for text',
 }
-_TEXTS: Final = frozenset({"name", "version", "description", "guidelines", "kind", "id", "text", "polarity", "scoring"})
+_TEXTS: Final = frozenset(
+    {"name", "version", "description", "guidelines", "kind", "id", "text", "anchor", "polarity", "scoring"}
+)
 
 
 def check_yaml(source: Source) -> Iterator[Finding]:
@@ -37,8 +39,7 @@ def check_texts(source: Source, value: object, field: Field = ()) -> Iterator[Fi
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for part, child in inner:
         here = (*field, part)
-        wants_text = part in _TEXTS or field[-1:] == ("levels",)
-        if wants_text and isinstance(child, bool | int | float) and source.document is not None:
+        if part in _TEXTS and isinstance(child, bool | int | float) and source.document is not None:
             words = source.document.words(here)
             yield source.at(here, "yaml-value", f"YAML reads {words} as {child!r}, not as text", f'write "{words}"')
         elif part != "importance":  # its keys are names of the author's

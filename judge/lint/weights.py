@@ -10,7 +10,7 @@ from judge.lint.finding import Finding
 from judge.lint.source import Field, Source
 from judge.lint.statement import criteria, number, pieces
 
-__all__ = ["check_weights", "sign_disagrees"]
+__all__ = ["check_weights", "say_sign", "sign_disagrees"]
 
 
 def check_weights(source: Source, value: object) -> Iterator[Finding]:
@@ -26,11 +26,19 @@ def check_weights(source: Source, value: object) -> Iterator[Finding]:
 
 
 def sign_disagrees(given: Mapping[str, Any]) -> bool:
-    """Whether the points of a criterion or unit say the opposite of its polarity."""
-    points = number(given.get("points"))
-    if not points or given.get("polarity") not in ("positive", "negative"):
+    """Whether the points of a criterion or unit say the opposite of its polarity, which is positive where it is not said."""
+    points, polarity = number(given.get("points")), given.get("polarity") or "positive"
+    if not points or polarity not in ("positive", "negative"):
         return False
-    return (points > 0) is (given["polarity"] == "negative")
+    return (points > 0) is (polarity == "negative")
+
+
+def say_sign(given: Mapping[str, Any]) -> tuple[str, str]:
+    """What is wrong with it, and what to do."""
+    polarity = given.get("polarity")
+    said = f"polarity {polarity}" if polarity else "no polarity, which is positive,"
+    what = f"points {given['points']:g} and {said} contradict each other"
+    return what, "what counts against a trace has negative points and `polarity: negative`, all else neither"
 
 
 def _check_importance(source: Source, axis: object, field: Field) -> Iterator[Finding]:
@@ -55,9 +63,7 @@ def _check_criterion(source: Source, field: Field, criterion: Mapping[str, Any])
             to_do = "give a finite number" if key == "points" else "give a finite number of at least 0"
             yield source.at((*field, key), "weight-value", what, to_do)
     if sign_disagrees(criterion):
-        what = f"points {criterion['points']:g} and polarity {criterion['polarity']} contradict each other"
-        to_do = "a criterion whose MET is bad has negative points and polarity: negative"
-        yield source.at((*field, "points"), "sign-polarity", what, to_do)
+        yield source.at((*field, "points"), "sign-polarity", *say_sign(criterion))
 
 
 def _check_sum(source: Source, parent: dict[str, Any], field: Field, scoring: object) -> Iterator[Finding]:
