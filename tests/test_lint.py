@@ -87,7 +87,7 @@ BROKEN = {
     "vague level": (
         GOOD + "  depth:\n    kind: scale\n    levels:\n      - {level: 1, anchor: Good reasoning.}\n",
         "vague-word",
-        "26:27",
+        "26:28",
     ),
     "telling the judge": (changed(FEVER, "Give 5 points if fever is named."), "judge-instruction", "12:15"),
 }
@@ -184,6 +184,6 @@ def test_the_words_are_found_however_a_text_is_written(written: str, tmp_path: P
     assert places(lint_text(text, tmp_path)) >= {("vague-word", f"{13 if written else 12}:{column + 9}")}
 
 
-def test_the_second_of_two_equal_words_has_its_own_place(tmp_path: Path) -> None:
-    text = changed(FEVER, "Names adequate\n          signs in adequate\n          words.")
-    assert {place for rule, place in places(lint_text(text, tmp_path)) if rule == "vague-word"} == {"12:21", "13:20"}
+def test_a_word_within_another_word_is_not_mistaken_for_it(tmp_path: Path) -> None:
+    text = changed(FEVER, "Names goodness\n          as such in good\n          style.")
+    assert ("vague-word", "13:22") in places(lint_text(text, tmp_path))

@@ -106,7 +106,7 @@ def test_a_presence_question_that_says_the_claim(question, topic, gives, tmp_pat
 
 
 def test_the_rules_of_wording_hold_for_claims(tmp_path):
-    claim = "The base is opaque and is in good contrast {{ to }} the other."
+    claim = "The base is opaque and is in adequate contrast {{ to }} the other."
     assert rules(tmp_path, {"claim": claim}) == ["template-variable", "compound", "vague-word"]
     given = {"claim": "Fails to name the base.", "points": 5, "polarity": "negative"}
     assert rules(tmp_path, given) == ["sign-polarity"]
@@ -116,15 +116,15 @@ def test_the_rules_of_wording_hold_for_claims(tmp_path):
 
 
 def test_line_and_column_are_those_of_the_words(tmp_path):
-    row = json.dumps(record({"claim": 'The "base" – is in good contrast.'}))
+    row = json.dumps(record({"claim": 'The "base" – is in adequate contrast.'}))
     first, second = found(tmp_path, row.replace("P1", "P0"), "", row)
     # In JSON the quotes are escaped and the dash is \u2013: the column is that of the file.
-    assert (first.line, first.column) == (1, row.index("good") + 1)
-    assert (second.line, second.column, second.what) == (3, row.index("good") + 1, "unit P1: 'good' is vague")
+    assert (first.line, first.column) == (1, row.index("adequate") + 1)
+    assert (second.line, second.column, second.what) == (3, row.index("adequate") + 1, "unit P1: 'adequate' is vague")
 
 
 def test_units_of_many_traces_are_looked_at_once(tmp_path):
-    rows = [record({"claim": "A good base."}, trace=f"Trace {n}.", model=f"m{n}") for n in range(5)]
+    rows = [record({"claim": "An adequate base."}, trace=f"Trace {n}.", model=f"m{n}") for n in range(5)]
     file = tmp_path / "t.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     lint = RecordsLint(str(file), ())
@@ -148,14 +148,14 @@ def test_what_would_fail_is_an_error(tmp_path):
 
 
 def test_other_formats(tmp_path):
-    row = record({"claim": "A good base."})
+    row = record({"claim": "An adequate base."})
     (tmp_path / "t.jsonl.gz").write_bytes(gzip.compress(json.dumps(row).encode()))
     pl.DataFrame([{"units": json.dumps(row["units"]["perception"]), "trace": "T"}]).rename(
         {"units": "perception"}
     ).with_columns(question=pl.lit("Why?"), answer=pl.lit("C"), reasoning=pl.lit(REASONING)).write_parquet(
         tmp_path / "t.parquet"
     )
-    for name, column in (("t.jsonl.gz", json.dumps(row).index("good") + 1), ("t.parquet", 1)):
+    for name, column in (("t.jsonl.gz", json.dumps(row).index("adequate") + 1), ("t.parquet", 1)):
         (finding,) = RecordsLint(str(tmp_path / name), ()).findings()
         assert (finding.rule, finding.line, finding.column) == ("vague-word", 1, column)
     (tmp_path / "t.zip").write_bytes(b"PK\x03\x04")

@@ -43,6 +43,8 @@ def test_a_criterion_that_asks_two_things(text: str, words: str) -> None:
         'Quotes "rest; and drink. Then sleep" from the leaflet.',
         "Names E. coli as the cause.",
         "Recommends a CT vs. MRI decision. ",
+        "Names the combination of pain, fever, and vomiting.",
+        "Says what to do if there is pain, fever, and vomiting.",
         "Recommends an X-ray in 24 h. For example, of the chest",
     ],
 )
@@ -73,14 +75,29 @@ def test_claims_are_compound_by_their_own_verbs(text: str, words: str | None) ->
         ("Names causes, etc.", "etc."),
         ("Gives fluids as needed", "as needed"),
         ("Is of high-quality prose", "high-quality"),
-        ("Names goodness of fit", None),
-        ("Quotes 'good' as \"good\"", "good"),
-        ('Quotes the word "good"', None),
+        ("Names goodness of style", None),
+        ("Recommends good sleep", None),
+        ("Is written in good, plain style", None),
+        ("Is written in good plain style", "good"),
+        ('Quotes the words "adequate style"', None),
+        ("Is brief (adequate (or helpful) style)", None),
         ("Names the fever", None),
     ],
 )
 def test_vague_words(text: str, word: str | None) -> None:
     assert said(text, "vague-word") == word
+
+
+def test_several_vague_words_are_one_remark() -> None:
+    statement = Statement(field=("text",), what="level", text="Good, thorough and good in spelling.")
+    (remark,) = remark_on_wording(statement)
+    assert (remark.start, remark.what) == (0, "'Good', 'thorough', 'good' are vague")
+
+
+def test_the_words_that_a_trace_must_say_are_not_the_measure() -> None:
+    assert said("Explains that adequate sleep helps; is thorough", "vague-word") == "thorough"
+    assert said("Explains that adequate sleep helps", "vague-word") is None
+    assert said("It was shown that adequate sleep helps", "vague-word", what="claim") == "adequate"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "good.yaml").write_text(CHECKLIST)
     (tmp_path / "bad.yaml").write_text(changed("core: 2", "core: -2", text=CHECKLIST))
     (tmp_path / "warned.yaml").write_text(changed("What is seen.", "'{# seen #}'", text=CHECKLIST))
-    row = {"units": {"seen": [{"unit_id": "P1", "claim": "The base is in good contrast."}]}}
+    row = {"units": {"seen": [{"unit_id": "P1", "claim": "The base is in adequate contrast."}]}}
     (tmp_path / "t.jsonl").write_text(json.dumps(row) + "\n")
     return tmp_path
 
@@ -65,9 +65,9 @@ def test_a_warning_fails_when_strict(folder):
 
 def test_units_of_records(folder):
     code, out, _ = lint("good.yaml", "--records", "t.jsonl")
-    column = (folder / "t.jsonl").read_text().index("good") + 1
+    column = (folder / "t.jsonl").read_text().index("adequate") + 1
     assert code == 0
-    assert out.startswith(f"t.jsonl:1:{column}: warning vague-word: unit P1: 'good' is vague; ")
+    assert out.startswith(f"t.jsonl:1:{column}: warning vague-word: unit P1: 'adequate' is vague; ")
     assert out.endswith(
         "0 errors and 1 warning in 1 rubric, 1 record and 1 unit; each rule is explained in docs/rules.md\n"
     )

@@ -37,7 +37,9 @@ class Statement:
     @property
     def bare(self) -> str:
         """The text with what stands in brackets or quotes, and points that end no sentence, blanked out in place."""
-        text = _QUOTED.sub(lambda match: " " * len(match[0]), self.text)
+        text, before = self.text, ""
+        while text != before:  # brackets in brackets, from within
+            text, before = _QUOTED.sub(lambda match: " " * len(match[0]), text), text
         return _POINTED.sub(lambda match: match[0].replace(".", "_"), text)
 
     def said(self, found: re.Match[str]) -> str:

@@ -26,7 +26,7 @@ def check_weights(source: Source, value: object) -> Iterator[Finding]:
 
 
 def sign_disagrees(given: Mapping[str, Any]) -> bool:
-    """Whether the points of a criterion or unit say the opposite of its polarity, which is positive where it is not said."""
+    """Whether the points of a criterion or unit say the opposite of its polarity; without one it is positive."""
     points, polarity = number(given.get("points")), given.get("polarity") or "positive"
     if not points or polarity not in ("positive", "negative"):
         return False

@@ -36,6 +36,7 @@ _SECOND: Final = (
 )
 _LIST_OF_ALL: Final = re.compile(r"[^\s,;:][^,;:.]{1,60},\s[^,;:.]{2,60},\s(?:and|as well as)\s(?=\w)")
 _SENTENCE: Final = re.compile(r"[.!?]['\")\]]*\s+(?=[A-Z0-9])(?!For (?:example|instance)\b|E_g_|Such as\b)")
+_WHOLE: Final = re.compile(r"\b(?:combination|symptoms?|signs?|triad|presence|history) of\b[^.;]*", re.IGNORECASE)
 _EXAMPLES: Final = re.compile(
     r"\b(?:such as|including|includes?|like|e_g_|i_e_|for example|for instance)\b.*", re.IGNORECASE
 )
@@ -43,13 +44,24 @@ _EXAMPLES: Final = re.compile(
 _CONDITION: Final = re.compile(r"\b(?:if|when|unless|whether|in case)\b.*", re.IGNORECASE | re.DOTALL)
 _SAID: Final = re.compile(r"\bthat\b[^.;]*")
 
+_ALWAYS_VAGUE: Final = (
+    r"(?:in)?adequate(?:ly)?|(?:in)?appropriate(?:ly)?|properly|nicely|suitably|reasonabl[ey]|(?:un)?acceptabl[ey]"
+    r"|(?:un)?satisfactor(?:y|ily)|(?:in)?sufficient(?:ly)?|thorough(?:ly)?|comprehensive(?:ly)?|high[- ]quality"
+    r"|meaningful(?:ly)?|(?:un)?helpful(?:ly)?|well[- ]written|as (?:needed|appropriate|necessary)(?=\s*(?:[,.;)]|$))"
+    r"|and so on|and the like"
+)
+# "Recommends good sleep" is what a trace says; "gives a good summary" is how.
+_OFTEN_VAGUE: Final = "good|bad|poor|proper|nice|decent|suitable"
+_WHAT_A_TRACE_HAS: Final = (
+    "advice|analysis|answer|argument|context|depth|detail|evidence|explanation|format|grammar|guidance|information"
+    "|justification|knowledge|language|level|manner|quality|question|reason|reasoning|response|structure|style|summary"
+    "|tone|understanding|use|way"
+)
 _VAGUE: Final = re.compile(
-    r"\b(?:(?:in)?adequate(?:ly)?|(?:in)?appropriate(?:ly)?|good|bad|proper(?:ly)?|nice(?:ly)?"
-    r"|reasonabl[ey]|(?:un)?suitabl[ey]|(?:un)?acceptabl[ey]|(?:un)?satisfactor(?:y|ily)|sufficient(?:ly)?|insufficient(?:ly)?|decent"
-    r"|thorough(?:ly)?|comprehensive(?:ly)?|high[- ]quality|meaningful(?:ly)?|(?:un)?helpful(?:ly)?|well[- ]written"
-    r"|as (?:needed|appropriate|necessary)(?=\s*(?:[,.;)]|$))|and so on|and the like)\b|\betc(?:[._]|\b)",
+    rf"\b(?:{_ALWAYS_VAGUE}|(?:{_OFTEN_VAGUE})(?=\s+(?:\w+\s+)?(?:{_WHAT_A_TRACE_HAS})s?\b))\b|\betc(?:[._]|\b)",
     re.IGNORECASE,
 )
+_VAGUE_LEVEL: Final = re.compile(rf"\b(?:{_ALWAYS_VAGUE}|{_OFTEN_VAGUE})\b|\betc(?:[._]|\b)", re.IGNORECASE)
 _INSTRUCTION: Final = re.compile(
     r"\b(?:give|award|assign|deduct|subtract|add|grant|take off|remove|allow|earns?|worth)\b[^.;]{0,30}?"
     r"\b(?:points?|marks|credit|scores?)\b"
@@ -90,12 +102,17 @@ def remark_on_wording(statement: Statement) -> Iterator[Remark]:
     if statement.what != "level":
         yield from _compound(statement)
         yield from _instruction(statement)
-    own = (
-        statement.bare if statement.what != "criterion" else _SAID.sub(_blank, statement.bare)
-    )  # what a trace must say
-    for found in _VAGUE.finditer(own):
+    yield from _vague(statement)
+
+
+def _vague(statement: Statement) -> Iterator[Remark]:
+    """One remark a text. What a trace must say ("explains that …") is its own words, and not the judge's measure."""
+    own = _SAID.sub(_blank, statement.bare) if statement.what == "criterion" else statement.bare
+    found = list((_VAGUE_LEVEL if statement.what == "level" else _VAGUE).finditer(own))
+    if found:
+        words = ", ".join(dict.fromkeys(repr(statement.said(one)) for one in found))
         to_do = "say what must be there, so that two readers would agree"
-        yield _remark("vague-word", found, f"{statement.said(found)!r} is vague", to_do)
+        yield _remark("vague-word", found[0], f"{words} {'is' if len(found) == 1 else 'are'} vague", to_do)
 
 
 def _compound(statement: Statement) -> Iterator[Remark]:
@@ -106,7 +123,7 @@ def _compound(statement: Statement) -> Iterator[Remark]:
         "several sentences": _SENTENCE.search(bare.rstrip()),
         "two statements with a semicolon between them": re.search(r";\s", bare),
         "a second verb": _SECOND_VERB["claim" if statement.what == "claim" else "criterion"].search(told),
-        "a list of which all is asked": _LIST_OF_ALL.search(_CONDITION.sub("", told)),
+        "a list of which all is asked": _LIST_OF_ALL.search(_CONDITION.sub("", _WHOLE.sub(_blank, told))),
     }
     for sign, found in signs.items():
         if found is not None:
