@@ -138,6 +138,18 @@ def test_help_lists_the_command_and_its_codes():
     assert "docs/rules.md" in CliRunner().invoke(cli, ["rubric", "lint", "--help"]).output
 
 
+def test_the_output_that_the_guide_shows(folder):
+    page = (ROOT / "docs" / "rubrics.md").read_text(encoding="utf-8").partition("## Lint it\n")[2]
+    (folder / "triage.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1])
+    command, _, shown = re.search(r"```console\n\$ (.*?)```", page, re.DOTALL)[1].partition("\n")
+    code, out, _ = lint(*command.split()[3:])
+    assert (code, command) == (1, "judge rubric lint triage.yaml")
+    # Which kinds there are is not lint's to say.
+    told = [line for line in out.splitlines() if " error format: " not in line]
+    assert told[:-1] == shown.splitlines()[:-1]
+    assert set(re.findall(r" error ([a-z-]+):", shown)) == {"yaml-value", "sign-polarity", "duplicate-id"}
+
+
 def test_every_rule_has_its_page_and_its_severity_there():
     headed = re.findall(r"^## ([a-z-]+)\n\n(Error|Warning)[.,]", PAGES, re.MULTILINE)
     assert [(rule, severity.lower()) for rule, severity in headed] == list(RULES.items())

@@ -41,7 +41,8 @@ def check_texts(source: Source, value: object, field: Field = ()) -> Iterator[Fi
         here = (*field, part)
         if part in _TEXTS and isinstance(child, bool | int | float) and source.document is not None:
             words = source.document.words(here)
-            yield source.at(here, "yaml-value", f"YAML reads {words} as {child!r}, not as text", f'write "{words}"')
+            read = f"{'' if isinstance(child, bool) else 'the number '}{child}"
+            yield source.at(here, "yaml-value", f"YAML reads {words} as {read}, not as text", f'write "{words}"')
         elif part != "importance":  # its keys are names of the author's
             yield from check_texts(source, child, here)
 

@@ -38,7 +38,7 @@ def say_sign(given: Mapping[str, Any]) -> tuple[str, str]:
     polarity = given.get("polarity")
     said = f"polarity {polarity}" if polarity else "no polarity, which is positive,"
     what = f"points {given['points']:g} and {said} contradict each other"
-    return what, "what counts against a trace has negative points and `polarity: negative`, all else neither"
+    return what, "negative points go with `polarity: negative`, and positive ones without it"
 
 
 def _check_importance(source: Source, axis: object, field: Field) -> Iterator[Finding]:

@@ -128,7 +128,7 @@ def _compound(statement: Statement) -> Iterator[Remark]:
     for sign, found in signs.items():
         if found is not None:
             parts = "claims" if statement.what == "claim" else "criteria"
-            what = f"one {statement.what} that says several things ({sign})"
+            what = f"this {statement.what} says several things ({sign})"
             yield _remark("compound", found, what, f"split it into {parts} that hold or fail alone")
             return
 
