@@ -16,7 +16,6 @@ from judge.lint.finding import Finding, Remark
 from judge.lint.rubric_file import remark_on_statement
 from judge.lint.source import find_words
 from judge.lint.statement import read_statement
-from judge.lint.template import remark_on_template
 from judge.lint.units import Asked, Remarked
 from judge.lint.weights import say_sign, sign_disagrees
 from judge.probe import build_probes
@@ -113,7 +112,7 @@ def _units(fields: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _remarks(unit: Mapping[str, Any], asked: Asked) -> Iterator[Remarked]:
     claim = unit["claim"]
     statement = read_statement(("claim",), "claim", claim, unit)
-    for remark in (*remark_on_template(claim), *remark_on_statement(statement)):
+    for remark in remark_on_statement(statement):
         yield "claim", claim, remark
     if sign_disagrees(unit):
         what, to_do = say_sign(unit)

@@ -13,7 +13,8 @@ __all__ = ["Direction", "Statement", "criteria", "list_statements", "number", "p
 
 Direction = Literal["positive", "negative"]
 
-_QUOTED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\"[^\"]*\"|“[^”]*”|`[^`]*`")
+_QUOTED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\"[^\"]*\"|“[^“”]*”|`[^`]*`")
+_DEPTH = 3  # brackets in brackets
 _POINTED = re.compile(r"\b(?:e\.g|i\.e|etc|vs|cf|approx|resp|fig|no|dr|mr|mrs|ms|st|spp|[A-Za-z])\.", re.IGNORECASE)
 
 
@@ -37,9 +38,9 @@ class Statement:
     @property
     def bare(self) -> str:
         """The text with what stands in brackets or quotes, and points that end no sentence, blanked out in place."""
-        text, before = self.text, ""
-        while text != before:  # brackets in brackets, from within
-            text, before = _QUOTED.sub(lambda match: " " * len(match[0]), text), text
+        text = self.text
+        for _ in range(_DEPTH):  # from within
+            text = _QUOTED.sub(lambda match: " " * len(match[0]), text)
         return _POINTED.sub(lambda match: match[0].replace(".", "_"), text)
 
     def said(self, found: re.Match[str]) -> str:

@@ -27,7 +27,7 @@ __all__ = ["remark_on_template"]
 
 _MARK: Final = re.compile(r"\{[{%#]")
 _DUNDER: Final = re.compile(r"__\w+__")
-_FORMATTED: Final = re.compile(r"\{[^{}\n]*__\w+__[^{}\n]*\}")  # `"{0.__class__}".format(…)`
+_FORMATTED: Final = re.compile(r"\{[^{}\n]{1,200}\}")  # `"{0.__class__}".format(…)`
 _SAFE_FILTERS: Final = re.compile(
     "upper|lower|title|capitalize|trim|length|count|default|d|e|escape|first|last|int|float|round|string"
 )
@@ -48,17 +48,17 @@ _PLAIN: Final = "write what the judge is to read; it may be a field of the recor
 def remark_on_template(text: str) -> Iterator[Remark]:
     """An escape hides the rest: the text is not one to be mended."""
     if not _MARK.search(text):
-        if found := _FORMATTED.search(text):
-            yield _escape(found.start(), found.end(), f"{found[0]} reaches into Python")
+        for found in _FORMATTED.finditer(text):
+            if _DUNDER.search(found[0]):
+                yield _escape(found.start(), found.end(), f"{found[0]} reaches into Python")
+                return
         return
     try:
-        tree = _ENVIRONMENT.parse(text)
+        yield from list(_remarks(text, _ENVIRONMENT.parse(text)))
     except TemplateSyntaxError as exc:
         yield _broken(text, exc)
-    except RecursionError:
-        yield _escape(*_mark(text, 1), "a template nested too deeply to be read")
-    else:
-        yield from _remarks(text, tree)
+    except (RecursionError, ValueError):  # Jinja reads a number of any length, and Python none of 4,300 digits
+        yield _escape(*_mark(text, 1), "a template that is too large to be read")
 
 
 def _remarks(text: str, tree: nodes.Template) -> Iterator[Remark]:
