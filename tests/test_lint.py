@@ -165,6 +165,16 @@ def test_an_alias_bomb_is_never_expanded(tmp_path: Path, monkeypatch: pytest.Mon
     assert (len(findings), findings[0].line, findings[0].column) == (9 * 29, 2, 10)
 
 
+def test_of_a_tree_the_leaves_are_judged_and_worded(tmp_path: Path) -> None:
+    children = "\n        children:\n          - {id: a, text: Is adequate., polarity: positive, points: 1}"
+    text = changed(f"{FEVER}\n        polarity: positive\n        points: 5", f"Is adequate.{children}")
+    assert {place for rule, place in places(lint_text(text, tmp_path)) if rule == "vague-word"} == {"14:30"}
+
+
+def test_the_names_of_importances_are_the_authors(tmp_path: Path) -> None:
+    assert lint_text(changed("core: 2", "text: 2, id: 3", text=CHECKLIST), tmp_path) == []
+
+
 def test_a_built_in_rubric_by_its_name() -> None:
     assert lint_rubric("pkr") == []
 

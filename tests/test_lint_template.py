@@ -9,6 +9,7 @@ ESCAPES = [
     "{{ ''.__class__ }}",
     "{{ ''.__class__.__mro__[1].__subclasses__() }}",
     "{{ ''['__class__'] }}",
+    "{{ '__class__' }}",
     '{{ ""["__cla" ~ "ss__"] }}',
     r"{{ ''['\x5f\x5fclass\x5f\x5f'] }}",
     "{{ ''|attr('__class__') }}",

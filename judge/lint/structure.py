@@ -74,5 +74,5 @@ def check_format(source: Source) -> Iterator[Finding]:
         found = re.fullmatch(r"(\d+:\d+): (.*?)\.?", exc.message.removeprefix(f"{source.path}:"), re.DOTALL)
         if found is None:
             raise
-        hint = exc.hint.rstrip(".") or "see the format of rubrics"
+        hint = exc.hint.rstrip(".") or "see docs/rubrics.md"
         yield source.at_place(found[1], "format", found[2], hint[:1].lower() + hint[1:])
