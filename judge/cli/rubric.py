@@ -1,4 +1,4 @@
-"""`judge rubric`: the commands for people who write rubrics, each in a file of its own."""
+"""`judge rubric`: the tools of people who write rubrics, one file a command, imported only when it is called."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 __all__ = ["rubric"]
 
-# Name -> one line of help; `judge rubric lint` is `rubric_lint` in the module of that name. Listing them loads none.
+# Name -> one line of help; the module of a command has its name after `rubric_`. Listing them must load none of them.
 _COMMANDS = {
     "lint": "Find what is wrong, or likely wrong, with a rubric and its units.",
 }
@@ -21,8 +21,7 @@ class _LazyCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        name = f"rubric_{cmd_name}"
-        command = getattr(import_module(f"judge.cli.{name}"), name)
+        command = getattr(import_module(f"judge.cli.rubric_{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)  # else a fault of ours, not of the user's
         return command
 
@@ -31,6 +30,6 @@ class _LazyCommands(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.group(cls=_LazyCommands)
+@click.command(cls=_LazyCommands)
 def rubric() -> None:
     """Write rubrics that can be trusted."""

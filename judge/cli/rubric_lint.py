@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-__all__ = ["rubric_lint"]
+__all__ = ["lint"]
 
 
-@click.command("lint")
+@click.command()
 @click.argument("rubrics", metavar="RUBRIC...", nargs=-1, required=True)
 @click.option(
     "--records",
@@ -20,7 +20,7 @@ __all__ = ["rubric_lint"]
     "--ignore", "ignored", multiple=True, metavar="RULE", help="Leave the warnings of a rule away; repeat it."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def rubric_lint(
+def lint(
     rubrics: tuple[str, ...], records: str | None, *, strict: bool, ignored: tuple[str, ...], as_json: bool
 ) -> None:
     """Find what is wrong, or likely wrong, with rubrics and with the units that they score.
