@@ -7,12 +7,15 @@ Strict: no aliases (a bomb of 430 bytes ends the process later), no tags, no dup
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import yaml
 
-__all__ = ["Document", "StrictYamlError", "parse_yaml"]
+__all__ = ["Code", "Document", "StrictYamlError", "parse_yaml"]
+
+Code = Literal["syntax", "alias", "tag", "key", "duplicate", "value"]
+"""Kinds of faults. All but `syntax` can be passed over, to look for more."""
 
 _PLAIN_NUMBER = re.compile(r"[-+]?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _YAML = "tag:yaml.org,2002:"
@@ -24,12 +27,14 @@ class StrictYamlError(ValueError):
     Args:
         place: `line:column`, from 1.
         problem: What is wrong there, without a full stop.
+        code: What kind of fault it is.
     """
 
-    def __init__(self, place: str, problem: str) -> None:
+    def __init__(self, place: str, problem: str, code: Code = "syntax") -> None:
         super().__init__(f"{place}: {problem}")
         self.place = place
         self.problem = problem
+        self.code = code
 
 
 class Document:
@@ -58,6 +63,11 @@ class Document:
         node = self._written(field)
         return node.value if isinstance(node, yaml.ScalarNode) else ""
 
+    def extent(self, field: Sequence[int | str]) -> tuple[int, int]:
+        """Where a field is written: half-open, in code points of the text; (0, 0) where nothing is."""
+        node = self._written(field)
+        return (0, 0) if node is None else (node.start_mark.index, node.end_mark.index)
+
     def _written(self, field: Sequence[int | str]) -> yaml.Node | None:
         node = self._root
         for part in field:
@@ -68,18 +78,25 @@ class Document:
         return node
 
 
-def parse_yaml(text: str) -> Document:
+def parse_yaml(text: str, faults: list[StrictYamlError] | None = None) -> Document:
     """Parse one YAML value.
+
+    Args:
+        text: Of a whole file.
+        faults: Where it is given, what can be passed over is added to it and not raised: an alias is its own name then,
+            what has a tag, a number or a date is text, and of two equal keys the first one counts.
 
     Raises:
         StrictYamlError: The text is anything else.
     """
     try:
         loader = _StrictLoader(text)
+        loader.faults = faults
         root = loader.get_single_node()
         return Document(loader.construct_document(root) if root is not None else None, root)
     except yaml.MarkedYAMLError as exc:
-        raise StrictYamlError(_place(exc.problem_mark), str(exc.problem)) from exc
+        code = exc.code if isinstance(exc, _RefusedError) else "syntax"
+        raise StrictYamlError(_place(exc.problem_mark), str(exc.problem), code) from exc
     except (ValueError, OverflowError) as exc:  # PyYAML turns the number of an escape into a character unchecked
         raise StrictYamlError(_place(loader.get_mark()), "an escape such as \\U00110000 is of no character") from exc
     except yaml.reader.ReaderError as exc:
@@ -90,55 +107,82 @@ def parse_yaml(text: str) -> Document:
         raise StrictYamlError("1:1", "is nested too deeply to be read") from exc
 
 
-def _refused(problem: str, where: yaml.Event | yaml.Node) -> yaml.MarkedYAMLError:
-    mark: Any = where.start_mark
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+class _RefusedError(yaml.MarkedYAMLError):
+    """It is YAML, and not ours."""
+
+    def __init__(self, problem: str, where: yaml.Event | yaml.Node, code: Code) -> None:
+        mark: Any = where.start_mark
+        super().__init__(problem=problem, problem_mark=mark)
+        self.code = code
 
 
 class _StrictLoader(yaml.SafeLoader):
     """YAML without aliases, tags, merge keys and duplicate keys."""
 
+    faults: list[StrictYamlError] | None = None
+
+    def refuse(self, problem: str, where: yaml.Event | yaml.Node, code: Code) -> None:
+        refused = _RefusedError(problem, where, code)
+        if self.faults is None:
+            raise refused
+        self.faults.append(StrictYamlError(_place(refused.problem_mark), problem, code))
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.events.AliasEvent):
-            raise _refused("aliases (*name) are not allowed", event)
+            self.refuse("aliases (*name) are not allowed", event, "alias")
+            self.get_event()  # type: ignore[no-untyped-call]
+            start: Any = event.start_mark
+            end: Any = event.end_mark
+            return yaml.ScalarNode(f"{_YAML}str", f"*{event.anchor}", start, end)
         if getattr(event, "tag", None) is not None:
-            raise _refused("tags (!name) are not allowed", event)
+            self.refuse("tags (!name) are not allowed", event, "tag")
+            event.tag, event.implicit = None, (False, True)  # a scalar is text then
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's
+        node.value = list(self._text_keys(node))
+        return super().construct_mapping(node, deep)
+
+    def _text_keys(self, node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:
         first: dict[str, int] = {}
-        for key, _ in node.value:
+        for key, value in node.value:
             if key.tag != f"{_YAML}str":
                 problem = "a key must be text; words such as no, numbers and ~ need quotes, and << is not allowed"
                 # YAML takes `on` for true, and `--on` is an option of ours.
                 problem += f'; write "{key.value}"' if isinstance(key, yaml.ScalarNode) and key.value.isalpha() else ""
-                raise _refused(problem, key)
+                self.refuse(problem, key, "key")
+                if not isinstance(key, yaml.ScalarNode):
+                    continue
+                key.tag = f"{_YAML}str"
             if key.value in first:
                 problem = f"the key {key.value!r} stands here and on line {first[key.value]}"
-                raise _refused(problem, key)
+                self.refuse(problem, key, "duplicate")
+                continue
             first[key.value] = key.start_mark.line + 1
-        return super().construct_mapping(node, deep)
+            yield key, value
 
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         text = super().construct_scalar(node)
         if not text.isascii() and re.search("[\ud800-\udfff]", text):
-            raise _refused("half of a surrogate pair is not text; write the character itself", node)
+            self.refuse("half of a surrogate pair is not text; write the character itself", node, "value")
         return text
 
 
-def _number(_: _StrictLoader, node: yaml.ScalarNode) -> int | float:
+def _number(loader: _StrictLoader, node: yaml.ScalarNode) -> int | float | str:
     """`010` is 8 and `12:30` is 750 in YAML 1.1, and text in YAML 1.2: only what every reader reads alike."""
     text: str = node.value
     if not _PLAIN_NUMBER.fullmatch(text):
         problem = f"the number {text[:40]!r} must be a plain decimal one, or stand in quotes if it is text"
-        raise _refused(problem, node)
+        loader.refuse(problem, node, "value")
+        return text
     return float(text) if node.tag == f"{_YAML}float" else int(text)
 
 
-def _date(_: _StrictLoader, node: yaml.ScalarNode) -> NoReturn:
-    problem = f"the date {node.value!r} must stand in quotes: no field is a date"
-    raise _refused(problem, node)
+def _date(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
+    loader.refuse(f"the date {node.value!r} must stand in quotes: no field is a date", node, "value")
+    text: str = node.value
+    return text
 
 
 _StrictLoader.add_constructor(f"{_YAML}int", _number)

@@ -236,10 +236,23 @@ except SystemExit as exc:
         command("--version"),
         command("score", "--help"),
         command("doctor", "--help"),
+        command("rubric", "--help"),
+        command("rubric", "lint", "--help"),
         command("cache", "--help"),
         command("cache", "prune", "--help"),
     ],
-    ids=["import", "dir", "help", "version", "score help", "doctor help", "cache help", "prune help"],
+    ids=[
+        "import",
+        "dir",
+        "help",
+        "version",
+        "score help",
+        "doctor help",
+        "rubric",
+        "lint help",
+        "cache help",
+        "prune help",
+    ],
 )
 def test_starting_up_loads_nothing_heavy(code):
     names = loaded(code)

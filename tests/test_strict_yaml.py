@@ -73,3 +73,65 @@ def test_what_is_refused_and_where(text, place, problem):
     with pytest.raises(StrictYamlError) as caught:
         parse_yaml(text)
     assert (caught.value.place, caught.value.problem) == (place, problem)
+
+
+FAULTY = """\
+a: &x 1
+a: 2
+b: *x
+no: {1: x, [k]: y}
+c: !!int "3"
+d: 12:30
+e: 2026-01-02
+<<: {f: 1}
+g: !mine [1]
+"""
+
+
+def test_what_can_be_passed_over_is_gathered():
+    faults = []
+    document = parse_yaml(FAULTY, faults)
+    assert sorted((fault.place, fault.code) for fault in faults) == [
+        ("2:1", "duplicate"),
+        ("3:4", "alias"),
+        ("4:1", "key"),
+        ("4:12", "key"),
+        ("4:6", "key"),
+        ("5:4", "tag"),
+        ("6:4", "value"),
+        ("7:4", "value"),
+        ("8:1", "key"),
+        ("9:4", "tag"),
+    ]
+    assert document.value == {
+        "a": 1,
+        "b": "*x",
+        "no": {"1": "x"},
+        "c": "3",
+        "d": "12:30",
+        "e": "2026-01-02",
+        "<<": {"f": 1},
+        "g": [1],
+    }
+    assert (document.place(("a",)), document.place(("no", "1"))) == ("1:4", "4:9")
+    with pytest.raises(StrictYamlError, match="3:4: aliases") as caught:
+        parse_yaml(FAULTY)
+    assert caught.value.code == "alias"
+
+
+def test_what_cannot_be_passed_over_is_raised_after_what_can():
+    faults = []
+    with pytest.raises(StrictYamlError) as caught:
+        parse_yaml("a: *b\nc: [1", faults)
+    assert [(fault.place, fault.code) for fault in faults] == [("1:4", "alias")]
+    assert (caught.value.place, caught.value.code) == ("2:6", "syntax")
+
+
+@pytest.mark.parametrize("text", [TEXT, "\ufeff" + TEXT, "# ü\n" + TEXT])
+def test_where_a_field_is_written(text):
+    document = parse_yaml(text)
+    start, end = document.extent(("param", "stop"))
+    assert text[start:end] == '[a, "no"]'
+    start, end = document.extent(("judge",))
+    assert text[start:end] == "lexical"
+    assert parse_yaml("").extent(("judge",)) == (0, 0)
