@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from judge.record import Polarity, Unit
 from judge.view import View
 
-__all__ = ["Axis", "Checklist", "Criteria", "Criterion", "Kind", "Level", "Scale", "Scoring"]
+__all__ = ["Axis", "Checklist", "Criteria", "Criterion", "Kind", "Level", "Scale", "Scoring", "polarity_of"]
 
 Kind: TypeAlias = Literal["checklist", "criteria", "scale"]
 Scoring: TypeAlias = Literal["weighted", "healthbench", "rar_explicit"]
@@ -101,7 +101,8 @@ class Criterion(BaseModel):
     Attributes:
         id: Unique in its axis.
         text: The statement, shown to the judge.
-        polarity: `positive`: that it holds is good. `negative`: that it holds is bad.
+        polarity: `positive`: that it holds is good. `negative`: that it holds is bad. Where none is given, the sign of
+            the points says so.
         points: What it is worth where it holds, finite; its importance says so where there are none.
         importance: A name that the axis gives a weight to.
         gate: If its good side does not hold, the axis scores 0 at most.
@@ -111,10 +112,15 @@ class Criterion(BaseModel):
 
     id: str = Field(min_length=1)
     text: str = Field(min_length=1)
-    polarity: Polarity = "positive"
+    polarity: Polarity | None = None
     points: Annotated[float, Field(allow_inf_nan=False), BeforeValidator(as_number)] | None = None
     importance: str | None = None
     gate: bool = False
+
+
+def polarity_of(criterion: Criterion | Unit) -> Polarity:
+    """As it is stated, or else as its points have it."""
+    return criterion.polarity or ("negative" if (criterion.points or 0) < 0 else "positive")
 
 
 class Criteria(_Axis):
@@ -145,12 +151,14 @@ class Criteria(_Axis):
     def _can_score(self) -> Criteria:
         for criterion in self.criteria:
             try:
-                self.points(criterion.points, criterion.importance, criterion.polarity)
+                self.points(criterion.points, criterion.importance, polarity_of(criterion))
             except KeyError:
                 named = ", ".join(self.weights) or "none"
                 message = f"the importance of {criterion.id!r} is {criterion.importance!r}; the axis lists: {named}"
                 raise ValueError(message) from None
-        if self.criteria and not any(self.points(one.points, one.importance, one.polarity) for one in self.criteria):
+        if self.criteria and not any(
+            self.points(one.points, one.importance, polarity_of(one)) for one in self.criteria
+        ):
             raise ValueError("all criteria are worth 0 points, so there is nothing to score")
         return self
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from judge.axis import Checklist, Criteria, Kind, Scale
+from judge.axis import Checklist, Criteria, Kind, Scale, polarity_of
 from judge.errors import RecordError
 from judge.record import Polarity, Record, Unit
 from judge.rubric import Rubric
@@ -128,7 +128,7 @@ def _unit(name: str, axis: Checklist, unit: Unit) -> AskedUnit:
 
 
 def _criterion(name: str, axis: Criteria, unit: Unit) -> AskedUnit:
-    polarity = unit.polarity or "positive"
+    polarity = polarity_of(unit)
     points = axis.points(unit.points, unit.importance, polarity)
     return AskedUnit(
         axis=name,

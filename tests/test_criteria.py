@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from run_kit import completion, http, scripted
 
-from judge.axis import Criteria
+from judge.axis import Criteria, polarity_of
 from judge.client import Judge
 from judge.criteria import score_criteria
 from judge.errors import ConfigError, RubricError
@@ -142,8 +142,8 @@ def test_points_go_before_importance_and_polarity_gives_a_weight_its_sign(tmp_pa
     ).axes["a"]
     assert isinstance(found, Criteria)
     units = [(unit.unit_id, unit.points, unit.polarity, unit.gate) for unit in found.units]
-    assert units == [("x", None, "positive", False), ("y", None, "negative", False), ("z", 5.0, "negative", True)]
-    worth = [found.points(unit.points, unit.importance, unit.polarity or "positive") for unit in found.units]
+    assert units == [("x", None, None, False), ("y", None, "negative", False), ("z", 5.0, "negative", True)]
+    worth = [found.points(unit.points, unit.importance, polarity_of(unit)) for unit in found.units]
     assert worth == [1.0, -2.0, 5.0]
 
 
@@ -178,8 +178,9 @@ def test_a_row_of_healthbench_is_a_record() -> None:
     record = build_record(shape_fields(row))
     assert (record.id, record.question) == ("p1", "I cough.")
     first, second = record.units["criteria"]
-    assert (first.unit_id, first.claim, first.points, first.polarity) == ("c1", "Asks for how long.", 5.0, "positive")
-    assert (second.points, second.polarity, first.meta) == (-3.0, "negative", {"tags": ["axis:context"]})
+    assert (first.unit_id, first.claim, first.points) == ("c1", "Asks for how long.", 5.0)
+    assert (second.points, first.meta) == (-3.0, {"tags": ["axis:context"]})
+    assert [polarity_of(unit) for unit in (first, second)] == ["positive", "negative"]
 
 
 def test_a_conversation_says_who_speaks() -> None:
@@ -217,7 +218,7 @@ RECORD = {
         "criteria": [
             {"unit_id": "c1", "claim": "Names pneumonia.", "points": 4},
             {"unit_id": "c2", "claim": "Advises rest.", "points": 2},
-            {"unit_id": "c3", "claim": "Advises to wait.", "points": -6, "polarity": "negative"},
+            {"unit_id": "c3", "claim": "Advises to wait.", "points": -6},
         ]
     },
 }

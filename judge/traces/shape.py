@@ -95,9 +95,8 @@ def _from_healthbench(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _criterion(one: Mapping[str, Any], number: int) -> dict[str, Any]:
-    points, rest = one.get("points"), {name: value for name, value in one.items() if name != "criterion"}
-    bad = isinstance(points, int | float) and points < 0
-    return {"unit_id": f"c{number}", "claim": one["criterion"], "polarity": "negative" if bad else "positive", **rest}
+    rest = {name: value for name, value in one.items() if name != "criterion"}
+    return {"unit_id": f"c{number}", "claim": one["criterion"], **rest}
 
 
 def _is_rar(fields: Mapping[str, Any]) -> bool:
