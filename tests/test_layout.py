@@ -238,8 +238,13 @@ except SystemExit as exc:
         command("doctor", "--help"),
         command("cache", "--help"),
         command("cache", "prune", "--help"),
+        command("rubric", "--help"),
+        *(command("rubric", name, "--help") for name in ("new", "show", "preview", "test")),
     ],
-    ids=["import", "dir", "help", "version", "score help", "doctor help", "cache help", "prune help"],
+    ids=[
+        *("import", "dir", "help", "version", "score help", "doctor help", "cache help", "prune help", "rubric help"),
+        *("new help", "show help", "preview help", "rubric test help"),
+    ],
 )
 def test_starting_up_loads_nothing_heavy(code):
     names = loaded(code)

@@ -1,0 +1,30 @@
+"""`judge rubric`: write a rubric, and find out whether it can be trusted. One file a sub-command."""
+
+from __future__ import annotations
+
+import click
+
+from judge.cli.lazy import LazyCommands
+
+__all__ = ["rubric"]
+
+# In the order of a rubric's life; the module of `new` is rubric_new.py.
+_COMMANDS = {
+    "new": "Write a rubric to fill in.",
+    "show": "What a rubric says, or which ones are built in.",
+    "preview": "What a judge is sent for a record, and how its verdicts are scored.",
+    "test": "Whether a judge says of golden cases what it must.",
+}
+
+
+@click.command(cls=LazyCommands, listed=_COMMANDS, modules="judge.cli.rubric_")
+def rubric() -> None:
+    """Write a rubric, and find out whether it can be trusted.
+
+    \b
+    Example:
+      judge rubric new triage
+      judge rubric show triage.yaml
+      judge rubric preview triage.yaml traces.jsonl
+      judge rubric test triage.yaml
+    """
