@@ -84,7 +84,7 @@ def _exit_code(checked: Sequence[Checked]) -> int:
 
 
 def _lines(checked: Sequence[Checked], settings: Settings, path: Path) -> Iterator[str]:
-    yield f"{settings.labels.rubric} judged by {settings.labels.judge}: {len(checked)} cases of {path}"
+    yield f"{settings.labels.rubric} judged by {settings.labels.judge}: {len(checked)} cases of {_near(path)}"
     for one in checked:
         made = f"  {len(one.checks)} check{'s' * (len(one.checks) > 1)}" if one.status == "ok" else ""
         yield f"{_WORDS[one.status]:<12}{one.case.id}{made}"
@@ -93,6 +93,11 @@ def _lines(checked: Sequence[Checked], settings: Settings, path: Path) -> Iterat
             yield f"{'':<12}{one.failure}"
     counts = Counter(one.status for one in checked)
     yield ", ".join(f"{counts[status]} {_WORDS[status]}" for status in _STATUSES if counts[status])
+
+
+def _near(path: Path) -> Path:
+    """The path from where the user is, if it is below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _check_line(check: Check) -> str:
