@@ -111,7 +111,7 @@ def read_cases(path: Path, way: Way, *, axes: Sequence[str]) -> list[Case]:
     """Read all cases, and check them against what would be asked.
 
     Args:
-        path: JSONL, or any format of traces.
+        path: JSONL, compressed or not.
         way: How their units are asked about, with the rubric.
         axes: Of the rubric.
 

@@ -133,7 +133,7 @@ def test_the_one_that_was_asked_for_says_what_is_wrong_with_it(tmp_path: Path) -
 
 def test_an_empty_file_is_told(tmp_path: Path) -> None:
     done = preview("pkr", written(tmp_path))
-    assert done.exit_code == 2 and "traces.jsonl holds no records." in done.stderr
+    assert done.exit_code == 2 and "traces.jsonl is empty." in done.stderr
 
 
 def test_one_record_is_named_once() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from run_kit import run_judge
+from run_kit import error, finish, http, run_judge, scripted, start_judge
 
 import judge.score
 import judge.verdict
@@ -48,7 +51,8 @@ def test_pkr_holds_with_the_baseline() -> None:
     done = rubric_test("pkr")
     assert done.exit_code == 0, done.stdout
     first, *cases, last = done.stdout.splitlines()
-    assert first.startswith("pkr@1.0 judged by lexical#") and "7 cases of" in first
+    assert first.startswith("pkr@1.0 judged by lexical#")
+    assert ", a baseline that compares words: 7 cases of " in first
     assert last == "6 ok, 1 skipped"
     assert [line.split()[:2] for line in cases if line.startswith("skipped")] == [["skipped", "in-other-words"]]
 
@@ -200,6 +204,37 @@ def test_a_server_that_is_down_is_no_mistake_of_the_cases(tmp_path: Path) -> Non
     where = ("--judge", "hosted_vllm/any", "--api-base", base, "--max-retries", 0)
     done = rubric_test("pkr", "--cases", written(tmp_path, *cases_of(4)), *where)
     assert done.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    # A wrong key is the user's to mend; an empty account says nothing of options, rubric or cases.
+    [
+        (401, 2, "Is the right API key in the environment, or in --key-file?"),
+        (402, 3, "The quota or the credit is used up."),
+    ],
+)
+def test_a_refusal_of_everything_is_told(status: int, code: int, said: str, tmp_path: Path) -> None:
+    async def ask() -> Result:
+        async with scripted(lambda *_: http(status, error("no"))) as (base, _):
+            words = ("pkr", "--cases", written(tmp_path, RIGHT), "--judge", "hosted_vllm/any", "--api-base", base)
+            return await asyncio.to_thread(rubric_test, *words)
+
+    done = asyncio.run(ask())
+    assert done.exit_code == code and done.stdout == ""
+    assert said in done.stderr
+
+
+def test_an_interrupt_is_no_verdict(tmp_path: Path) -> None:
+    with Server(latency_ms=60_000) as server:
+        words = ("rubric", "test", "pkr", "--cases", written(tmp_path, RIGHT), "--judge", "hosted_vllm/any")
+        process = start_judge(*words, "--api-base", server.api_base, "--cache", "none")
+        while not server.ledger.requests:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        code, shown = finish(process)
+    assert (code, shown) == (75, "Stopped early; nothing was checked.\n")
 
 
 def cases_of(count: int) -> list[dict[str, Any]]:

@@ -56,6 +56,7 @@ def test_cases(options: JudgeOptions, given: Path | None) -> int:
         errors.print(clean(exc))
         return EXIT_UNJUDGED if isinstance(exc, BackendError) and exc.code in _NO_MISTAKES else EXIT_USAGE
     except KeyboardInterrupt:
+        errors.print("Stopped early; nothing was checked.")
         return EXIT_INTERRUPTED
     code, screen = _exit_code(checked), Screen(soft_wrap=True, highlight=False, markup=False)
     if options.as_json:
@@ -84,7 +85,8 @@ def _exit_code(checked: Sequence[Checked]) -> int:
 
 
 def _lines(checked: Sequence[Checked], settings: Settings, path: Path) -> Iterator[str]:
-    yield f"{settings.labels.rubric} judged by {settings.labels.judge}: {len(checked)} cases of {_near(path)}"
+    baseline = ", a baseline that compares words" * (settings.judge == BASELINE)
+    yield f"{settings.labels.rubric} judged by {settings.labels.judge}{baseline}: {len(checked)} cases of {_near(path)}"
     for one in checked:
         made = f"  {len(one.checks)} check{'s' * (len(one.checks) > 1)}" if one.status == "ok" else ""
         yield f"{_WORDS[one.status]:<12}{one.case.id}{made}"

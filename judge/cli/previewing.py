@@ -100,12 +100,15 @@ async def _find(options: PreviewOptions) -> Record:
         images=ImageRules(root=root, allow_urls=options.allow_image_urls, max_side=options.image_max_side),
     )
     with traces.opened() as reading:
-        record = await (_by_id(reading, options.record) if options.record else _by_line(reading, options.line))
+        record = await (_by_line(reading, options.line) if options.record is None else _by_id(reading, options.record))
     if record is None:
-        wanted = f"line {options.line}" if options.record is None else f"readable record with the id {options.record!r}"
-        nothing = f"{traces.name} has no {wanted}: it has {reading.lines.read} records."
-        raise InputError(nothing if options.record or options.line else f"{traces.name} holds no records.")
+        raise _no_record(options, traces.name, reading.lines.read)
     return record
+
+
+def _no_record(options: PreviewOptions, name: str, read: int) -> InputError:
+    wanted = f"line {options.line}" if options.record is None else f"readable record with the id {options.record!r}"
+    return InputError(f"{name} has no {wanted}: it has {read} records." if read else f"{name} is empty.")
 
 
 async def _by_line(reading: Reading, line: int | None) -> Record | None:
