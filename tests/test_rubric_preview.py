@@ -57,8 +57,8 @@ def test_the_text_that_is_shown() -> None:
 def test_what_is_shown_adds_up_to_what_is_sent() -> None:
     """The parts of a page, joined, are the messages of each call."""
     page, calls = preview("pkr", TRACES, "--line", 2).stdout, told("pkr", TRACES, "--line", 2)["calls"]
-    shared = page.split("----- user, what every call begins with\n")[1].split("\n----- ")[0]
-    asked = [part.split("\n----- ")[0] for part in page.split("----- user, what this call goes on with\n")[1:]]
+    shared = page.split("----- user, beginning, the same in every call\n")[1].split("\n----- ")[0]
+    asked = [part.split("\n----- ")[0] for part in page.split("----- user, rest\n")[1:]]
     system = page.split("----- system, the same in every call\n")[1].split("\n----- ")[0]
     assert [call["user"] for call in calls] == [shared + own for own in asked]
     assert {call["system"] for call in calls} == {system}
@@ -162,7 +162,7 @@ def test_images_are_named_by_their_size(tmp_path: Path) -> None:
     (image,) = told("pkr", path)["calls"][0]["images"]
     assert (image["media_type"], image["width"], image["height"], image["tokens"]) == ("image/png", 300, 200, 80)
     page = preview("pkr", path).stdout
-    assert f"----- image 1: image/png, 300 × 200 pixels, {image['bytes']:,} bytes, about 80 tokens" in page
+    assert f"----- images\nimage/png, 300 × 200 pixels, {image['bytes']:,} bytes, about 80 tokens\n" in page
     assert "base64" not in page
     assert told("pkr", path, "--image-max-side", 30)["calls"][0]["images"][0]["width"] == 30
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from typing import Any, Literal
 import orjson
 from msgspec.structs import asdict
 
+from judge.cli.preview_page import ANY_SERVER, page
 from judge.cli.terminal import Screen, clean, clean_lines
 from judge.errors import InputError, JudgeError, RecordError
 from judge.image import Image, ImageRules
@@ -30,8 +30,6 @@ __all__ = ["SCHEMA", "PreviewOptions", "run_preview"]
 SCHEMA: Literal["judge.rubric.preview/1"] = "judge.rubric.preview/1"
 EXIT_OK = 0
 EXIT_USAGE = 2
-_ANY_SERVER = "hosted_vllm/MODEL"
-_RULE = 5 * "="
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +71,13 @@ def run_preview(options: PreviewOptions) -> int:
     if options.as_json:
         screen.out(orjson.dumps(_told(found, settings)).decode())
     else:
-        screen.out(clean_lines("\n".join(_lines(found, settings))), highlight=False)
+        screen.out(clean_lines("\n".join(page(found, settings))), highlight=False)
     return EXIT_OK
 
 
 def _read_settings(options: PreviewOptions) -> Settings:
     return Settings(
-        judge=_ANY_SERVER if options.judge == BASELINE else options.judge,
+        judge=ANY_SERVER if options.judge == BASELINE else options.judge,
         rubric=load_rubric(options.rubric),
         granularity=options.granularity,
         evidence=options.evidence,
@@ -131,64 +129,6 @@ async def _by_id(reading: Reading, record_id: str) -> Record | None:
     return None
 
 
-def _lines(found: Preview, settings: Settings) -> Iterator[str]:
-    yield from _summary(found, settings)
-    for number, call in enumerate(found.calls, start=1):
-        yield from _call_lines(found, number, call)
-    yield f"\n{_RULE} how it would be scored"
-    for example in found.examples:
-        yield f"\n{example.said}"
-        yield from (f"  {line}" for line in example.lines)
-        yield from ["  (the other axes as above)"] * (len(example.scores.axes) > 1 and example is not found.examples[0])
-
-
-def _summary(found: Preview, settings: Settings) -> Iterator[str]:
-    rubric, record = settings.rubric, found.record
-    units = len(found.examples[0].verdicts)
-    yield f"rubric    {rubric.name}@{rubric.version}, fingerprint {rubric.fingerprint}"
-    yield f"record    {', '.join([record.id, f'line {record.line}', *([record.model] if record.model else [])])}"
-    asked = "by probes" if settings.probe else f"granularity {settings.granularity}"
-    yield f"asked     {asked}, evidence {settings.evidence}"
-    if not found.calls:
-        yield f"calls     none for {units} units: the trace says nothing, so no unit is raised and the score is 0"
-        return
-    most = " where every unit is raised" if any(call.if_raised for call in found.calls) else ""
-    yield f"calls     {len(found.calls)} for {units} units{most}"
-    yield f"tokens    about {found.prompt_tokens:,} in (by length), {found.completion_tokens:,} out (assumed){most}"
-    yield f"price     {_price(found, settings)}"
-
-
-def _price(found: Preview, settings: Settings) -> str:
-    if found.cost_usd is not None:
-        return f"about ${found.cost_usd:.2g} for this record"
-    named = "" if settings.judge == _ANY_SERVER else f" of {settings.judge}"
-    return f"not known{named}; name a --judge, or give USD a million tokens with --price IN,OUT"
-
-
-def _call_lines(found: Preview, number: int, call: PreviewedCall) -> Iterator[str]:
-    """What is sent; what calls have in common, byte for byte, is written out once."""
-    first, request = found.calls[0].request, call.request
-    units = ", ".join(f"{asked.unit.unit_id} ({asked.axis})" for asked in request.probes.asked)
-    only = ", only where it is raised" if call.if_raised else ""
-    yield f"\n{_RULE} call {number} of {len(found.calls)}: {units}{only}; about {call.prompt_tokens:,} tokens in"
-    if number == 1:
-        yield f"----- system, the same in every call\n{request.system}"
-        yield from (f"----- image {place}: {_image(image)}" for place, image in enumerate(request.images, start=1))
-        yield f"----- user, what every call begins with\n{request.shared}"
-    yield f"----- user, what this call goes on with\n{request.asked}"
-    if request.labels:
-        yield f"----- reply: one token, of {', '.join(request.labels)}"
-    elif number > 1 and request.schema == first.schema:
-        yield "----- reply schema: as of call 1"
-    else:
-        yield f"----- reply schema\n{request.schema}"
-
-
-def _image(image: Image) -> str:
-    size = f"{image.width} × {image.height} pixels, {len(image.data):,} bytes"
-    return f"{image.media_type}, {size}, about {image.tokens:,} tokens"
-
-
 def _told(found: Preview, settings: Settings) -> dict[str, Any]:
     rubric, record = settings.rubric, found.record
     return {
@@ -196,7 +136,7 @@ def _told(found: Preview, settings: Settings) -> dict[str, Any]:
         "rubric": f"{rubric.name}@{rubric.version}",
         "rubric_fp": rubric.fingerprint,
         "prompt_fp": settings.way.prompt.fingerprint,
-        "judge": None if settings.judge == _ANY_SERVER else settings.judge,
+        "judge": None if settings.judge == ANY_SERVER else settings.judge,
         "record": {"id": record.id, "line": record.line, "model": record.model},
         "granularity": settings.granularity,
         "evidence": settings.evidence,
