@@ -174,6 +174,16 @@ def test_a_judge_that_believes_everything_fails(tmp_path: Path) -> None:
     assert "P1 presence: expected 0, found 2" in done.stdout
 
 
+def test_pkr_finds_out_a_judge_that_believes_everything() -> None:
+    """Its invented quotes are refused, so those cases are not judged; the trace that praises itself gives it a real one."""
+    with Server(script="gullible") as server:
+        where = ("--judge", "hosted_vllm/any", "--api-base", server.api_base)
+        told = json.loads(rubric_test("pkr", *where, "--json").stdout)
+    assert told["exit_code"] == 1
+    assert [case["id"] for case in told["cases"] if case["status"] == "failed"] == ["boast"]
+    assert told["counts"] == {"ok": 0, "failed": 1, "unjudged": 6, "skipped": 0}
+
+
 def test_what_is_not_judged_has_not_failed(tmp_path: Path) -> None:
     path = written(tmp_path, RIGHT, SILENT)
     with Server(script="stubborn") as server:
