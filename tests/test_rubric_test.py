@@ -175,7 +175,7 @@ def test_a_judge_that_believes_everything_fails(tmp_path: Path) -> None:
 
 
 def test_pkr_finds_out_a_judge_that_believes_everything() -> None:
-    """Its invented quotes are refused, so those cases are not judged; the trace that praises itself gives it a real one."""
+    """It invents quotes, which are refused, and so are not judged; a trace that praises itself gives it a real one."""
     with Server(script="gullible") as server:
         where = ("--judge", "hosted_vllm/any", "--api-base", server.api_base)
         told = json.loads(rubric_test("pkr", *where, "--json").stdout)
