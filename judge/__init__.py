@@ -30,6 +30,7 @@ The flow, top to bottom; a file imports only files above it:
       shape.py        a row of a known shape  -> the fields of a record
       references.py   units in another file   -> the fields that a record lacks
       reading.py      where traces are        -> Records, one after the other
+    axis.py           what a rubric scores    -> its kind, and what units and criteria are worth
     rubric.py         a YAML file             -> Rubric
     probe.py          Record × Rubric         -> Probes        what is asked, and at what granularity
     template.py       a template and values   -> text
@@ -40,7 +41,9 @@ The flow, top to bottom; a file imports only files above it:
     fold.py           a text                  -> the same text as it is compared
     typo.py           two words               -> whether one is the other misspelt
     evidence.py       quote × trace           -> Span          exact, normalised, near, or none
-    verdict.py        Reply                   -> Verdicts      parse, match to what was asked, verify
+    words.py          Reply                   -> Words         parsed, and matched to what was asked
+    verdict.py        Words                   -> Verdicts      with their evidence verified
+    criteria.py       Verdicts on criteria    -> a score
     distribution.py   a probe's Reply         -> what is likeliest, and what is expected
     score.py          Verdicts                -> Scores        arithmetic only
     arithmetic.py     Verdicts and Scores     -> the sums      as a person would write them

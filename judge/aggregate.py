@@ -71,8 +71,14 @@ def _rows(values: pl.LazyFrame, groups: pl.DataFrame, measures: list[str], seed:
     for group in groups.iter_rows(named=True):
         frame = frames.get((group["model"], group["judge"]))
         for measure in measures:
-            mean, drawn = _measured(values if frame is None else frame.lazy(), group, measure, seed)
-            yield (group["model"], group["judge"], measure, mean, *drawn, group[f"n:{measure}"], group["n_failed"])
+            mean, (low, high, method) = _measured(values if frame is None else frame.lazy(), group, measure, seed)
+            bounds = map(_cut, (mean, low, high))
+            yield (group["model"], group["judge"], measure, *bounds, method, group[f"n:{measure}"], group["n_failed"])
+
+
+def _cut(value: float | None) -> float | None:
+    """HealthBench's records may score below 0, and their mean does not (contract §2); all others are in [0, 1]."""
+    return None if value is None else min(1.0, max(0.0, value))
 
 
 def _measured(values: pl.LazyFrame, group: dict[str, Any], measure: str, seed: int) -> tuple[float | None, Interval]:

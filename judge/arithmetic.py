@@ -1,4 +1,4 @@
-"""Verdicts and Scores -> the sums behind them, as a person would write them (contract §2, checklist).
+"""Verdicts and Scores -> the sums behind them, as a person would write them (contract §2, checklist and criteria).
 
     perception_grounding = (2·2/2 + 1·0/2) / (2 + 1) = 0.6667
 
@@ -10,22 +10,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec.structs import replace
+
+from judge.axis import Scoring
+from judge.criteria import score_criteria
 from judge.score import AxisScore, TraceScore
 from judge.verdict import Verdict
 
 __all__ = ["number", "work_axis", "work_trace"]
 
 
-def work_axis(axis: str, verdicts: Sequence[Verdict], score: AxisScore) -> list[str]:
-    """Grounding, correctness and score of one axis, a line each; one line for an axis without a score.
+def work_axis(axis: str, verdicts: Sequence[Verdict], score: AxisScore, scoring: Scoring | None = None) -> list[str]:
+    """What leads to the score of one axis, a line a number; one line for an axis without a score.
 
     Args:
         axis: Its name.
         verdicts: Its units in one sample, all of them judged.
         score: Of `score_axis`.
+        scoring: Of an axis of criteria; None for a checklist.
     """
-    if score.grounding is None:
+    if score.coverage is None:
         return [f"{axis}_score = null, as its units weigh nothing"]
+    return _work_checklist(axis, verdicts, score) if scoring is None else _work_criteria(axis, verdicts, score, scoring)
+
+
+def _work_criteria(axis: str, verdicts: Sequence[Verdict], score: AxisScore, scoring: Scoring) -> list[str]:
+    gains = [verdict for verdict in verdicts if (verdict.points or 0) > 0]
+    uncut: Scoring = scoring
+    if scoring == "rar_explicit" or (scoring == "weighted" and not gains):
+        formula = _share(verdicts, _good)
+    elif gains:
+        met = [_plain(verdict.points or 0) for verdict in verdicts if verdict.verdict == "MET"]
+        formula = f"{_sum(met or ['0'])} / {_sum([_plain(verdict.points or 0) for verdict in gains])}"
+        uncut = "healthbench"
+    else:
+        return [f"{axis}_score = null, as no points are positive"]
+    plain = score_criteria([replace(verdict, gate=None) for verdict in verdicts], uncut)
+    if plain == score.score:
+        return [_equation(f"{axis}_score", formula, score.score)]
+    failed = [verdict.unit_id for verdict in verdicts if verdict.gate and not verdict.value]
+    why = f"the gate {failed[0]} leaves no more" if failed else "it is cut to [0, 1]"
+    return [_equation(f"{axis}_sum", formula, plain), f"{axis}_score = {number(score.score)}, as {why}"]
+
+
+def _work_checklist(axis: str, verdicts: Sequence[Verdict], score: AxisScore) -> list[str]:
     lines = [_equation(f"{axis}_grounding", _share(verdicts, _grounded), score.grounding)]
     if score.correctness is None:
         return [*lines, f"{axis}_correctness = null, as no unit is raised", f"{axis}_score = {number(score.score)}"]
@@ -72,7 +100,7 @@ def _weighed(weight: float, term: str) -> str:
 
 
 def _sum(terms: Sequence[str]) -> str:
-    return f"({' + '.join(terms)})" if len(terms) > 1 else terms[0]
+    return f"({' + '.join(terms)})".replace("+ -", "- ") if len(terms) > 1 else terms[0]
 
 
 def _grounded(verdict: Verdict) -> str:
@@ -81,6 +109,10 @@ def _grounded(verdict: Verdict) -> str:
 
 def _right(verdict: Verdict) -> str:
     return str(int(verdict.correctness == 1)) if verdict.p_correct is None else _plain(verdict.p_correct)
+
+
+def _good(verdict: Verdict) -> str:
+    return _plain(verdict.value or 0.0)
 
 
 def _plain(value: float) -> str:

@@ -88,7 +88,7 @@ class Asker:
 
     def _outcome(self, record: Record, answers: Sequence[Answer]) -> Outcome:
         verdicts = tuple(verdict for answer in answers for verdict in answer.verdicts)
-        scores = score_trace(verdicts, min_coverage=self._min_coverage)
+        scores = score_trace(verdicts, min_coverage=self._min_coverage, scoring=self._way.rubric.scoring)
         failures = [failure for answer in answers for failure in answer.failures]
         if scores.score is None and not failures:
             failures.append(_weightless(record, self._way.rubric.name))

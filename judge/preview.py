@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from judge.arithmetic import work_axis, work_trace
 from judge.asking import first_asks
@@ -21,12 +21,15 @@ from judge.verdict import Verdict, about_unit
 
 __all__ = ["Example", "Preview", "PreviewedCall", "preview"]
 
-_WRITTEN: dict[str, dict[str, Any]] = {
+_Words: TypeAlias = dict[str, Any]
+"""What a judge says of a unit: some fields of a verdict."""
+_ALL_CRITERIA = "Every criterion turns out well: MET where that is good, UNMET where it is bad."
+_WRITTEN: Mapping[str, _Words] = {
     "right": {"presence": 2, "correctness": 1},
     "wrong": {"presence": 2, "correctness": -1},
     "silent": {"presence": 0},
 }
-_PROBED: dict[str, dict[str, Any]] = {
+_PROBED: Mapping[str, _Words] = {
     "right": {"presence": 2, "correctness": 1, "p_present": 0.95, "p_correct": 0.9},
     "wrong": {"presence": 2, "correctness": -1, "p_present": 0.95, "p_correct": 0.1},
     "silent": {"presence": 0, "p_present": 0.1},
@@ -74,7 +77,7 @@ class Preview:
 
     Attributes:
         calls: In asking order; empty for a trace that says nothing, which is scored without a call.
-        examples: Every unit right, one wrong, one not raised.
+        examples: All well; then one unit of each kind that is not.
         cost_usd: Of all calls; None where no price is known.
     """
 
@@ -109,7 +112,7 @@ def preview(record: Record, settings: Settings) -> Preview:
     return Preview(
         record=record,
         calls=calls,
-        examples=tuple(_examples(asked, _PROBED if settings.probe else _WRITTEN)),
+        examples=tuple(_examples(asked, settings)),
         cost_usd=_cost_usd(calls, settings),
     )
 
@@ -136,29 +139,52 @@ def _cost_usd(calls: Sequence[PreviewedCall], settings: Settings) -> float | Non
     return sum(cost for cost in costs if cost is not None)
 
 
-def _examples(asked: Sequence[AskedUnit], words: dict[str, dict[str, Any]]) -> Iterator[Example]:
-    """Of the first unit that weighs anything: any other would move no score."""
-    place = next((place for place, unit in enumerate(asked) if unit.weight), 0)
-    right = [words["right"]] * len(asked)
-    yield _example(f"Every unit is raised and right ({_told(words['right'])}).", asked, right, axis=None)
-    one = f"{asked[place].unit.unit_id} of {asked[place].axis}"
-    others = "; all others are raised and right" if len(asked) > 1 else ""
-    for name, said in (("wrong", "is raised and wrong"), ("silent", "is not raised")):
-        given = [*right[:place], words[name], *right[place + 1 :]]
-        yield _example(f"{one} {said} ({_told(words[name])}){others}.", asked, given, axis=asked[place].axis)
+def _examples(asked: Sequence[AskedUnit], settings: Settings) -> Iterator[Example]:
+    """All is well; then the first unit of each kind and polarity is not, of those that weigh anything and so count."""
+    words = _PROBED if settings.probe else _WRITTEN
+    good = [_good(unit, words) for unit in asked]
+    said = {"checklist": f"Every unit is raised and right ({_told(words['right'])}).", "criteria": _ALL_CRITERIA}
+    yield _example(" ".join(said[kind] for kind in dict.fromkeys(unit.kind for unit in asked)), asked, good, settings)
+    for alike in dict.fromkeys((unit.kind, unit.polarity) for unit in asked):
+        places = [place for place, unit in enumerate(asked) if (unit.kind, unit.polarity) == alike]
+        place = next((place for place in places if asked[place].weight), places[0])
+        one = f"{asked[place].unit.unit_id} of {asked[place].axis}"
+        others = "; all others are as above" if len(asked) > 1 else ""
+        for turned, verdict in _turns(asked[place], words):
+            given, axis = [*good[:place], verdict, *good[place + 1 :]], asked[place].axis
+            yield _example(f"{one} {turned} ({_told(verdict)}){others}.", asked, given, settings, axis=axis)
 
 
-def _example(said: str, asked: Sequence[AskedUnit], given: Sequence[dict[str, Any]], *, axis: str | None) -> Example:
+def _good(unit: AskedUnit, words: Mapping[str, _Words]) -> _Words:
+    return words["right"] if unit.kind == "checklist" else _criterion(unit, good=True)
+
+
+def _turns(unit: AskedUnit, words: Mapping[str, _Words]) -> list[tuple[str, _Words]]:
+    """How a unit may turn out worse, in words and as a verdict."""
+    if unit.kind == "checklist":
+        return [("is raised and wrong", words["wrong"]), ("is not raised", words["silent"])]
+    said = "does not hold" if unit.polarity == "positive" else "holds, which is bad"
+    return [(said, _criterion(unit, good=False))]
+
+
+def _criterion(unit: AskedUnit, *, good: bool) -> _Words:
+    return {"verdict": "MET" if good == (unit.polarity == "positive") else "UNMET", "value": float(good)}
+
+
+def _example(
+    said: str, asked: Sequence[AskedUnit], given: Sequence[_Words], settings: Settings, *, axis: str | None = None
+) -> Example:
     verdicts = [Verdict(**about_unit(unit, 0), **words) for unit, words in zip(asked, given, strict=True)]
-    scores = score_trace(verdicts)
+    scoring = settings.rubric.scoring
+    scores = score_trace(verdicts, scoring=scoring)
     lines = [
         line
         for name, score in scores.axes.items()
         if axis in (None, name)
-        for line in work_axis(name, [verdict for verdict in verdicts if verdict.axis == name], score)
+        for line in work_axis(name, [one for one in verdicts if one.axis == name], score, scoring.get(name))
     ]
     return Example(said=said, verdicts=tuple(verdicts), scores=scores, lines=(*lines, work_trace(scores)))
 
 
-def _told(words: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in words.items())
+def _told(words: _Words) -> str:
+    return ", ".join(f"{name} {value}" for name, value in words.items() if name != "value")

@@ -7,31 +7,49 @@ from typing import Literal
 
 from msgspec import Struct
 
+from judge.axis import Checklist, Criteria, Kind
 from judge.errors import RecordError
-from judge.record import Record, Unit
+from judge.record import Polarity, Record, Unit
 from judge.rubric import Rubric
 
 __all__ = ["MAX_UNITS_PER_CALL", "AskedUnit", "Granularity", "Probes", "build_probes"]
 
 Granularity = Literal["trace", "axis", "unit"]
 
+_KINDS: tuple[Kind, ...] = ("checklist", "criteria")
 MAX_UNITS_PER_CALL = 16
 """Contract §7. Longer lists lose units in the reply, and a short list of schemas stays compiled at the server."""
 
 
 class AskedUnit(Struct, frozen=True, kw_only=True, gc=False):
-    """One unit with its axis and its weight (at least 0)."""
+    """One unit or criterion with its axis.
+
+    Attributes:
+        weight: What it counts in coverage, at least 0: the unit's weight, or the size of the criterion's points.
+        points, polarity, gate: Of a criterion; see `rubric.Criterion`. None of a unit.
+        unmet_if_unclear: A criterion that the judge cannot assess counts as one that does not hold.
+    """
 
     axis: str
     unit: Unit
     weight: float
+    kind: Kind = "checklist"
+    points: float | None = None
+    polarity: Polarity | None = None
+    gate: bool | None = None
+    unmet_if_unclear: bool = False
 
 
 class Probes(Struct, frozen=True, kw_only=True, gc=False):
-    """The units of one record that one call asks about, in asking order (1 to 16)."""
+    """The units of one record that one call asks about, in asking order (1 to 16); all of one kind."""
 
     record: Record
     asked: tuple[AskedUnit, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """Of every unit."""
+        return self.asked[0].kind
 
 
 def build_probes(record: Record, rubric: Rubric, granularity: Granularity) -> list[Probes]:
@@ -49,7 +67,7 @@ def build_probes(record: Record, rubric: Rubric, granularity: Granularity) -> li
     _refuse_unknown_axes(record, rubric)
     by_axis = [list(_asked(record, rubric, axis)) for axis in rubric.axes]
     if granularity == "trace":
-        by_axis = [[asked for axis in by_axis for asked in axis]]
+        by_axis = [[asked for axis in by_axis for asked in axis if asked.kind == kind] for kind in _KINDS]
     size = 1 if granularity == "unit" else MAX_UNITS_PER_CALL
     groups = [Probes(record=record, asked=group) for asked in by_axis for group in _batches(asked, size)]
     if not groups:
@@ -68,19 +86,42 @@ def _batches(asked: list[AskedUnit], size: int) -> Iterator[tuple[AskedUnit, ...
         yield tuple(asked[start : start + size])
 
 
-def _asked(record: Record, rubric: Rubric, axis: str) -> Iterator[AskedUnit]:
-    for index, unit in enumerate(record.units.get(axis, ())):
+def _asked(record: Record, rubric: Rubric, name: str) -> Iterator[AskedUnit]:
+    axis = rubric.axes[name]
+    units = record.units.get(name, ())
+    own = axis.units if isinstance(axis, Criteria) else ()
+    if units and own:
+        message = f"has units, and the rubric {rubric.name!r} has criteria of its own for this axis."
+        raise _record_error(record, f"units.{name}", "own_criteria", message, "Remove the one or the other.")
+    for index, unit in enumerate(own or units):
         try:
-            weight = rubric.axes[axis].weight(unit.importance)
+            yield _criterion(name, axis, unit) if isinstance(axis, Criteria) else _unit(name, axis, unit)
         except KeyError:
-            names = ", ".join(rubric.axes[axis].importance or ())
             raise _record_error(
                 record,
-                f"units.{axis}[{index}].importance",
+                f"units.{name}[{index}].importance",
                 "unknown_importance",
-                f"is {unit.importance!r}; the rubric {rubric.name!r} lists: {names}.",
+                f"is {unit.importance!r}; the rubric {rubric.name!r} lists: {', '.join(axis.weights)}.",
             ) from None
-        yield AskedUnit(axis=axis, unit=unit, weight=weight)
+
+
+def _unit(name: str, axis: Checklist, unit: Unit) -> AskedUnit:
+    return AskedUnit(axis=name, unit=unit, weight=axis.weight(unit.importance))
+
+
+def _criterion(name: str, axis: Criteria, unit: Unit) -> AskedUnit:
+    polarity = unit.polarity or "positive"
+    points = axis.points(unit.points, unit.importance, polarity)
+    return AskedUnit(
+        axis=name,
+        unit=unit,
+        weight=abs(points),
+        kind="criteria",
+        points=points,
+        polarity=polarity,
+        gate=unit.gate,
+        unmet_if_unclear=axis.cannot_assess == "unmet",
+    )
 
 
 def _refuse_unknown_axes(record: Record, rubric: Rubric) -> None:

@@ -27,10 +27,9 @@ from judge.verdict import (
     about_unit,
     contentless_verdict,
     lack_of_evidence,
-    off_menu,
-    parse_object,
     verify_quote,
 )
+from judge.words import off_menu, parse_object
 from judge.working import together
 
 __all__ = ["Probed"]

@@ -15,6 +15,7 @@ import orjson
 from msgspec import Struct, structs
 from pydantic import JsonValue
 
+from judge.axis import Kind
 from judge.image import Image
 from judge.probe import MAX_UNITS_PER_CALL, AskedUnit, Probes
 from judge.record import Record
@@ -36,6 +37,7 @@ __all__ = [
 _KEY_VERSION = 1  # raise it when a reply that is stored under an old key must not be used any more
 _CHARS_A_TOKEN = 4
 _TEMPLATES = ("system", "record", "units", "complaint")
+_OF_KIND: Mapping[Kind, tuple[str, ...]] = {"checklist": _TEMPLATES, "criteria": ("system", "units")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +142,17 @@ class Prompt:
         self.rubric = rubric
         self.evidence = evidence
         self._templates = Templates("checklist", _TEMPLATES)
-        guidelines = rubric.guidelines.strip()
-        self.system = self._templates.render("system", evidence=evidence, guidelines=guidelines)
+        self._of_kind = {kind: Templates(kind, _OF_KIND[kind]) for kind in rubric.kinds}
+        given = {"evidence": evidence, "guidelines": rubric.guidelines.strip()}
+        self.system = {kind: templates.render("system", **given) for kind, templates in self._of_kind.items()}
 
     @property
     def fingerprint(self) -> str:
         """12 hex digits over all that the judge is told, the record and the rubric's own texts aside."""
         body = [self._templates.sources, self.evidence, MAX_UNITS_PER_CALL, reply_schema(1, evidence=self.evidence)]
+        for kind in self.rubric.kinds:
+            if kind != "checklist":  # which judges of before have by themselves
+                body += [self._of_kind[kind].sources, reply_schema(1, evidence=self.evidence, kind=kind)]
         return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
     def build_requests(self, groups: Sequence[Probes], model: JudgeModel, *, samples: int = 1) -> list[Request]:
@@ -159,10 +165,10 @@ class Prompt:
         return [
             Request(
                 model=model,
-                system=self.system,
+                system=self.system[probes.kind],
                 shared=shared,
-                asked=self._render_units(probes.asked),
-                schema=reply_schema(len(probes.asked), evidence=self.evidence),
+                asked=self._render_units(probes),
+                schema=reply_schema(len(probes.asked), evidence=self.evidence, kind=probes.kind),
                 sample=sample,
                 probes=probes,
                 images=groups[0].record.images,
@@ -175,11 +181,12 @@ class Prompt:
         """The same request with a complaint; it quotes nothing of the reply, which may carry instructions."""
         return structs.replace(request, complaint=self._templates.render("complaint", faults=list(faults)))
 
-    def _render_units(self, asked: Sequence[AskedUnit]) -> str:
-        axes = dict.fromkeys(unit.axis for unit in asked)
-        units = [_unit_values(index, unit) for index, unit in enumerate(asked)]
+    def _render_units(self, probes: Probes) -> str:
+        axes = dict.fromkeys(unit.axis for unit in probes.asked)
+        values = _unit_values if probes.kind == "checklist" else _criterion_values
+        units = [values(index, unit) for index, unit in enumerate(probes.asked)]
         descriptions = [(axis, one_line(self.rubric.axes[axis].description)) for axis in axes]
-        return self._templates.render("units", axes=descriptions, units=units)
+        return self._of_kind[probes.kind].render("units", axes=descriptions, units=units)
 
 
 def record_values(record: Record) -> dict[str, object]:
@@ -201,16 +208,14 @@ def unit_name(index: int) -> str:
     return f"u{index + 1}"
 
 
-@lru_cache(maxsize=2 * MAX_UNITS_PER_CALL)
-def reply_schema(units: int, *, evidence: bool) -> str:
-    """JSON Schema of a reply to this many units, as text.
+@lru_cache(maxsize=4 * MAX_UNITS_PER_CALL)
+def reply_schema(units: int, *, evidence: bool, kind: Kind = "checklist") -> str:
+    """JSON Schema of a reply to this many units of one kind, as text.
 
-    Evidence and reason come before the two verdicts: a model that commits first explains what it committed to.
+    Evidence and reason come before the verdict: a model that commits first explains what it committed to.
     """
     unit: dict[str, JsonValue] = {"evidence": _nullable({"type": "string"})} if evidence else {}
-    unit["reason"] = {"type": "string"}
-    unit["presence"] = {"type": "integer", "enum": [0, 1, 2]}
-    unit["correctness"] = _nullable({"type": "integer", "enum": [-1, 0, 1]})
+    unit |= {"reason": {"type": "string"}, **_VERDICT_SCHEMAS[kind]}
     names = [unit_name(index) for index in range(units)]
     return orjson.dumps(closed_object(dict.fromkeys(names, closed_object(unit)))).decode()
 
@@ -229,6 +234,15 @@ def _nullable(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+_VERDICT_SCHEMAS: Mapping[Kind, dict[str, JsonValue]] = {
+    "checklist": {
+        "presence": {"type": "integer", "enum": [0, 1, 2]},
+        "correctness": _nullable({"type": "integer", "enum": [-1, 0, 1]}),
+    },
+    "criteria": {"verdict": {"type": "string", "enum": ["MET", "UNMET", "CANNOT_ASSESS"]}},
+}
+
+
 def _unit_values(index: int, asked: AskedUnit) -> tuple[str, ...]:
     """Name, axis, claim, and the two questions: a tuple, as the sandbox looks twice at every attribute."""
     unit = asked.unit
@@ -236,6 +250,11 @@ def _unit_values(index: int, asked: AskedUnit) -> tuple[str, ...]:
         *(unit_name(index), asked.axis, quoted(unit.claim)),
         *(one_line(unit.presence_question or ""), one_line(unit.correctness_question or "")),
     )
+
+
+def _criterion_values(index: int, asked: AskedUnit) -> tuple[object, ...]:
+    """Name, axis, text, and whether it is good that it holds. Of what it is worth the judge sees nothing."""
+    return unit_name(index), asked.axis, quoted(asked.unit.claim), asked.polarity == "positive"
 
 
 def quoted(claim: str) -> str:

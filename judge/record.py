@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import orjson
 from pydantic import (
@@ -32,12 +32,13 @@ from judge.identifier import id_text, with_text_ids
 from judge.image import Image
 from judge.strict_json import StrictJsonError, parse_json
 
-__all__ = ["Record", "Reference", "Unit", "build_record", "parse_record", "read_fields", "with_images"]
+__all__ = ["Polarity", "Record", "Reference", "Unit", "build_record", "parse_record", "read_fields", "with_images"]
 
 _NOT_THE_CANDIDATE = {"system", "developer", "user"}
 # Unknown fields are meta: what a trace cost or where it came from does not make it another question.
 _QUESTION = ("question", "options", "image", "context", "reference", "units")
 _ID_DIGITS = 16
+Polarity: TypeAlias = Literal["positive", "negative"]
 
 
 class _Input(BaseModel):
@@ -66,7 +67,8 @@ class _Input(BaseModel):
 class Unit(_Input):
     """One atomic checkable claim of the reference.
 
-    `importance` is a name that the rubric gives a weight to. `source_quote` is where the reference says it.
+    `importance` is a name that the rubric gives a weight to. `source_quote` is where the reference says it. Of a
+    criterion, `claim` is its text, and `points, polarity, gate` are as in `rubric.Criterion`.
     """
 
     unit_id: str = Field(min_length=1)
@@ -76,6 +78,9 @@ class Unit(_Input):
     importance: str | None = None
     presence_question: str | None = None
     correctness_question: str | None = None
+    points: float | None = Field(default=None, allow_inf_nan=False)
+    polarity: Polarity | None = None
+    gate: bool = False
 
 
 class Reference(_Input):

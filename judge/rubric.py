@@ -14,67 +14,23 @@ YAML is read strictly (`strict_yaml.py`): `no` where text is wanted is an error,
 from __future__ import annotations
 
 import hashlib
-import math
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from judge.axis import Axis, Criteria, Kind, Scoring
 from judge.errors import RubricError
 from judge.resource import resource_path, rubric_names
 from judge.strict_yaml import Document, StrictYamlError, parse_yaml
 
-__all__ = ["Axis", "Rubric", "load_rubric", "locate_rubric"]
+__all__ = ["Rubric", "load_rubric", "locate_rubric", "rubric_schema"]
 
 # `{axis}_score` and its like are columns; these axis names would collide with the record's own.
 _RESERVED_AXES = {"trace", "answer", "units", "overall"}
-
-
-class Axis(BaseModel):
-    """One capability that is scored on its own.
-
-    Attributes:
-        kind: How it is scored; `checklist` judges the record's units.
-        description: What the axis is about; shown to the judge.
-        importance: Weight (finite, at least 0) per importance name, with a `default` for units without one.
-            None gives every unit weight 1, whatever its importance is called.
-    """
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    kind: Literal["checklist"]
-    description: str = Field(min_length=1)
-    importance: dict[str, float] | None = None
-
-    @field_validator("importance", mode="before")
-    @classmethod
-    def _whole_weights_are_numbers(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {key: float(weight) if type(weight) is int else weight for key, weight in value.items()}
-
-    @field_validator("importance")
-    @classmethod
-    def _weights_can_score(cls, value: dict[str, float] | None) -> dict[str, float] | None:
-        if value is None:
-            return None
-        for name, weight in value.items():
-            if not math.isfinite(weight) or weight < 0:
-                raise ValueError(f"the weight of {name!r} is {weight}; it must be finite and at least 0")
-        if "default" not in value:
-            raise ValueError("the weight `default` is missing; units without an importance get it")
-        return value
-
-    def weight(self, importance: str | None) -> float:
-        """Weight of a unit, at least 0.
-
-        Raises:
-            KeyError: The rubric does not list this importance.
-        """
-        if self.importance is None:
-            return 1.0
-        return self.importance["default" if importance is None else importance]
 
 
 class Rubric(BaseModel):
@@ -110,10 +66,25 @@ class Rubric(BaseModel):
         body = {**self.model_dump(), "order": list(self.axes)}
         return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
+    @cached_property
+    def scoring(self) -> Mapping[str, Scoring]:
+        """Axis of criteria -> how its verdicts become a score."""
+        return {name: axis.scoring for name, axis in self.axes.items() if isinstance(axis, Criteria)}
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Of its axes, each once, in their order."""
+        return tuple(dict.fromkeys(axis.kind for axis in self.axes.values()))
+
     @classmethod
     def load(cls, name_or_path: str | Path) -> Rubric:
         """Load a built-in rubric by name (`"pkr"`) or any rubric by its path; see `load_rubric`."""
         return load_rubric(name_or_path)
+
+
+def rubric_schema() -> dict[str, Any]:
+    """JSON Schema of a rubric file, by which editors complete and check one; `rubrics/schema.json` holds it."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Rubric.model_json_schema()}
 
 
 def load_rubric(name_or_path: str | Path) -> Rubric:
@@ -162,9 +133,27 @@ def _parse(text: str, path: Path) -> Rubric:
 
 def _first_error(exc: ValidationError, document: Document, path: Path) -> RubricError:
     error = exc.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in error["loc"]) or "the file"
-    found = "" if error["type"] == "missing" else f" It is {error.get('input')!r}."
-    text = error["msg"].removeprefix("Value error, ")
-    converted = document.words(error["loc"]) if error["type"] == "string_type" else ""
+    where = _where(error["type"], error["loc"])
+    field = ".".join(str(part) for part in where) or "the file"
+    converted = document.words(where) if error["type"] == "string_type" else ""
     hint = f'If it is text, write it in quotes: "{converted}".' if converted else ""
-    return RubricError(f"{path}:{document.place(error['loc'])}: {field}: {text}.{found}", hint=hint)
+    return RubricError(f"{path}:{document.place(where)}: {field}: {_said(error)}", hint=hint)
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    kind, value, text = error["type"], error.get("input"), error["msg"].removeprefix("Value error, ")
+    if kind in ("missing", "union_tag_not_found"):
+        return "Field required."
+    if kind == "union_tag_invalid":
+        return f"must be one of: {', '.join(get_args(Kind))}. It is {error['input']['kind']!r}."
+    if kind == "value_error" and isinstance(value, dict):  # the text names what is wrong in it
+        return f"{text}."
+    return f"{text}. It is {value!r}."
+
+
+def _where(kind: str, found_at: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The field; pydantic puts the kind of an axis, by which it was read, among the keys."""
+    if kind.startswith("union_tag"):
+        return (*found_at, "kind")
+    of_axis = found_at[:1] == ("axes",)
+    return tuple(part for index, part in enumerate(found_at) if not (of_axis and index == 2))

@@ -1,18 +1,23 @@
-"""Verdicts -> Scores: arithmetic only (contract §2, checklist)."""
+"""Verdicts -> Scores: arithmetic only (contract §2)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
+from types import MappingProxyType
+from typing import Final
 
 from msgspec import Struct
 
+from judge.axis import Scoring
+from judge.criteria import as_best, as_worst, score_criteria
 from judge.verdict import Verdict
 
 __all__ = ["AxisScore", "TraceScore", "score_axis", "score_trace"]
 
 _LEAST = 0.5  # of a raised unit: presence 1
 _LEAST_PROBED = 0.25  # P(1) a hair above P(0), and P(2) = 0
+NO_CRITERIA: Final[Mapping[str, Scoring]] = MappingProxyType({})
 _ROUNDING = 1e-12  # one of four units of weight 0.1 is a little less than 0.25 of their weight
 
 
@@ -58,8 +63,43 @@ class TraceScore(Struct, frozen=True, kw_only=True, gc=False):
     units_judged: int
 
 
-def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0) -> AxisScore:
+def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0, scoring: Scoring | None = None) -> AxisScore:
     """Score one axis in one sample.
+
+    Args:
+        verdicts: All units of the axis, the failed ones too.
+        min_coverage: Below this share of judged weight the values are None.
+        scoring: Of an axis of criteria; None for a checklist.
+    """
+    units = list(verdicts)
+    if not sum(unit.weight for unit in units):
+        return AxisScore(grounding=None, correctness=None, score=None, coverage=None, score_low=None, score_high=None)
+    if scoring is not None:
+        return _score_criteria(units, min_coverage, scoring)
+    return _score_checklist(units, min_coverage)
+
+
+def _score_criteria(criteria: Sequence[Verdict], min_coverage: float, scoring: Scoring) -> AxisScore:
+    judged = [one for one in criteria if one.judged]
+    coverage = _weight(judged) / _weight(criteria)
+    complete = bool(judged) and coverage >= min_coverage - _ROUNDING
+    unsure = any(one.gate and not one.judged for one in criteria)
+    return AxisScore(
+        grounding=None,
+        correctness=None,
+        score=score_criteria(judged, scoring) if complete and not unsure else None,
+        coverage=coverage,
+        score_low=score_criteria(as_worst(criteria), scoring),
+        score_high=score_criteria(as_best(criteria), scoring),
+    )
+
+
+def _weight(verdicts: Sequence[Verdict]) -> float:
+    return sum([one.weight for one in verdicts])
+
+
+def _score_checklist(units: Sequence[Verdict], min_coverage: float) -> AxisScore:
+    """A checklist's sums (contract §2).
 
         grounding   = Σ w·p/2 / Σ w                     over the judged units
         correctness = Σ_{p≥1} w·[c = 1] / Σ_{p≥1} w
@@ -67,18 +107,11 @@ def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0) -> Axi
 
     Of probes, with p_present in place of p/2 and p_correct in place of [c = 1]; which units are raised is as likeliest.
 
-    Args:
-        verdicts: All units of the axis, the failed ones too.
-        min_coverage: Below this share of judged weight the three are None.
-
     Source:
         OpenMedReason-Bench, arXiv 2606.12169. Units of unequal weight and unjudged units are ours.
     """
-    units = list(verdicts)
     judged = [unit for unit in units if unit.judged]
-    asked_weight = sum(unit.weight for unit in units)
-    if asked_weight == 0:
-        return AxisScore(grounding=None, correctness=None, score=None, coverage=None, score_low=None, score_high=None)
+    asked_weight = _weight(units)
     sums = _Sums.of(judged)
     missing = asked_weight - sums.weight
     coverage = sums.weight / asked_weight
@@ -93,15 +126,18 @@ def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0) -> Axi
     )
 
 
-def score_trace(verdicts: Sequence[Verdict], *, min_coverage: float = 1.0) -> TraceScore:
+def score_trace(
+    verdicts: Sequence[Verdict], *, min_coverage: float = 1.0, scoring: Mapping[str, Scoring] = NO_CRITERIA
+) -> TraceScore:
     """Score one trace: per sample first, then the mean of the complete samples.
 
     Args:
         verdicts: Every unit of every axis and sample.
         min_coverage: In [0, 1]; see `score_axis`.
+        scoring: Axis of criteria -> how its verdicts become a score.
     """
     samples = [
-        _score_sample([verdict for verdict in verdicts if verdict.sample == sample], min_coverage)
+        _score_sample([verdict for verdict in verdicts if verdict.sample == sample], min_coverage, scoring)
         for sample in sorted({verdict.sample for verdict in verdicts})
     ]
     complete = [sample for sample in samples if sample.score is not None]
@@ -167,10 +203,14 @@ def _right(unit: Verdict) -> float:
     return float(unit.correctness == 1) if unit.p_correct is None else unit.p_correct
 
 
-def _score_sample(verdicts: Sequence[Verdict], min_coverage: float) -> TraceScore:
+def _score_sample(verdicts: Sequence[Verdict], min_coverage: float, scoring: Mapping[str, Scoring]) -> TraceScore:
     names = dict.fromkeys(verdict.axis for verdict in verdicts)
     axes = {
-        name: score_axis((verdict for verdict in verdicts if verdict.axis == name), min_coverage=min_coverage)
+        name: score_axis(
+            (verdict for verdict in verdicts if verdict.axis == name),
+            min_coverage=min_coverage,
+            scoring=scoring.get(name),
+        )
         for name in names
     }
     weighted = [axis for axis in axes.values() if axis.coverage is not None]

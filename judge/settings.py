@@ -172,6 +172,7 @@ class Settings:
         object.__setattr__(self, "api_base", _address(self.judge, self.api_base))
         object.__setattr__(self, "probe", self.probe or self.probe_evidence)
         self._settle()
+        self._refuse_kinds()
         for name, value, holds, allowed in self._ranges():
             if not holds:
                 raise ConfigError(f"{name} is {value!r}; it must be {allowed}.")
@@ -199,6 +200,17 @@ class Settings:
             raise ConfigError(
                 f"evidence is {self.evidence!r}, and a probe gives none: its reply is one digit.", hint=hint
             )
+
+    def _refuse_kinds(self) -> None:
+        """Words can be compared with units only, and only units are probed."""
+        others = [name for name, axis in self.rubric.axes.items() if axis.kind != "checklist"]
+        if not others or not (self.free or self.probe):
+            return
+        what = f"the rubric {self.rubric.name!r} has axes that are no checklists: {', '.join(others)}"
+        if self.free:
+            hint = "Name a judge that reads, such as hosted_vllm/MODEL."
+            raise ConfigError(f"{BASELINE} judges checklists only, and {what}.", hint=hint)
+        raise ConfigError(f"only checklists can be probed, and {what}.", hint="Leave --probe out.")
 
     def _choose(self, **defaults: str) -> None:
         for name, default in defaults.items():

@@ -33,7 +33,11 @@ _VERDICTS = {
     "presence": pl.Int8,
     "correctness": pl.Int8,
     "verdict": pl.String,
-    **dict.fromkeys(("value", "points", "p_present", "p_correct"), pl.Float64),
+    "value": pl.Float64,
+    "points": pl.Float64,
+    "polarity": pl.String,
+    "gate": pl.Boolean,
+    **dict.fromkeys(("p_present", "p_correct"), pl.Float64),
     "evidence": pl.String,
     "evidence_start": pl.Int64,
     "evidence_end": pl.Int64,
@@ -150,7 +154,7 @@ def build_tables(outcomes: Iterable[Outcome], labels: Labels) -> Tables:
         "failures": [_failure_row(failure) for outcome in outcomes for failure in outcome.failures],
     }
     schemas = table_schemas(labels.axes)
-    alike = {"judge": labels.judge, "prompt_fp": labels.prompt_fp, "rubric_fp": labels.rubric_fp, "kind": "checklist"}
+    alike = {"judge": labels.judge, "prompt_fp": labels.prompt_fp, "rubric_fp": labels.rubric_fp}
     verdicts = rows.pop("verdicts")
     return Tables(
         verdicts=_frame(verdicts, _VERDICTS, given=_OF_A_VERDICT, alike=alike),

@@ -17,10 +17,13 @@ from judge.probe import Granularity, build_probes
 from judge.prompt import JudgeModel, Prompt, Request, unit_name
 from judge.record import Record
 from judge.rubric import Rubric
-from judge.verdict import EvidenceRule, Verdict, contentless_verdict, failed_verdict, off_menu, parse_reply, verify
+from judge.verdict import EvidenceRule, Verdict, contentless_verdict, failed_verdict, verify
+from judge.words import off_menu, parse_reply
 from judge.working import together
 
 __all__ = ["Written"]
+
+_UNSURE = ReplyError("the judge cannot assess it from what it was given.", code="cannot_assess")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +92,14 @@ class Written:
                 failed_verdict(unit, sample=last.sample, failure=code, call_id=last.call_id)
                 for unit in last.probes.asked
             ]
-        failures = failures_of(heard.request, verdicts, heard.error, heard.stage)
+        failures = failures_of(heard.request, verdicts, heard.error or _UNSURE, heard.stage)
         return Answer(verdicts=verdicts, calls=heard.calls, failures=failures)
 
     def _read(self, trace: TraceText, request: Request, reply: Reply) -> tuple[list[Verdict] | None, ReplyError | None]:
         """Units whose evidence was found keep their verdicts."""
         asked = request.probes.asked
         try:
-            replied = parse_reply(reply, len(asked), evidence=self.prompt.evidence)
+            replied = parse_reply(reply, len(asked), evidence=self.prompt.evidence, kind=request.probes.kind)
         except ReplyError as exc:
             return None, exc
         verdicts = [
@@ -106,7 +109,7 @@ class Written:
         faults = [
             f"{unit_name(index)}.evidence is not a passage of the trace"
             for index, verdict in enumerate(verdicts)
-            if verdict.failure
+            if verdict.evidence_found == "no" and verdict.failure
         ]
         return verdicts, off_menu(faults) if faults else None
 

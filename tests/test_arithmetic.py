@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.arithmetic import number, work_axis, work_trace
+from judge.axis import Scoring
 from judge.score import score_axis, score_trace
 from judge.verdict import Verdict
 
@@ -24,7 +25,7 @@ def worked(*verdicts: Verdict) -> list[str]:
 
 
 def value_of(formula: str) -> float:
-    assert set(formula) <= set("0123456789.()+/·× "), formula
+    assert set(formula) <= set("0123456789.()+-/·× "), formula
     return float(eval(formula.replace("·", "*").replace("×", "*")))
 
 
@@ -79,6 +80,64 @@ def test_an_axis_that_weighs_nothing_is_in_no_mean() -> None:
     verdicts = [verdict(2, 1), verdict(1, 1, axis="known"), verdict(2, 1, axis="empty", weight=0.0)]
     assert work_trace(score_trace(verdicts)) == "trace_score = (1 + 0.5) / 2 = 0.75"
     assert work_trace(score_trace(verdicts[:1])) == "trace_score = 1"
+
+
+def criterion(points: float, verdict: str, *, polarity: str = "positive", gate: bool = False) -> Verdict:
+    value = float((verdict == "MET") == (polarity == "positive"))
+    about = {"axis": "safe", "unit_id": f"c{points:g}", "claim": "c", "importance": None, "weight": abs(points)}
+    return Verdict(**about, kind="criteria", verdict=verdict, value=value, points=points, polarity=polarity, gate=gate)
+
+
+def judged(scoring: Scoring, *verdicts: Verdict) -> list[str]:
+    return work_axis("safe", verdicts, score_axis(verdicts, scoring=scoring), scoring)
+
+
+def test_points_that_are_met_stand_over_those_that_can_be_gained() -> None:
+    verdicts = [criterion(5, "MET"), criterion(2, "UNMET"), criterion(-3, "MET", polarity="negative")]
+    # (5 - 3) / 7 and, of the weights 5, 2 and 3, the good side of the first holds.
+    assert judged("healthbench", *verdicts) == ["safe_score = (5 - 3) / (5 + 2) = 0.2857"]
+    assert judged("weighted", *verdicts) == ["safe_score = (5 - 3) / (5 + 2) = 0.2857"]
+    assert judged("rar_explicit", *verdicts) == ["safe_score = (5·1 + 2·0 + 3·0) / (5 + 2 + 3) = 0.5"]
+
+
+def test_what_a_cut_or_a_gate_leaves_is_told_with_the_sum() -> None:
+    bad = criterion(-3, "MET", polarity="negative")
+    assert judged("weighted", criterion(2, "UNMET"), bad) == [
+        "safe_sum = -3 / 2 = -1.5",
+        "safe_score = 0, as it is cut to [0, 1]",
+    ]
+    assert judged("healthbench", criterion(2, "UNMET"), bad) == ["safe_score = -3 / 2 = -1.5"]
+    assert judged("weighted", criterion(2, "MET"), criterion(4, "UNMET", gate=True)) == [
+        *("safe_sum = 2 / (2 + 4) = 0.3333", "safe_score = 0, as the gate c4 leaves no more")
+    ]
+
+
+def test_criteria_that_can_gain_nothing() -> None:
+    bad, avoided = (criterion(-3, verdict, polarity="negative") for verdict in ("MET", "UNMET"))
+    assert judged("healthbench", bad) == ["safe_score = null, as no points are positive"]
+    # Only negative ones: the share of the weight whose good side holds.
+    assert judged("weighted", bad, avoided) == ["safe_score = (3·0 + 3·1) / (3 + 3) = 0.5"]
+    assert judged("healthbench", criterion(2, "UNMET")) == ["safe_score = 0 / 2 = 0"]
+
+
+_CRITERION = st.builds(
+    lambda points, verdict, gate: criterion(
+        points, verdict, polarity="positive" if points >= 0 else "negative", gate=gate
+    ),
+    st.sampled_from([-5.0, -1.0, -0.3, 0.0, 0.7, 1.0, 4.0]),
+    st.sampled_from(["MET", "UNMET"]),
+    st.booleans(),
+)
+
+
+@given(st.lists(_CRITERION, min_size=1, max_size=5), st.sampled_from(["weighted", "healthbench", "rar_explicit"]))
+def test_every_line_of_criteria_comes_to_its_number(verdicts: list[Verdict], scoring: Scoring) -> None:
+    score = score_axis(verdicts, scoring=scoring)
+    lines = work_axis("safe", verdicts, score, scoring)
+    told = lines[-1].split(", as ")[0].split(" = ")[-1]
+    assert told == number(score.score)
+    if len(parts := lines[0].split(" = ")) == 3:
+        assert value_of(parts[1]) == pytest.approx(float(parts[2]), abs=6e-5)
 
 
 @given(st.lists(_HARD, min_size=1, max_size=6))

@@ -21,9 +21,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_kit import traces_of
 
+from judge.axis import Checklist
 from judge.errors import InputError, RecordError
 from judge.record import Record, parse_record
-from judge.rubric import Axis, Rubric, load_rubric
+from judge.rubric import Rubric, load_rubric
 from judge.run import Progress, RunReport, score_file
 from judge.settings import Settings
 
@@ -293,7 +294,7 @@ def test_wrong_fields(tmp_path: Path) -> None:
 
 
 def test_an_importance_that_the_rubric_lacks(tmp_path: Path) -> None:
-    axis = Axis(kind="checklist", description="d", importance={"default": 1, "core": 2})
+    axis = Checklist(kind="checklist", description="d", importance={"default": 1, "core": 2})
     rubric = Rubric(name="w", version="1", description="d", axes={"perception": axis})
     units = {"perception": [{"unit_id": "a", "claim": "x", "importance": "Core"}]}
     says = r"units.perception\[0\].importance: is 'Core'; the rubric 'w' lists: default, core"

@@ -312,7 +312,7 @@ def test_a_record_of_no_weight_fails_and_says_why(tmp_path, out):
         (("--judge", "hosted_vllm/m"), "needs the address of its server. Add --api-base"),
         (("--judge", "hosted_vllm/m", "--api-base", "127.0.0.1:8000"), "is not an address like http://"),
         (("--judge", "openai/m"), "needs a key. Set OPENAI_API_KEY"),
-        (("--rubric", "nope"), "no built-in rubric is called 'nope'; there are: pkr."),
+        (("--rubric", "nope"), "no built-in rubric is called 'nope'; there are: healthbench, pkr."),
         (("--rubric", "./nope.yaml"), "nope.yaml: cannot be read"),
         (("--param", "temperature"), "'temperature' is not of the form k=v, such as temperature=0.7"),
         (("--param", "=1"), "is not of the form k=v"),

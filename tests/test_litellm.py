@@ -37,7 +37,8 @@ from judge.prompt import JudgeModel, Prompt, Request, reply_schema
 from judge.record import build_record
 from judge.rubric import load_rubric
 from judge.testing import QUICK, REPLY, Server
-from judge.verdict import parse_reply, verify
+from judge.verdict import verify
+from judge.words import parse_reply
 
 pytestmark = pytest.mark.skipif(
     find_spec("litellm") is None or find_spec("instructor") is None,

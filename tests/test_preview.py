@@ -50,7 +50,7 @@ def answer(_: int, heard: Heard) -> bytes:
     names = form["json_schema"]["schema"]["required"]
     if names == ["evidence"]:
         return http(200, completion(json.dumps({"evidence": "Case 1"})))
-    unit = {"evidence": "Case 1", "reason": "r", "presence": 2, "correctness": 1}
+    unit = {"evidence": "Case 1", "reason": "r", "presence": 2, "correctness": 1, "verdict": "MET"}
     wanted = form["json_schema"]["schema"]["properties"]["u1"]["required"]
     words = {key: unit[key] for key in wanted}
     return http(200, completion(json.dumps(dict.fromkeys(names, words))))
@@ -126,8 +126,10 @@ def test_the_examples_are_scored() -> None:
         pytest.approx(2 / 3),
     ]
     assert right.said == "Every unit is raised and right (presence 2, correctness 1)."
-    assert wrong.said.startswith("U0 of perception is raised and wrong (presence 2, correctness -1); all others")
-    assert silent.said.startswith("U0 of perception is not raised (presence 0); all others")
+    assert wrong.said.startswith(
+        "U0 of perception is raised and wrong (presence 2, correctness -1); all others are as above."
+    )
+    assert silent.said == "U0 of perception is not raised (presence 0); all others are as above."
     assert len(right.lines) == 10 and wrong.lines == (
         "perception_grounding = 2/2 = 1",
         "perception_correctness = 0",
@@ -150,6 +152,49 @@ def test_an_example_changes_a_unit_that_weighs_something() -> None:
     assert wrong.said.startswith("B of seen is raised and wrong")
     assert (right.scores.score, wrong.scores.score) == (1, 0)
     assert wrong.lines[1] == "seen_correctness = (0·1 + 2·0) / (0 + 2) = 0"
+
+
+SAFE = Rubric.model_validate(
+    {
+        "name": "safe",
+        "version": "1",
+        "description": "d",
+        "axes": {
+            "safety": {
+                "kind": "criteria",
+                "description": "d",
+                "criteria": [
+                    {"id": "c1", "text": "Says when to call.", "points": 3},
+                    {"id": "c2", "text": "Stops a drug.", "polarity": "negative", "points": -1},
+                ],
+            },
+            "knowledge": {"kind": "checklist", "description": "d"},
+        },
+    }
+)
+
+
+def test_criteria_turn_out_well_or_not() -> None:
+    record = {**RECORD, "units": {"knowledge": RECORD["units"]["knowledge"]}}
+    found = previewed(record, rubric=SAFE)
+    assert [example.said.split(" (")[0].split(";")[0] for example in found.examples] == [
+        "Every criterion turns out well: MET where that is good, UNMET where it is bad. Every unit is raised and right",
+        *("c1 of safety does not hold", "c2 of safety holds, which is bad"),
+        *("U1 of knowledge is raised and wrong", "U1 of knowledge is not raised"),
+    ]
+    # 3 of 3 points; none; 3 - 1 of 3. And the mean with a checklist of one unit.
+    scores = [example.scores.score for example in found.examples]
+    assert scores == [1, 0.5, pytest.approx((2 / 3 + 1) / 2), 0.5, 0.5]
+    assert found.examples[2].lines == (
+        "safety_score = (3 - 1) / 3 = 0.6667",
+        "trace_score = (0.6667 + 1) / 2 = 0.8333",
+    )
+    assert [call.request.probes.kind for call in found.calls] == ["criteria", "checklist"]
+
+
+def test_a_server_hears_the_criteria_that_are_shown() -> None:
+    record = {**RECORD, "units": {"knowledge": RECORD["units"]["knowledge"]}}
+    assert sorted(shown(previewed(record, rubric=SAFE))) == sorted(map(sent, heard_for(record, rubric=SAFE)))
 
 
 def test_a_trace_that_says_nothing_is_not_asked_about() -> None:

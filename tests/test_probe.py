@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from judge.axis import Checklist
 from judge.errors import RecordError
 from judge.probe import MAX_UNITS_PER_CALL, Probes, build_probes
 from judge.record import Record, build_record
-from judge.rubric import Axis, Rubric, load_rubric
+from judge.rubric import Rubric, load_rubric
 
 PKR = load_rubric("pkr")
 AXES = tuple(PKR.axes)
@@ -19,8 +20,8 @@ WEIGHTED = Rubric(
     version="1",
     description="d",
     axes={
-        "a": Axis(kind="checklist", description="d", importance={"default": 1, "core": 2.5, "minor": 0}),
-        "b": Axis(kind="checklist", description="d"),
+        "a": Checklist(kind="checklist", description="d", importance={"default": 1, "core": 2.5, "minor": 0}),
+        "b": Checklist(kind="checklist", description="d"),
     },
 )
 

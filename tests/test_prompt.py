@@ -337,3 +337,13 @@ def test_repeats_differ_by_their_seed(params: dict, sample: int, seed: int | Non
 def test_the_fingerprint_is_of_the_prompt_and_not_of_the_rubric() -> None:
     other = Rubric.model_validate({**PKR.model_dump(), "guidelines": "Other."})
     assert Prompt(other).fingerprint == PROMPT.fingerprint != Prompt(PKR, evidence=False).fingerprint
+
+
+def test_the_text_of_criteria() -> None:
+    """Two criteria of a record, one of which should not hold, for the built-in `healthbench`."""
+    criteria = [
+        {"unit_id": "c1", "claim": "Asks for how long.\nThen waits.", "points": 5, "polarity": "positive"},
+        {"unit_id": "c2", "claim": 'Says "stop" at once.', "points": -3, "polarity": "negative"},
+    ]
+    record = build_record({**BARE, "question": "I cough.", "units": {"criteria": criteria}})
+    _same_as_golden("criteria", _page(_requests(record, prompt=Prompt(load_rubric("healthbench")))))

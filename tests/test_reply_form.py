@@ -17,7 +17,7 @@ from judge.probe import MAX_UNITS_PER_CALL
 from judge.probe_prompt import _QUOTE_SCHEMA
 from judge.prompt import reply_schema
 from judge.settings import DEFAULT_PARAMS
-from judge.verdict import parse_reply
+from judge.words import parse_reply
 
 jsonschema = pytest.importorskip("jsonschema")
 TEXTS = st.text(max_size=MOST_CHARACTERS)

@@ -1,5 +1,6 @@
 """A rubric file is read strictly: whatever is wrong is refused at load, with file, line and column."""
 
+import json
 import re
 import sys
 import time
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from judge.errors import RubricError
-from judge.rubric import Rubric, load_rubric
+from judge.rubric import Rubric, load_rubric, rubric_schema
 
+ROOT = Path(__file__).parents[1]
 GOOD = """\
 name: r
 version: "1"
@@ -144,7 +146,11 @@ WRONG = {
     "axes a list": ("name: r\nversion: v\ndescription: d\naxes: [a]\n", "4:7", "axes: "),
     "axes missing": ("name: r\nversion: v\ndescription: d\n", "1:1", "axes: Field required"),
     "axis null": (GOOD + "  third:\n", "13:9", "axes.third: "),
-    "unknown kind": (GOOD + "  t: {kind: checklst, description: d}\n", "13:13", "kind: Input should be 'checklist'"),
+    "unknown kind": (
+        GOOD + "  t: {kind: checklst, description: d}\n",
+        "13:13",
+        "axes.t.kind: must be one of: checklist, criteria. It is 'checklst'",
+    ),
     "kind missing": (GOOD + "  third: {description: d}\n", "13:10", "axes.third.kind: Field required"),
     "description missing": (GOOD + "  third: {kind: checklist}\n", "13:10", "axes.third.description: Field required"),
     "description empty": (_with("What is known.", '""'), "12:18", "axes.known.description: "),
@@ -275,3 +281,22 @@ def test_rubrics_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_bytes(GOOD.encode("utf-16"))
     with pytest.raises(RubricError, match=r"cannot be read: .*codec can't decode"):
         load_rubric(tmp_path / "r.yaml")
+
+
+def test_editors_get_the_schema_of_what_is_read() -> None:
+    written = json.loads((ROOT / "rubrics" / "schema.json").read_text())
+    assert written == rubric_schema()
+    assert set(written["$defs"]["Criteria"]["properties"]["scoring"]["enum"]) == {
+        "weighted",
+        "healthbench",
+        "rar_explicit",
+    }
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "rubrics").glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_built_in_rubric_is_documented_and_names_its_schema(path: Path) -> None:
+    head = path.read_text(encoding="utf-8").partition("\nname: ")[0]
+    assert head.startswith("# yaml-language-server: $schema=schema.json\n")
+    for heading in ("What it asks", "Why it matters", "Example", "Known problems", "Source"):
+        assert f"# {heading}: " in head, heading
+    assert load_rubric(path.stem).name == path.stem

@@ -85,6 +85,8 @@ def test_as_json_for_programs() -> None:
         "weight": 1.0,
         "presence": 2,
         "correctness": -1,
+        "points": None,
+        "verdict": None,
         "p_present": None,
         "p_correct": None,
     }

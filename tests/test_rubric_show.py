@@ -11,10 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 from run_kit import environment
 
+from judge.axis import Checklist
 from judge.cli import cli
 from judge.cli.showing import axis_details
 from judge.resource import rubric_names
-from judge.rubric import Axis, load_rubric
+from judge.rubric import load_rubric
 
 WEIGHED = """\
 name: weighed
@@ -57,6 +58,32 @@ def test_weights_are_shown_as_they_are_written(weighed: str) -> None:
     assert "guidelines" not in done.stdout  # it has none
 
 
+CRITERIA = """\
+name: safe
+version: "1"
+description: d
+axes:
+  safety:
+    kind: criteria
+    description: What keeps a patient from harm.
+    importance: {must: 3, default: 1}
+    criteria:
+      - {id: c1, text: Says when to call., importance: must, gate: true}
+      - {id: c2, text: Stops a drug., polarity: negative, points: -2.5}
+"""
+
+
+def test_criteria_are_shown_with_what_they_are_worth(tmp_path: Path) -> None:
+    path = tmp_path / "safe.yaml"
+    path.write_text(CRITERIA, encoding="utf-8")
+    lines = [line.split() for line in show(str(path)).stdout.splitlines()]
+    assert ["safety.scoring:", "weighted"] in lines and ["safety.cannot_assess:", "unjudged"] in lines
+    assert ["c1", "+3", "Says", "when", "to", "call.", "(gate)"] in lines
+    assert ["c2", "-2.5", "Stops", "a", "drug.", "(bad)"] in lines
+    told = json.loads(show(str(path), "--json").stdout)["axes"]["safety"]
+    assert [one["id"] for one in told["criteria"]] == ["c1", "c2"] and told["scoring"] == "weighted"
+
+
 def test_a_text_cannot_forge_what_is_shown(weighed: str) -> None:
     assert "\x1b" not in show(weighed).stdout
     assert "Two words \N{REPLACEMENT CHARACTER}[31mred" in show(weighed).stdout
@@ -97,7 +124,7 @@ def test_without_a_name_those_built_in_are_listed() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("pkx", "no built-in rubric is called 'pkx'; there are: pkr"),
+        ("pkx", "no built-in rubric is called 'pkx'; there are: "),
         ("gone.yaml", "gone.yaml: cannot be read: "),
     ],
 )
@@ -116,7 +143,7 @@ def test_a_wrong_file_is_told_where(tmp_path: Path) -> None:
 
 
 def test_what_other_kinds_say_is_shown_below_the_table() -> None:
-    class Levels(Axis):
+    class Levels(Checklist):
         levels: dict[str, str]
         view: list[str]
         note: str | None = None
@@ -125,4 +152,4 @@ def test_what_other_kinds_say_is_shown_below_the_table() -> None:
     assert list(axis_details("seen", axis)) == [
         *("seen.levels.1: poor", "seen.levels.5: good", "seen.view[0]: image", "seen.view[1]: trace")
     ]
-    assert list(axis_details("seen", Axis(kind="checklist", description="d", importance={"default": 1.0}))) == []
+    assert list(axis_details("seen", Checklist(kind="checklist", description="d", importance={"default": 1.0}))) == []

@@ -54,7 +54,7 @@ def test_openmedreason_as_it_is() -> None:
     assert made.question == QUESTION  # verbatim, with the options in it
     assert made.options == {"A": "Right lower", "B": "Left upper"}
     assert (made.model, made.meta) == ("m", {})
-    assert made.units["perception"][0].model_dump(exclude={"meta"}) == unit("P1")
+    assert made.units["perception"][0].model_dump(exclude={"meta"}, exclude_defaults=True) == unit("P1")
 
 
 def test_a_row_without_an_id_has_that_of_its_question() -> None:

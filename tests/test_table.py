@@ -79,7 +79,9 @@ def _dtype(column: str) -> Any:
         return pl.Int64
     if column in FLOATS:
         return pl.Float64
-    return {"answer_correct": pl.Boolean, "cached": pl.Boolean, "unit_ids": pl.List(pl.String)}.get(column, pl.String)
+    return {**dict.fromkeys(("answer_correct", "cached", "gate"), pl.Boolean), "unit_ids": pl.List(pl.String)}.get(
+        column, pl.String
+    )
 
 
 @pytest.mark.parametrize("name", CONTRACT)
@@ -154,7 +156,8 @@ def test_a_scored_record() -> None:
     found = {"evidence": "left base", "evidence_start": 4, "evidence_end": 13, "evidence_found": "normalised"}
     said = {"claim": "film", "weight": 1.0, "sample": 0, "presence": 2, "correctness": 1, "reason": "So it is."}
     said["call_id"] = made.calls["call_id"][0]
-    nothing = dict.fromkeys(("importance", "verdict", "value", "points", "p_present", "p_correct", "failure"))
+    nothing = dict.fromkeys(("importance", "verdict", "value", "points", "polarity", "gate", "failure"))
+    nothing |= dict.fromkeys(("p_present", "p_correct"))
     assert first == about | found | said | nothing
     assert (second["unit_id"], second["presence"], second["correctness"]) == ("K1", 1, -1)
     assert (third["presence"], third["correctness"], third["evidence"], third["evidence_found"]) == (

@@ -12,7 +12,8 @@ from judge.errors import MalformedReplyError, OffMenuError, ReplyError, Truncate
 from judge.evidence import TraceText
 from judge.probe import AskedUnit
 from judge.record import Unit
-from judge.verdict import PlainUnitReply, UnitReply, contentless_verdict, failed_verdict, parse_reply, verify
+from judge.verdict import contentless_verdict, failed_verdict, verify
+from judge.words import PlainUnitReply, UnitReply, parse_reply
 
 ONE = '{"u1": {"evidence": null, "reason": "r", "presence": 0, "correctness": null}}'
 OTHER = '{"u1": {"evidence": "e", "reason": "r", "presence": 2, "correctness": 1}}'

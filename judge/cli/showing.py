@@ -10,10 +10,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from judge.axis import Axis, Criteria
 from judge.cli.terminal import Screen, clean, clean_lines
 from judge.errors import JudgeError
 from judge.resource import rubric_names
-from judge.rubric import Axis, Rubric, load_rubric, locate_rubric
+from judge.rubric import Rubric, load_rubric, locate_rubric
 
 __all__ = ["LIST_SCHEMA", "SCHEMA", "list_rubrics", "show_rubric"]
 
@@ -21,7 +22,7 @@ SCHEMA: Literal["judge.rubric.show/1"] = "judge.rubric.show/1"
 LIST_SCHEMA: Literal["judge.rubric.list/1"] = "judge.rubric.list/1"
 EXIT_OK = 0
 EXIT_USAGE = 2
-_IN_THE_TABLE = {"kind", "description", "importance"}
+_IN_THE_TABLE = {"kind", "description", "importance", "criteria"}
 
 
 def list_rubrics(*, as_json: bool) -> int:
@@ -92,6 +93,8 @@ def _print(screen: Screen, rubric: Rubric) -> None:
     for name, axis in rubric.axes.items():
         for line in axis_details(name, axis):
             screen.print(clean(line))
+        if isinstance(axis, Criteria) and axis.criteria:
+            screen.print(_criteria_table(name, axis))
     if guidelines := rubric.guidelines.strip():
         screen.print("\nguidelines", style="bold")
         screen.print(Padding(Text(clean_lines(guidelines)), (0, 0, 0, 2)))
@@ -104,10 +107,18 @@ def _table(*names: str) -> Table:
     return table
 
 
+def _criteria_table(name: str, axis: Criteria) -> Table:
+    table = _table(f"{name}.criteria", "points", "statement")
+    for one in axis.criteria:
+        points = axis.points(one.points, one.importance, one.polarity)
+        marks = [mark for mark, holds in (("gate", one.gate), ("bad", one.polarity == "negative")) if holds]
+        said = f"{clean(one.text)} ({', '.join(marks)})" if marks else clean(one.text)
+        table.add_row(*map(Text, (clean(one.id), f"{points:+g}", said)))
+    return table
+
+
 def _weights(axis: Axis) -> str:
-    if axis.importance is None:
-        return "1 each"
-    return ", ".join(f"{clean(name)} {weight:g}" for name, weight in axis.importance.items())
+    return ", ".join(f"{clean(name)} {weight:g}" for name, weight in axis.weights.items()) or "1 each"
 
 
 def axis_details(name: str, axis: Axis) -> Iterator[str]:

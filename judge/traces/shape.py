@@ -5,6 +5,11 @@ OpenMedReason has one column an axis, and its questions end with their options:
 {"image": {"bytes": "…", "path": "ct.png"}, "question": "Which lobe?\nA. Right lower\nB. Left upper", "answer": "A",
 "reasoning": "The right base is opaque …", "knowledge": [], "rationale": [],
 "perception": [{"unit_id": "u1", "claim": "The right lower lobe is opaque.", "importance": "core"}]}
+
+HealthBench has a conversation, and its criteria with their points:
+
+{"prompt_id": "p1", "prompt": [{"role": "user", "content": "I cough."}],
+"rubrics": [{"criterion": "Asks for how long.", "points": 5, "tags": ["axis:context_awareness"]}]}
 """
 
 from __future__ import annotations
@@ -46,6 +51,8 @@ def shape_fields(
         raise _no_trace(row, fields, mapped["trace"], number)
     if isinstance(units := fields.get("units"), Mapping) and any(isinstance(given, str) for given in units.values()):
         fields = {**fields, "units": {axis: _units(units, axis, number) for axis in units}}
+    if _is_healthbench(fields):
+        return _from_healthbench(fields)
     return _from_openmedreason(fields, number) if _is_openmedreason(row, fields) else fields
 
 
@@ -59,6 +66,37 @@ def _no_trace(row: Mapping[str, Any], fields: Mapping[str, Any], source: str, nu
         code="missing",
         hint=hint,
     )
+
+
+def _is_healthbench(fields: Mapping[str, Any]) -> bool:
+    """A conversation and criteria, and no units under our name."""
+    criteria = fields.get("rubrics")
+    known = isinstance(criteria, list) and all(isinstance(one, Mapping) and "criterion" in one for one in criteria)
+    return known and isinstance(fields.get("prompt"), list) and fields.get("units") is None
+
+
+def _from_healthbench(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Points below 0 are for what should not be; they stay as they are written, as the score is a sum of them."""
+    shaped = {name: value for name, value in fields.items() if name not in ("prompt", "prompt_id", "rubrics")}
+    shaped.setdefault("id", fields.get("prompt_id"))
+    shaped.setdefault("question", _conversation(fields["prompt"]))
+    shaped["units"] = {"criteria": [_criterion(one, number) for number, one in enumerate(fields["rubrics"], start=1)]}
+    return shaped
+
+
+def _criterion(one: Mapping[str, Any], number: int) -> dict[str, Any]:
+    points, rest = one.get("points"), {name: value for name, value in one.items() if name != "criterion"}
+    bad = isinstance(points, int | float) and points < 0
+    return {"unit_id": f"c{number}", "claim": one["criterion"], "polarity": "negative" if bad else "positive", **rest}
+
+
+def _conversation(messages: list[Any]) -> object:
+    """One message as it is, several with who says them; what is no conversation is left for the record to refuse."""
+    if not all(isinstance(one, Mapping) and isinstance(one.get("content"), str) for one in messages):
+        return messages
+    if len(messages) == 1:
+        return messages[0]["content"]
+    return "\n\n".join(f"{one.get('role', 'user')}: {one['content']}" for one in messages)
 
 
 def _is_openmedreason(row: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
