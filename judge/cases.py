@@ -135,27 +135,24 @@ def _read(path: Path, number: int, row: bytes | Mapping[str, Any] | RecordError,
             raise row
         fields = dict(read_fields(row, number=number))
         expected = fields.pop("expect", None)
-        record = _record(fields, number, way)
+        record = _record(fields, number)
+        asked = [unit.unit.unit_id for ask in first_asks(record, way, sees_images=True) for unit in ask.probes.asked]
     except RecordError as exc:
         _refuse(path, number, exc.field, exc.message, hint=exc.hint)
     expect = _expectation(path, number, expected)
-    units = [unit.unit_id for axis in record.units.values() for unit in axis]
     for unit_id in expect.verdicts:
-        if unit_id not in units:
-            _refuse(
-                path, number, f"expect.verdicts.{unit_id}", f"is no unit of this case; there are: {', '.join(units)}."
-            )
+        if unit_id not in asked:
+            known = ", ".join(dict.fromkeys(asked))
+            _refuse(path, number, f"expect.verdicts.{unit_id}", f"is no unit of this case; there are: {known}.")
     return Case(id=record.id, line=number, fields=fields, expect=expect)
 
 
-def _record(fields: Mapping[str, Any], number: int, way: Way) -> Record:
+def _record(fields: Mapping[str, Any], number: int) -> Record:
     """The record, without its images: they are opened when it is judged."""
     if fields.get("id") is None:
         hint = 'Give one that says what the case is about: "id": "wrong-side"'
         raise RecordError("is missing or null.", field="id", hint=hint)
-    record = build_record(shape_fields(fields, number=number), number=number)
-    first_asks(record, way, sees_images=True)
-    return record
+    return build_record(shape_fields(fields, number=number), number=number)
 
 
 def _expectation(path: Path, number: int, given: object) -> Expectation:
