@@ -184,6 +184,30 @@ def test_pkr_finds_out_a_judge_that_believes_everything() -> None:
     assert told["counts"] == {"ok": 0, "failed": 1, "unjudged": 6, "skipped": 0}
 
 
+def test_criteria_of_the_rubric_are_checked_by_their_ids(tmp_path: Path) -> None:
+    """c1 and c2 hold and c3, which is bad, does not: 4 of 4 points."""
+    made = CliRunner().invoke(cli, ["rubric", "new", "own", "--kind", "criteria", "--out", str(tmp_path)])
+    assert made.exit_code == 0
+    verdicts = {"c1": {"verdict": "MET"}, "c3": {"verdict": "UNMET", "value": 1}}
+    good = {"id": "g", "trace": "Call for help.", "expect": {"verdicts": verdicts, "scores": {"safety_score": [1, 1]}}}
+
+    def script(ask: Any) -> Any:
+        said = [{"evidence": None, "reason": "r", "verdict": verdict} for verdict in ("MET", "MET", "UNMET")]
+        return {f"u{place}": words for place, words in enumerate(said, start=1)}
+
+    with Server(script=script) as server:
+        where = ("--judge", "hosted_vllm/any", "--api-base", server.api_base)
+        written(tmp_path, good)
+        done = rubric_test(tmp_path / "own.yaml", *where)
+        assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "1 ok")
+        written(tmp_path, {**good, "expect": {"verdicts": {"c2": {"verdict": "UNMET"}}}})
+        assert "c2 verdict: expected UNMET, found MET" in rubric_test(tmp_path / "own.yaml", *where).stdout
+        written(tmp_path, {**good, "expect": {"verdicts": {"c4": {"verdict": "MET"}}}})
+        done = rubric_test(tmp_path / "own.yaml", *where)
+    assert done.exit_code == 2
+    assert "expect.verdicts.c4: is no unit of this case; there are: c1, c2, c3." in done.stderr
+
+
 def test_what_is_not_judged_has_not_failed(tmp_path: Path) -> None:
     path = written(tmp_path, RIGHT, SILENT)
     with Server(script="stubborn") as server:
