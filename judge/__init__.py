@@ -47,6 +47,7 @@ The flow, top to bottom; a file imports only files above it:
     criteria.py       Verdicts on criteria    -> a score
     distribution.py   a probe's Reply         -> what is likeliest, and what is expected
     score.py          Verdicts                -> Scores        arithmetic only
+    arithmetic.py     Verdicts and Scores     -> the sums      as a person would write them
     outcome.py        Verdicts and failures   -> Outcome       all that is known of a record
     caution.py        a reason to doubt a run's numbers
     progress.py       Outcomes                -> counts        where a run stands, and how it ended
@@ -89,7 +90,10 @@ The flow, top to bottom; a file imports only files above it:
       workers.py      N processes on one run
     run.py            traces                  -> a run directory
     estimate.py       Traces × Settings       -> Estimate      what a run would take
+    preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
     client.py         class Judge: the library's door, sync and async
+    cases.py          golden cases in a file  -> Cases         what a judge must say of a record
+    golden.py         Cases × Run             -> what came of each
 
     calls/            cached prepared careful retrying budgeted limited logged deadline: each wraps a backend and is one
     backends/         openai_compatible litellm vllm_engine lexical: what answers

@@ -138,6 +138,21 @@ class Judge:
         root = None if image_root is None else Path(image_root)
         self._setup(settings, settings.image_rules(root=root, allow_urls=allow_image_urls))
 
+    @classmethod
+    def of(cls, settings: Settings, *, images: ImageRules | None = None) -> Self:
+        """The judge of settings that are there already, as the command line makes them.
+
+        Args:
+            settings: Judge and rubric.
+            images: Where images may come from; None leaves them unopened.
+
+        Raises:
+            ConfigError: It cannot be asked.
+        """
+        judge = cls.__new__(cls)
+        judge._setup(settings, images)  # noqa: SLF001 - its own
+        return judge
+
     def _setup(self, settings: Settings, images: ImageRules | None) -> None:
         refuse_unusable(settings)
         self._settings = settings

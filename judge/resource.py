@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["resource_path"]
+__all__ = ["resource_path", "rubric_names"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -20,3 +20,8 @@ def resource_path(*parts: str) -> Path:
     """
     installed = _PACKAGE.joinpath(*parts)
     return installed if installed.exists() else _PACKAGE.parent.joinpath(*parts)
+
+
+def rubric_names() -> list[str]:
+    """Names of the built-in rubrics, in the order of the alphabet."""
+    return sorted(file.stem for file in resource_path("rubrics").glob("*.yaml"))

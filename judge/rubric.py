@@ -23,10 +23,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from judge.axis import Axis, Kind
 from judge.errors import RubricError
-from judge.resource import resource_path
+from judge.resource import resource_path, rubric_names
 from judge.strict_yaml import Document, StrictYamlError, parse_yaml
 
-__all__ = ["Rubric", "load_rubric", "rubric_schema"]
+__all__ = ["Rubric", "load_rubric", "locate_rubric", "rubric_schema"]
 
 # `{axis}_score` and its like are columns; these axis names would collide with the record's own.
 _RESERVED_AXES = {"trace", "answer", "units", "overall"}
@@ -98,7 +98,7 @@ def load_rubric(name_or_path: str | Path) -> Rubric:
     Raises:
         RubricError: No such rubric, or the file is wrong; says where, with line and column.
     """
-    path = _locate(name_or_path)
+    path = locate_rubric(name_or_path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
@@ -106,13 +106,18 @@ def load_rubric(name_or_path: str | Path) -> Rubric:
     return _parse(text, path)
 
 
-def _locate(name_or_path: str | Path) -> Path:
+def locate_rubric(name_or_path: str | Path) -> Path:
+    """The file of a rubric, as `load_rubric` finds it; a file of another path may not exist.
+
+    Raises:
+        RubricError: No built-in rubric has this name.
+    """
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or "/" in text or text.endswith((".yaml", ".yml")):
         return Path(name_or_path)
     path = resource_path("rubrics", f"{text}.yaml")
     if not path.exists():
-        known = ", ".join(sorted(file.stem for file in resource_path("rubrics").glob("*.yaml")))
+        known = ", ".join(rubric_names())
         raise RubricError(f"no built-in rubric is called {text!r}; there are: {known}.", hint="Or give a file's path.")
     return path
 

@@ -20,8 +20,10 @@ import pytest
 from judge import Judge, Record, Run
 from judge.client import _Link
 from judge.errors import ConfigError, FatalError, InputError, RubricError
+from judge.image import ImageRules
 from judge.record import build_record
 from judge.rubric import load_rubric
+from judge.settings import Settings
 from judge.testing import Server
 
 UNITS = {"perception": [{"unit_id": "P1", "claim": "The fracture is in the left wrist."}]}
@@ -275,6 +277,16 @@ def test_what_cannot_work_is_refused_at_once(monkeypatch, settings, error):
     monkeypatch.delenv("HOSTED_VLLM_API_BASE", raising=False)
     with pytest.raises(error):
         Judge(**settings)
+
+
+def test_settings_that_are_there_will_do(server, tmp_path):
+    settings = Settings(judge="hosted_vllm/m", rubric=load_rubric("pkr"), api_base=server.api_base, samples=2)
+    with Judge.of(settings, images=ImageRules(root=tmp_path)) as made:
+        run = made.score([record(1), record(2, image="gone.png")])
+    assert run.scores["samples"].to_list() == [2]
+    assert run.failures["error"].to_list() == ["image_not_found"]
+    with pytest.raises(ConfigError, match="no judge is called 'nobody'"):
+        Judge.of(Settings(judge="nobody", rubric=load_rubric("pkr")))
 
 
 def test_a_loaded_rubric_will_do():

@@ -1,7 +1,7 @@
 import pytest
 
 from judge import resource
-from judge.resource import resource_path
+from judge.resource import resource_path, rubric_names
 
 
 def test_a_checkout_has_its_rubrics_and_prompts():
@@ -31,3 +31,11 @@ def test_what_is_installed_comes_first(package):
 
 def test_the_checkout_fills_in(package):
     assert resource_path("rubrics", "checkout.yaml") == package.parent / "rubrics" / "checkout.yaml"
+
+
+def test_the_names_of_rubrics_are_those_of_files_beside_each_other(package):
+    (package / "rubrics" / "new").mkdir()
+    (package / "rubrics" / "new" / "checklist.yaml").write_text("")
+    (package / "rubrics" / "both.cases.jsonl").write_text("")
+    (package / "rubrics" / "a.yaml").write_text("")
+    assert rubric_names() == ["a", "both"]

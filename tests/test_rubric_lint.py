@@ -140,10 +140,10 @@ def test_help_lists_the_command_and_its_codes():
 
 def test_the_output_that_the_guide_shows(folder):
     page = (ROOT / "docs" / "rubrics.md").read_text(encoding="utf-8").partition("## Lint it\n")[2]
-    (folder / "triage.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1])
+    (folder / "fever.yaml").write_text(re.search(r"```yaml fever.yaml\n(.*?)```", page, re.DOTALL)[1])
     command, _, shown = re.search(r"```console\n\$ (.*?)```", page, re.DOTALL)[1].partition("\n")
     code, out, _ = lint(*command.split()[3:])
-    assert (code, command) == (1, "judge rubric lint triage.yaml")
+    assert (code, command) == (1, "judge rubric lint fever.yaml")
     # Which kinds there are is not lint's to say.
     told = [line for line in out.splitlines() if " error format: " not in line]
     assert told[:-1] == shown.splitlines()[:-1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from judge.cli import terminal
-from judge.cli.terminal import Screen, clean, report_progress
+from judge.cli.terminal import Screen, clean, clean_lines, report_progress
 from judge.run import Progress
 
 
@@ -38,6 +38,11 @@ def test_what_is_text_stays():
     text = "naïve 肺 – μ × [red] \N{LUNGS} e\u0301"
     assert clean(text) == text
     assert clean(7) == "7"
+
+
+def test_lines_and_tabs_of_a_text_stay_and_nothing_else_that_forges():
+    assert clean_lines("a\n\tb\x1b[2J\r\n\n") == "a\n\tb\ufffd[2J\ufffd\n\n"
+    assert clean_lines("") == ""
 
 
 def progress_shown(counts, total, *, terminal, monkeypatch, width=100):

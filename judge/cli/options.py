@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from judge.probe import Granularity
     from judge.verdict import EvidenceRule
 
-__all__ = ["EstimateOptions", "JudgeOptions", "ScoreOptions", "cache_folder", "option", "scoring_options", "take"]
+__all__ = [
+    "EstimateOptions",
+    "JudgeOptions",
+    "ScoreOptions",
+    "cache_folder",
+    "option",
+    "options_of_score",
+    "scoring_options",
+    "take",
+]
 
 _Options = TypeVar("_Options", bound="JudgeOptions")
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -223,6 +232,23 @@ def scoring_options(command: _Command) -> _Command:
     for add in reversed(_SCORING):
         command = add(command)
     return command
+
+
+def options_of_score(*names: str) -> Callable[[click.Command], click.Command]:
+    """Add some of what `scoring_options` adds to a command, below `option`s of its own.
+
+    Args:
+        names: Of the parameters, such as `api_base`; they keep the order of `judge score`.
+    """
+    declared = click.command()(scoring_options(lambda: None)).params
+    unknown = {*names} - {str(parameter.name) for parameter in declared}
+    assert not unknown, f"no such options: {unknown}"
+
+    def add(command: click.Command) -> click.Command:
+        command.params += [parameter for parameter in declared if parameter.name in names]
+        return command
+
+    return add
 
 
 def cache_folder(given: str | None) -> Path | None:

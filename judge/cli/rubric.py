@@ -1,35 +1,32 @@
-"""`judge rubric`: the tools of people who write rubrics, one file a command, imported only when it is called."""
+"""`judge rubric`: write a rubric, and find out whether it can be trusted. One file a sub-command."""
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from judge.cli.lazy import LazyCommands
 
 __all__ = ["rubric"]
 
-# Name -> one line of help; the module of a command has its name after `rubric_`. Listing them must load none of them.
+# In the order of a rubric's life; the module of `new` is rubric_new.py.
 _COMMANDS = {
+    "new": "Write a rubric to fill in.",
+    "show": "What a rubric says, or which ones are built in.",
     "lint": "Find what is wrong, or likely wrong, with a rubric and its units.",
+    "preview": "What a judge is sent for a record, and how its verdicts are scored.",
+    "test": "Whether a judge says of golden cases what it must.",
 }
 
 
-class _LazyCommands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        command = getattr(import_module(f"judge.cli.rubric_{cmd_name}"), cmd_name)
-        assert isinstance(command, click.Command)  # else a fault of ours, not of the user's
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-
-@click.command(cls=_LazyCommands)
+@click.command(cls=LazyCommands, listed=_COMMANDS, modules="judge.cli.rubric_")
 def rubric() -> None:
-    """Write rubrics that can be trusted."""
+    """Write a rubric, and find out whether it can be trusted.
+
+    \b
+    Example:
+      judge rubric new triage
+      judge rubric show triage.yaml
+      judge rubric lint triage.yaml --records traces.jsonl
+      judge rubric preview triage.yaml traces.jsonl
+      judge rubric test triage.yaml
+    """

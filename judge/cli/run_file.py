@@ -185,16 +185,17 @@ def _options(command: click.Command) -> _Options:
 
 
 def _neighbours(ctx: click.Context) -> _Options:
-    """What the other commands that take a run file have."""
-    group = ctx.parent.command if ctx.parent else None
-    if ctx.parent is None or not isinstance(group, click.Group):
+    """What the other commands that take a run file have, those of groups too."""
+    return _below(ctx.find_root().command, ctx)
+
+
+def _below(command: click.Command | None, ctx: click.Context) -> _Options:
+    if isinstance(command, click.Group):
+        names = command.list_commands(ctx)
+        return {key: option for name in names for key, option in _below(command.get_command(ctx, name), ctx).items()}
+    if command is None or "config" not in map(_name, command.params):
         return {}
-    found: _Options = {}
-    for name in group.list_commands(ctx.parent):
-        command = group.get_command(ctx.parent, name)
-        if command is not None and "config" in map(_name, command.params):
-            found |= _options(command)
-    return found
+    return _options(command)
 
 
 def _name(option: click.Parameter) -> str:

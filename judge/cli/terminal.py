@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from rich.table import Column
 
 from judge.run import Progress as Counts
 
-__all__ = ["Screen", "clean", "report_progress"]
+__all__ = ["Screen", "clean", "clean_lines", "report_progress"]
 
 _Show: TypeAlias = Callable[[int, int | None, str], None]  # records done, of how many, what is told beside
 _FORGING = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -40,6 +41,11 @@ def clean(text: object) -> str:
     return "".join(
         char if unicodedata.category(char) not in _FORGING else "\N{REPLACEMENT CHARACTER}" for char in str(text)
     )
+
+
+def clean_lines(text: str) -> str:
+    """The same for text of several lines, which stay lines; tabs stay too."""
+    return "".join(part if part in "\n\t" else clean(part) for part in re.split(r"([\n\t])", text))
 
 
 async def report_progress(counts: Counts, total: asyncio.Future[int | None], console: Console) -> None:
