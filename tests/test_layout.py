@@ -238,8 +238,13 @@ except SystemExit as exc:
         command("doctor", "--help"),
         command("cache", "--help"),
         command("cache", "prune", "--help"),
+        command("rubric", "--help"),
+        command("rubric", "draft", "--help"),
     ],
-    ids=["import", "dir", "help", "version", "score help", "doctor help", "cache help", "prune help"],
+    ids=[
+        *("import", "dir", "help", "version", "score help", "doctor help", "cache help", "prune help"),
+        *("rubric help", "draft help"),
+    ],
 )
 def test_starting_up_loads_nothing_heavy(code):
     names = loaded(code)

@@ -186,15 +186,21 @@ def _options(command: click.Command) -> _Options:
 
 def _neighbours(ctx: click.Context) -> _Options:
     """What the other commands that take a run file have."""
-    group = ctx.parent.command if ctx.parent else None
-    if ctx.parent is None or not isinstance(group, click.Group):
-        return {}
+    root = ctx.find_root()
     found: _Options = {}
-    for name in group.list_commands(ctx.parent):
-        command = group.get_command(ctx.parent, name)
-        if command is not None and "config" in map(_name, command.params):
+    for command in _commands(root.command, root):
+        if "config" in map(_name, command.params):
             found |= _options(command)
     return found
+
+
+def _commands(command: click.Command | None, ctx: click.Context) -> Iterator[click.Command]:
+    """A command, or all below a group."""
+    if isinstance(command, click.Group):
+        for name in command.list_commands(ctx):
+            yield from _commands(command.get_command(ctx, name), ctx)
+    elif command is not None:
+        yield command
 
 
 def _name(option: click.Parameter) -> str:
