@@ -11,9 +11,11 @@ from typing import Any
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 from draft_kit import AXES, DARK, PRESSURE, RECORD, RETURN, TRACHEA, UNITS, Writer, axis_of, make_unit, read_lines
-from run_kit import NAME, finish, run_judge, start_judge, to_lines
+from run_kit import NAME, finish, start_judge, to_lines
 
+from judge.cli import cli
 from judge.testing import Ask, Server
 from judge.testing.scripts import obedient
 
@@ -35,6 +37,12 @@ def records(tmp_path: Path) -> Path:
     return path
 
 
+def call(*words: object) -> tuple[int, str]:
+    """Exit code, and all that was printed; in this process."""
+    done = CliRunner().invoke(cli, [str(word) for word in words], catch_exceptions=False)
+    return done.exit_code, done.output
+
+
 def words(records: Path, out: Path, server: Server, *more: object) -> list[object]:
     who = ["--judge", NAME, "--api-base", server.api_base, "--cache", "none"]
     return ["rubric", "draft", records, "--out", out, *who, *more]
@@ -42,7 +50,7 @@ def words(records: Path, out: Path, server: Server, *more: object) -> list[objec
 
 def test_what_is_printed(records: Path, tmp_path: Path, server: Server) -> None:
     out = tmp_path / "units.jsonl"
-    code, said = run_judge(*words(records, out, server))
+    code, said = call(*words(records, out, server))
     assert code == 0
     lines = said.splitlines()
     assert lines[0].startswith(f"pkr@1.0 drafted by {NAME}#")
@@ -62,13 +70,13 @@ def test_what_is_printed(records: Path, tmp_path: Path, server: Server) -> None:
 def test_the_file_is_what_score_reads(records: Path, tmp_path: Path, server: Server) -> None:
     """The whole way: draft, edit, score. The trace raises P1 and K1 in the units' own words, and R1 not at all."""
     out, run, traces = tmp_path / "units.jsonl", tmp_path / "run", tmp_path / "traces.jsonl"
-    assert run_judge(*words(records, out, server))[0] == 0
+    assert call(*words(records, out, server))[0] == 0
     (row,) = read_lines(out)
     del row["units"]["perception"][1]  # a person throws a unit away
     out.write_bytes(to_lines([row]))
     traces.write_bytes(to_lines([{"id": "r1", "model": "m", "trace": f"{DARK}. {PRESSURE}. <answer>C</answer>"}]))
     who = ["--judge", NAME, "--api-base", server.api_base, "--cache", "none"]
-    code, said = run_judge("score", traces, "--references", out, "--on", "id", "--out", run, *who)
+    code, said = call("score", traces, "--references", out, "--on", "id", "--out", run, *who)
     assert code == 0, said
     verdicts = pl.read_parquet(run / "verdicts.parquet").select("axis", "unit_id", "claim", "presence")
     assert verdicts.rows() == [
@@ -88,7 +96,7 @@ def test_what_to_look_at(records: Path, tmp_path: Path, server: Server) -> None:
     }
     server.stop()
     with Server(script=Writer(units)) as other:
-        code, said = run_judge(*words(records, tmp_path / "units.jsonl", other, "-v"))
+        code, said = call(*words(records, tmp_path / "units.jsonl", other, "-v"))
     assert code == 0
     # 23 + 24 of 101 letters.
     assert said.splitlines()[1:8] == [
@@ -105,8 +113,9 @@ def test_what_to_look_at(records: Path, tmp_path: Path, server: Server) -> None:
 
 def test_json(records: Path, tmp_path: Path, server: Server) -> None:
     out = tmp_path / "units.jsonl"
-    process = start_judge(*words(records, out, server, "--json", "--quiet"))
-    told = json.loads(process.communicate(timeout=60)[0])
+    code, said = call(*words(records, out, server, "--json", "--quiet"))
+    told = json.loads(said)
+    assert code == 0
     assert told["schema"] == "judge.draft/1"
     assert (told["finished"], told["exit_code"], told["rubric"], told["out"]) == (True, 0, "pkr@1.0", str(out))
     assert told["counts"] == {"read": 1, "drafted": 1, "kept": 0, "repeated": 0, "failed": 0}
@@ -119,7 +128,7 @@ def test_json(records: Path, tmp_path: Path, server: Server) -> None:
 def test_failed_records_are_told_of(records: Path, tmp_path: Path, server: Server) -> None:
     records.write_bytes(to_lines([RECORD, {"id": "r2", "question": "And this?"}]))
     out = tmp_path / "units.jsonl"
-    code, said = run_judge(*words(records, out, server))
+    code, said = call(*words(records, out, server))
     assert code == 3
     assert "2 records read = 1 drafted + 1 failed" in said
     assert f"1 failed; {out}.draft/failures.jsonl says why. The first: line 2, reference.reasoning: is missing." in said
@@ -134,7 +143,7 @@ def test_failed_records_are_told_of(records: Path, tmp_path: Path, server: Serve
     ],
 )
 def test_wrong_usage(more: list[str], said: str, records: Path, tmp_path: Path) -> None:
-    code, told = run_judge("rubric", "draft", records, "--out", tmp_path / "units.jsonl", *more)
+    code, told = call("rubric", "draft", records, "--out", tmp_path / "units.jsonl", *more)
     assert code == 2
     assert said in told
     assert list(tmp_path.iterdir()) == [records]
@@ -145,10 +154,10 @@ def test_a_run_file_is_read_and_what_other_commands_have_is_left_out(
 ) -> None:
     config = tmp_path / "judge.yaml"
     config.write_text(f"judge: {NAME}\napi-base: {server.api_base}\nsamples: 3\ncache: none\n")
-    code, said = run_judge("rubric", "draft", records, "--out", tmp_path / "units.jsonl", "--config", config)
+    code, said = call("rubric", "draft", records, "--out", tmp_path / "units.jsonl", "--config", config)
     assert code == 0, said
     config.write_text("sampels: 3\n")
-    code, said = run_judge("rubric", "draft", records, "--out", tmp_path / "units.jsonl", "--config", config)
+    code, said = call("rubric", "draft", records, "--out", tmp_path / "units.jsonl", "--config", config)
     assert code == 2
     assert "rubric draft`; did you mean 'samples'?" in said
 
@@ -159,8 +168,8 @@ def test_a_draft_that_was_killed_pays_for_nothing_twice(number: int, tmp_path: P
     asked = [{**RECORD, "id": f"r{n}", "question": f"Question {n}?"} for n in range(12)]
     records.write_bytes(to_lines(asked))
     with Server(script=Writer(), latency_ms=40) as server:
-        call = words(records, out, server, "--concurrency", 3)
-        process = start_judge(*call)
+        given = words(records, out, server, "--concurrency", 3)
+        process = start_judge(*given)
         while server.ledger.delivered < 9:
             time.sleep(0.01)
         process.send_signal(number)
@@ -169,7 +178,7 @@ def test_a_draft_that_was_killed_pays_for_nothing_twice(number: int, tmp_path: P
             assert code == 75
             assert "Stopped early; what is done is kept. To resume: judge rubric draft" in said
         lost = server.ledger.paid - server.ledger.delivered
-        assert run_judge(*call)[0] == 0
+        assert call(*given)[0] == 0
         # What was in flight when the process died, or had not been committed yet, is paid for again: 3 calls at most.
         assert server.ledger.repaid <= (0 if number == signal.SIGINT else 3) + lost
         assert len(server.ledger.rows()) < 2 * len(AXES) * len(asked)
@@ -179,5 +188,5 @@ def test_a_draft_that_was_killed_pays_for_nothing_twice(number: int, tmp_path: P
 def test_the_writer_of_the_tests_is_asked_for_every_axis(records: Path, tmp_path: Path) -> None:
     writer = Writer()
     with Server(script=writer) as server:
-        assert run_judge(*words(records, tmp_path / "units.jsonl", server))[0] == 0
+        assert call(*words(records, tmp_path / "units.jsonl", server))[0] == 0
     assert sorted(map(axis_of, writer.heard)) == sorted(UNITS)

@@ -3,7 +3,7 @@
     {"units": [{"source_quote": "no lung markings", "claim": "Lung markings are absent on the left.", "topic": "lung
     markings", "importance": "core", "presence_question": "Does the trace …?", "correctness_question": "Does …?"}]}
 
-Nothing is repaired. A reply of another form is asked for again, and so is one with a quote that is not in the reference.
+Nothing is repaired. A reply of another form is asked for again, and so is one with a quote that no reference has.
 """
 
 from __future__ import annotations
