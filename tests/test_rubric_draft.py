@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def test_what_is_printed(records: Path, tmp_path: Path, server: Server) -> None:
     assert lines[1:5] == [
         "1 records read = 1 drafted + 0 failed",
         "4 units: 2 perception, 1 knowledge, 1 rationale",
-        "0 merged into others, 0 dropped as their quote is not in the reference, 0 warnings",
+        "0 more merged into these, 0 dropped (no such quote); warnings: 0",
         "Coverage: 4 of 4 sentences of the references are quoted, 98% of their letters",  # 99 of 101
     ]
     assert lines[5].startswith("3 calls paid for (")
@@ -108,7 +109,7 @@ def test_what_to_look_at(records: Path, tmp_path: Path, server: Server) -> None:
         "  P1: the claim seems to join two; a trace may get one of them right.",
         "1 records read = 1 drafted + 0 failed",
     ]
-    assert "1 merged into others, 1 dropped as their quote is not in the reference, 1 warnings" in said
+    assert "1 more merged into these, 1 dropped (no such quote); warnings: 1" in said
 
 
 def test_json(records: Path, tmp_path: Path, server: Server) -> None:
@@ -183,6 +184,20 @@ def test_a_draft_that_was_killed_pays_for_nothing_twice(number: int, tmp_path: P
         assert server.ledger.repaid <= (0 if number == signal.SIGINT else 3) + lost
         assert len(server.ledger.rows()) < 2 * len(AXES) * len(asked)
     assert [row["id"] for row in read_lines(out)] == [row["id"] for row in asked]
+
+
+def test_the_guide_shows_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/rubrics.md was made with the obedient judge; the hash of the judge id hangs on the address."""
+    root = Path(__file__).parents[1]
+    guide = (root / "docs" / "rubrics.md").read_text(encoding="utf-8")
+    shown = re.search(r"^judge rubric draft examples.*?^```\n.*?^```\n(.*?)^```", guide, re.DOTALL | re.MULTILINE)
+    assert shown is not None
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(root / "examples")
+    with Server() as server:
+        code, said = call(*words(Path("examples/traces.jsonl"), Path("units.jsonl"), server, "-v"))
+    assert code == 0
+    assert re.sub(r"#\w{8}", "#", said) == re.sub(r"#\w{8}", "#", shown[1])
 
 
 def test_the_writer_of_the_tests_is_asked_for_every_axis(records: Path, tmp_path: Path) -> None:

@@ -84,10 +84,8 @@ def _found(report: DraftReport) -> Iterator[str]:
     units = _units(report)
     yield f"{units.total()} units: {', '.join(f'{count} {axis}' for axis, count in units.items())}"
     noted = _noted(report)
-    yield (
-        f"{noted['merged']} merged into others, {noted['dropped']} dropped as their quote is not in the reference, "
-        f"{noted['warnings']} warnings"
-    )
+    merged, dropped, warnings = (noted[name] for name in _NOTED)
+    yield f"{merged} more merged into these, {dropped} dropped (no such quote); warnings: {warnings}"
     yield f"Coverage: {_covered(_coverage(report))}"
 
 
