@@ -95,7 +95,11 @@ The flow, top to bottom; a file imports only files above it:
       row.py          Draft                   -> a line that a person edits, and back
       done.py         rows of the input       -> what came of each
       folder.py       a draft's file          -> its lines, and what is known of them
+      task.py         a task and traces       -> Request       for criteria
+      criterion.py    Reply                   -> criteria
+      rubric_text.py  criteria                -> the text of a rubric file
     draft.py          records × Settings      -> a file of units
+    draft_task.py     a task × Settings       -> a rubric file
     estimate.py       Traces × Settings       -> Estimate      what a run would take
     client.py         class Judge: the library's door, sync and async
 

@@ -34,7 +34,7 @@ from judge.traces.reading import Reading, Traces
 from judge.usable import refuse_unusable
 from judge.working import each
 
-__all__ = ["DraftReport", "draft_file"]
+__all__ = ["DraftReport", "draft_file", "refuse_baseline"]
 
 _SHOWN = ("id", "question", "options", "image", "context", "reference")
 
@@ -95,7 +95,7 @@ async def draft_file(
         FatalError: The provider refuses every request, or is down.
         CacheError: The disk is full or broken. What was committed is safe; the same call goes on.
     """
-    _refuse_baseline(settings)
+    refuse_baseline(settings)
     refuse_unusable(settings)
     _refuse_input(traces.path, out)
     prompt, stop = DraftPrompt(settings.rubric), stop or asyncio.Event()
@@ -116,7 +116,12 @@ async def draft_file(
         return await session.run()
 
 
-def _refuse_baseline(settings: Settings) -> None:
+def refuse_baseline(settings: Settings) -> None:
+    """Raise for the judge that needs no model.
+
+    Raises:
+        ConfigError: It is.
+    """
     if settings.free:
         hint = "Name one: --judge hosted_vllm/MODEL --api-base URL, --judge openai/MODEL, or --judge PROVIDER/MODEL."
         raise ConfigError(f"{settings.judge} compares words and writes none; a draft needs a model.", hint=hint)

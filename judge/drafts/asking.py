@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -14,14 +14,26 @@ from judge.errors import RubricError
 from judge.probe import Probes
 from judge.prompt import JudgeModel, Request, closed_object, one_line
 from judge.record import Record
-from judge.rubric import Axis, Rubric
+from judge.rubric import Rubric
 from judge.template import Templates
 
-__all__ = ["AxisRequest", "DraftPrompt", "importances_of", "unit_schema"]
+__all__ = ["AxisRequest", "DraftAxis", "DraftPrompt", "unit_schema"]
 
 _TEMPLATES = ("system", "record", "axis", "complaint")
 _USUAL_IMPORTANCES = ("core", "supporting")
 """Where a rubric weighs every unit alike: names that a person can give weights to later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftAxis:
+    """What a judge is told of an axis.
+
+    Attributes:
+        importances: The names that its units may have; none where the rubric has a default weight only.
+    """
+
+    description: str
+    importances: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +51,7 @@ class DraftPrompt:
         rubric: Its checklist axes say what units are wanted.
 
     Attributes:
-        axes: Those axes, by name, in the rubric's order.
+        axes: What is told of those, by name, in the rubric's order.
 
     Raises:
         RubricError: It has none.
@@ -47,7 +59,11 @@ class DraftPrompt:
     """
 
     def __init__(self, rubric: Rubric) -> None:
-        self.axes = {name: axis for name, axis in rubric.axes.items() if axis.kind == "checklist"}
+        self.axes = {
+            name: DraftAxis(description=one_line(axis.description), importances=_importances(axis.importance))
+            for name, axis in rubric.axes.items()
+            if axis.kind == "checklist"
+        }
         if not self.axes:
             hint = "A draft is of a reference's units, which only such axes ask about."
             raise RubricError(f"the rubric {rubric.name!r} has no checklist axis.", hint=hint)
@@ -57,7 +73,7 @@ class DraftPrompt:
     @property
     def fingerprint(self) -> str:
         """12 hex digits over all that the judge is told, the record aside."""
-        axes = [[name, axis.description, importances_of(axis)] for name, axis in self.axes.items()]
+        axes = [[name, axis.description, axis.importances] for name, axis in self.axes.items()]
         body = [self._templates.sources, axes, unit_schema(_USUAL_IMPORTANCES)]
         return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
@@ -80,7 +96,7 @@ class DraftPrompt:
                     system=self.system,
                     shared=shared,
                     asked=self._render_axis(name, axis),
-                    schema=unit_schema(importances_of(axis)),
+                    schema=unit_schema(axis.importances),
                     sample=0,
                     probes=Probes(record=record, asked=()),
                 ),
@@ -92,16 +108,13 @@ class DraftPrompt:
         """The same request with a complaint; it quotes nothing of the reply."""
         return structs.replace(request, complaint=self._templates.render("complaint", faults=list(faults)))
 
-    def _render_axis(self, name: str, axis: Axis) -> str:
-        described = [(other, one_line(each.description)) for other, each in self.axes.items()]
-        return self._templates.render("axis", axis=name, axes=described, importances=list(importances_of(axis)))
+    def _render_axis(self, name: str, axis: DraftAxis) -> str:
+        described = [(other, each.description) for other, each in self.axes.items()]
+        return self._templates.render("axis", axis=name, axes=described, importances=list(axis.importances))
 
 
-def importances_of(axis: Axis) -> tuple[str, ...]:
-    """The names that a unit of this axis may have; none where the rubric has a default weight only."""
-    if axis.importance is None:
-        return _USUAL_IMPORTANCES
-    return tuple(name for name in axis.importance if name != "default")
+def _importances(weights: Mapping[str, float] | None) -> tuple[str, ...]:
+    return _USUAL_IMPORTANCES if weights is None else tuple(name for name in weights if name != "default")
 
 
 def unit_schema(importances: Sequence[str]) -> str:

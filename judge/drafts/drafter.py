@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from judge.backend import Reply
 from judge.content import has_content
 from judge.conversation import Conversation, Heard
-from judge.drafts.asking import AxisRequest, DraftPrompt, importances_of
+from judge.drafts.asking import AxisRequest, DraftPrompt
 from judge.drafts.draft import Draft, build_draft
 from judge.drafts.reply import DraftUnit, read_units
 from judge.errors import JudgeError, PromptError, RecordError, ReplyError
@@ -104,7 +104,7 @@ class _Reader:
         self.reference = TraceText(self.record.reference.reasoning or "")
 
     def read(self, _: Request, reply: Reply) -> tuple[tuple[DraftUnit, ...] | None, ReplyError | None]:
-        importances, answer = importances_of(self.prompt.axes[self.axis]), self.record.reference.answer
+        importances, answer = self.prompt.axes[self.axis].importances, self.record.reference.answer
         try:
             read = read_units(reply, self.axis, self.reference, importances=importances, answer=answer)
         except ReplyError as exc:

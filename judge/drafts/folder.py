@@ -83,6 +83,10 @@ class DraftFolder:
         """Replace the lines, and what failed with the calls that did."""
         if rows or self.out.exists():
             write_atomically(self.out, lambda file: _dump(rows, file))
+        self.write_failures(failures)
+
+    def write_failures(self, failures: Iterable[tuple[Failure, Sequence[str]]]) -> None:
+        """Write down what failed, if anything did."""
         failed = [_without_nulls(structs.asdict(failure)) | {"calls": [*calls]} for failure, calls in failures]
         if failed:
             write_atomically(self.failures_path, lambda file: _dump(failed, file))
