@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from judge.backend import Reply
 from judge.connect import connect
@@ -95,15 +96,8 @@ async def draft_task(
             request = prompt.build_request(text, well, badly, settings.model)
             heard = await _hold(connection.talk(prompt.complain), request)
         _write(folder, heard, task=text, judge=settings.judge)
-        return TaskReport(
-            criteria=tuple(heard.value or ()),
-            failure=None if heard.value else str(heard.error),
-            remarks=_remarks(heard.value or ()),
-            good=len(well),
-            bad=len(badly),
-            spent=dict(journal.spent()),
-            notes=(*journal.notes, *connection.notes),
-        )
+        notes = (*journal.notes, *connection.notes)
+        return _report(heard, good=len(well), bad=len(badly), spent=dict(journal.spent()), notes=notes)
 
 
 async def _hold(talk: Conversation, request: Request) -> Heard[list[Criterion]]:
@@ -126,6 +120,12 @@ def _write(folder: DraftFolder, heard: Heard[list[Criterion]], *, task: str, jud
         return
     text = rubric_text(heard.value, name=folder.out.stem, task=task, judge=judge)
     write_atomically(folder.out, lambda file: file.write(text.encode()))
+
+
+def _report(heard: Heard[list[Criterion]], **more: Any) -> TaskReport:
+    criteria = tuple(heard.value or ())
+    failure = None if criteria else str(heard.error)
+    return TaskReport(criteria=criteria, failure=failure, remarks=_remarks(criteria), **more)
 
 
 def _remarks(criteria: Sequence[Criterion]) -> dict[str, list[str]]:
