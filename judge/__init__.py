@@ -89,6 +89,22 @@ The flow, top to bottom; a file imports only files above it:
       worker.py       one share of a run      -> its parts     in a process of its own
       workers.py      N processes on one run
     run.py            traces                  -> a run directory
+    drafts/
+      coverage.py     a reference × quotes    -> Coverage      what of it no unit comes from
+      claim.py        claims                  -> whether two say the same, and what to look at in one
+      asking.py       a record's reference    -> Requests      one for each axis
+      reply.py        Reply                   -> units, with their passages of the reference
+      merging.py      units of all axes       -> the same, each said once
+      draft.py        units of one record     -> Draft         numbered, with warnings
+      drafter.py      Record                  -> a Draft, or why there is none
+      row.py          Draft                   -> a line that a person edits, and back
+      done.py         rows of the input       -> what came of each
+      folder.py       a draft's file          -> its lines, and what is known of them
+      task.py         a task and traces       -> Request       for criteria
+      criterion.py    Reply                   -> criteria
+      rubric_text.py  criteria                -> the text of a rubric file
+    draft.py          records × Settings      -> a file of units
+    draft_task.py     a task × Settings       -> a rubric file
     estimate.py       Traces × Settings       -> Estimate      what a run would take
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
     client.py         class Judge: the library's door, sync and async

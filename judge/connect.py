@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from judge.asking import Asker
 from judge.backend import Backend, Reply
-from judge.conversation import Keep
+from judge.conversation import Complain, Conversation, Keep
 from judge.journal.journal import Journal
 from judge.prompt import Request
 from judge.purse import Purse
@@ -34,11 +34,20 @@ class Connection:
     """A judge that can be asked.
 
     Attributes:
+        asker: Judges records.
+        backend: Answers any request, with its wrappers around it.
+        keep: Lets other runs have a reply that could be used.
         notes: What the backend had to do differently, in words for the end of a run; grows.
     """
 
     asker: Asker
+    backend: Backend
+    keep: Keep
     notes: list[str] = field(default_factory=list)
+
+    def talk(self, complain: Complain) -> Conversation:
+        """For whoever asks for something else than verdicts."""
+        return Conversation(self.backend, keep=self.keep, complain=complain)
 
 
 @asynccontextmanager
@@ -68,7 +77,8 @@ async def connect(
         if settings.free:
             from judge.backends.lexical import Lexical
 
-            yield Connection(asker=_asker(settings, Lexical(), keep=_keep_nothing))
+            lexical = Lexical()
+            yield Connection(asker=_asker(settings, lexical, keep=_keep_nothing), backend=lexical, keep=_keep_nothing)
         else:
             yield await _connect_paid(settings, journal, stop, throttled, purse, stack)
 
@@ -96,7 +106,8 @@ async def _connect_paid(
     prepared = _prepared(settings, backend, guarded, stop)
     cached = Cached(prepared, journal=journal, store=store, stop=stop, notes=backend.notes, done=limited.release)
     stack.push_async_exit(_ending(cached, settings.timeout_s))
-    return Connection(asker=_asker(settings, cached, keep=cached.keep), notes=backend.notes)
+    asker = _asker(settings, cached, keep=cached.keep)
+    return Connection(asker=asker, backend=cached, keep=cached.keep, notes=backend.notes)
 
 
 async def open_backend(settings: Settings, stack: AsyncExitStack) -> OpenAICompatible | LiteLLM | Plugged | VLLMEngine:

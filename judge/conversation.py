@@ -24,7 +24,7 @@ from judge.outcome import Call, Failure
 from judge.prompt import Request
 from judge.verdict import Verdict
 
-__all__ = ["Answer", "Conversation", "Heard", "Keep", "failures_of"]
+__all__ = ["Answer", "Complain", "Conversation", "Heard", "Keep", "failures_of"]
 
 _MAX_REASKS = 2
 T = TypeVar("T")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from judge.caution import Caution
-from judge.outcome import Outcome
+from judge.outcome import Call, Outcome
 
 __all__ = ["Progress", "RunReport"]
 
@@ -49,8 +50,12 @@ class Progress:
         """Count a record of this session."""
         self.scored += outcome.failure is None
         self.failed += outcome.failure is not None
-        self.calls += len(outcome.calls)
-        for reply in (call.reply for call in outcome.calls if call.reply is not None):
+        self.count(outcome.calls)
+
+    def count(self, calls: Sequence[Call]) -> None:
+        """Count the calls of a record of this session."""
+        self.calls += len(calls)
+        for reply in (call.reply for call in calls if call.reply is not None):
             self.cached += reply.cached
             self.tokens += 0 if reply.cached else (reply.prompt_tokens or 0) + (reply.completion_tokens or 0)
 

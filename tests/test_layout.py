@@ -239,11 +239,11 @@ except SystemExit as exc:
         command("cache", "--help"),
         command("cache", "prune", "--help"),
         command("rubric", "--help"),
-        *(command("rubric", name, "--help") for name in ("new", "show", "lint", "preview", "test")),
+        *(command("rubric", name, "--help") for name in ("new", "show", "lint", "preview", "draft", "test")),
     ],
     ids=[
         *("import", "dir", "help", "version", "score help", "doctor help", "cache help", "prune help", "rubric help"),
-        *("new help", "show help", "lint help", "preview help", "rubric test help"),
+        *("new help", "show help", "lint help", "preview help", "draft help", "rubric test help"),
     ],
 )
 def test_starting_up_loads_nothing_heavy(code):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from judge.verdict import EvidenceRule
 
 __all__ = [
+    "AskingOptions",
     "EstimateOptions",
     "JudgeOptions",
     "ScoreOptions",
+    "asking_options",
     "cache_folder",
     "option",
     "options_of_score",
     "scoring_options",
     "take",
+    "take_asking",
 ]
 
 _Options = TypeVar("_Options", bound="JudgeOptions")
@@ -76,16 +79,22 @@ class JudgeOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreOptions(JudgeOptions):
-    """What `judge score` was given."""
+class AskingOptions(JudgeOptions):
+    """What a command was given that asks, shows how far it is, and can be resumed."""
 
     out: Path
-    workers: int
-    seed: int
     overwrite: bool
-    dry_run: bool
     quiet: bool
     log_level: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreOptions(AskingOptions):
+    """What `judge score` was given."""
+
+    workers: int
+    seed: int
+    dry_run: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +106,30 @@ class EstimateOptions(JudgeOptions):
     measure: int
 
 
+_NOT_JUDGED: Mapping[str, Any] = {
+    "granularity": None,
+    "evidence": None,
+    "probe": False,
+    "probe_evidence": False,
+    "samples": 1,
+    "min_coverage": 1.0,
+    "references": None,
+    "on": "id",
+    "image_root": None,
+    "allow_image_urls": False,
+    "image_max_side": 1568,
+}
+"""Of a command that asks for no verdicts and shows no image."""
+
+
 def take(kind: type[_Options], given: dict[str, Any]) -> _Options:
     """What the command that runs was given, as one value."""
     return kind(**given, apart=_apart(click.get_current_context()))
+
+
+def take_asking(kind: type[_Options], given: dict[str, Any]) -> _Options:
+    """The same for a command with `asking_options`: how units are judged is as `Settings` has it by itself."""
+    return take(kind, {**_NOT_JUDGED, **given})
 
 
 def _apart(ctx: click.Context) -> frozenset[str]:
@@ -124,8 +154,8 @@ def _read_run_file(ctx: click.Context, _: click.Parameter, path: str | None) -> 
         ctx.default_map = read_run_file(Path(path), ctx)
 
 
-_SCORING = (
-    click.argument("traces", type=click.Path(exists=True, dir_okay=False, allow_dash=True)),
+_TRACES = click.argument("traces", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+_WHO = (
     option(
         "--config",
         type=click.Path(exists=True, dir_okay=False),
@@ -137,6 +167,8 @@ _SCORING = (
     option("--judge", default="lexical", show_default=True, metavar="NAME", help="Who judges."),
     option("--api-base", metavar="URL", help="Address of the judge's server, up to and with /v1."),
     option("--rubric", default="pkr", show_default=True, metavar="NAME|FILE", help="Built-in rubric, or a YAML file."),
+)
+_UNITS = (
     option(
         "--granularity",
         type=click.Choice(["trace", "axis", "unit"]),
@@ -156,7 +188,6 @@ _SCORING = (
     ),
     option("--probe-evidence", is_flag=True, help="Probe, and ask for a quote of each raised unit too."),
     option("--samples", type=int, default=1, show_default=True, help="Repeats of every judgement."),
-    option("--param", "params", type=Parameter(), multiple=True, help="Sampling parameter, such as temperature=0.7."),
     option(
         "--min-coverage",
         type=float,
@@ -164,6 +195,9 @@ _SCORING = (
         show_default=True,
         help="Judged share below which an axis has no score.",
     ),
+)
+_HOW = (
+    option("--param", "params", type=Parameter(), multiple=True, help="Sampling parameter, such as temperature=0.7."),
     option(
         "--engine-arg",
         "engine_args",
@@ -203,6 +237,8 @@ _SCORING = (
     ),
     option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N records at most."),
     option("--map", type=Rename(), multiple=True, help="What is called otherwise there, such as trace=response."),
+)
+_JOINED = (
     option(
         "--references",
         type=click.Path(exists=True, dir_okay=False),
@@ -223,8 +259,10 @@ _SCORING = (
         show_default=True,
         help="Longer side that images are shrunk to before they are sent.",
     ),
-    option("--json", "as_json", is_flag=True, help="What came of it as one JSON object on standard output."),
 )
+_JSON = option("--json", "as_json", is_flag=True, help="What came of it as one JSON object on standard output.")
+_SCORING = (_TRACES, *_WHO, *_UNITS, *_HOW, *_JOINED, _JSON)
+_ASKING = (*_WHO, *_HOW, _JSON)
 
 
 def scoring_options(command: _Command) -> _Command:
@@ -249,6 +287,13 @@ def options_of_score(*names: str) -> Callable[[click.Command], click.Command]:
         return command
 
     return add
+
+
+def asking_options(command: _Command) -> _Command:
+    """Add what a command takes that asks a judge for something else than verdicts, as for `take_asking`."""
+    for add in reversed(_ASKING):
+        command = add(command)
+    return command
 
 
 def cache_folder(given: str | None) -> Path | None:

@@ -14,6 +14,7 @@ _COMMANDS = {
     "show": "What a rubric says, or which ones are built in.",
     "lint": "Find what is wrong, or likely wrong, with a rubric and its units.",
     "preview": "What a judge is sent for a record, and how its verdicts are scored.",
+    "draft": "Units from the reasoning of references, or criteria from a task, for a person to edit.",
     "test": "Whether a judge says of golden cases what it must.",
 }
 
@@ -28,5 +29,6 @@ def rubric() -> None:
       judge rubric show triage.yaml
       judge rubric lint triage.yaml --records traces.jsonl
       judge rubric preview triage.yaml traces.jsonl
+      judge rubric draft records.jsonl --judge openai/gpt-5-mini --out units.jsonl
       judge rubric test triage.yaml
     """

@@ -185,17 +185,22 @@ def _options(command: click.Command) -> _Options:
 
 
 def _neighbours(ctx: click.Context) -> _Options:
-    """What the other commands that take a run file have, those of groups too."""
-    return _below(ctx.find_root().command, ctx)
+    """What the other commands that take a run file have."""
+    root = ctx.find_root()
+    found: _Options = {}
+    for command in _commands(root.command, root):
+        if "config" in map(_name, command.params):
+            found |= _options(command)
+    return found
 
 
-def _below(command: click.Command | None, ctx: click.Context) -> _Options:
+def _commands(command: click.Command | None, ctx: click.Context) -> Iterator[click.Command]:
+    """A command, or all below a group."""
     if isinstance(command, click.Group):
-        names = command.list_commands(ctx)
-        return {key: option for name in names for key, option in _below(command.get_command(ctx, name), ctx).items()}
-    if command is None or "config" not in map(_name, command.params):
-        return {}
-    return _options(command)
+        for name in command.list_commands(ctx):
+            yield from _commands(command.get_command(ctx, name), ctx)
+    elif command is not None:
+        yield command
 
 
 def _name(option: click.Parameter) -> str:

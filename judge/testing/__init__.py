@@ -10,6 +10,7 @@ that it is a peer of what it tests and not a part of it.
     request body  -> ask.py        what is asked
     Ask           -> scripts.py    what the judge writes         overlap.py: the honest opinion
     a probe       -> probes.py     how likely each token is
+    a draft       -> drafts.py     units of a reference
     attempt       -> faults.py     what goes wrong               misbehave.py: how
     Answer        -> wire.py       bytes, in good manners or bad
     everything    -> ledger.py     what was asked, paid, delivered

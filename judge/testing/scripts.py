@@ -21,6 +21,7 @@ from typing import Literal, TypeAlias, get_args
 import orjson
 
 from judge.testing.ask import Ask, AskedUnit
+from judge.testing.drafts import write_units
 from judge.testing.overlap import find, sentences
 from judge.testing.probes import digit_of, soft
 
@@ -37,7 +38,9 @@ _SELF_PRAISE = re.compile(
 
 
 def obedient(ask: Ask) -> Mapping[str, object]:
-    """Judge each unit by word overlap with the trace; evidence is an exact quote."""
+    """Judge each unit by word overlap with the trace; evidence is an exact quote. Asked for units, write some."""
+    if not ask.units and (units := write_units(ask.body)) is not None:
+        return units
     if ask.question:
         return soft(ask, digit_of(ask)) if ask.probed else {"evidence": _quote(ask)}
     return _verdicts(ask)

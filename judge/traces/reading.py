@@ -183,3 +183,13 @@ class Reading:
         if isinstance(row, RecordError):
             raise row
         return await self._reader.record(row, number)
+
+    def fields(self, number: int, row: Row | RecordError) -> Mapping[str, Any]:
+        """What a row says of a record, under our names, where no whole record is wanted of it.
+
+        Raises:
+            RecordError: The row cannot be read.
+        """
+        if isinstance(row, RecordError):
+            raise row
+        return self._reader.fields(row, number)
