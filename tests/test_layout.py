@@ -124,6 +124,8 @@ VENDORS = {
     "snowballstemmer": "backends",
     "zstandard": "traces",
     "fastapi": "service",
+    "starlette": "label",
+    "uvicorn": "label",
     "click": "cli",
     "rich": "cli",
     "trl": None,
@@ -236,10 +238,11 @@ except SystemExit as exc:
         command("--version"),
         command("score", "--help"),
         command("doctor", "--help"),
+        command("label", "--help"),
         command("cache", "--help"),
         command("cache", "prune", "--help"),
     ],
-    ids=["import", "dir", "help", "version", "score help", "doctor help", "cache help", "prune help"],
+    ids=["import", "dir", "help", "version", "score help", "doctor help", "label help", "cache help", "prune help"],
 )
 def test_starting_up_loads_nothing_heavy(code):
     names = loaded(code)

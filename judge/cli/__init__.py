@@ -13,6 +13,7 @@ __all__ = ["cli"]
 # Name -> one line of help; the module of a command has its name. Listing them must load none of them.
 _COMMANDS = {
     "score": "Score a file of reasoning traces.",
+    "label": "Label the units of traces by hand, in a page on this machine.",
     "cache": "What the shared store of replies holds, and how it goes away.",
     "estimate": "Calls, tokens, price and time of a run, before anything is paid.",
     "doctor": "Which judges can be used here, and what is missing.",

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from judge.probe import Granularity
     from judge.verdict import EvidenceRule
 
-__all__ = ["EstimateOptions", "JudgeOptions", "ScoreOptions", "cache_folder", "option", "scoring_options", "take"]
+__all__ = [
+    "EstimateOptions",
+    "JudgeOptions",
+    "ScoreOptions",
+    "cache_folder",
+    "option",
+    "reading_options",
+    "scoring_options",
+    "take",
+]
 
 _Options = TypeVar("_Options", bound="JudgeOptions")
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -115,6 +124,30 @@ def _read_run_file(ctx: click.Context, _: click.Parameter, path: str | None) -> 
         ctx.default_map = read_run_file(Path(path), ctx)
 
 
+_READING = (
+    option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N records at most."),
+    option("--map", type=Rename(), multiple=True, help="What is called otherwise there, such as trace=response."),
+    option(
+        "--references",
+        type=click.Path(exists=True, dir_okay=False),
+        help="File with the units and references of these traces.",
+    ),
+    option("--on", default="id", show_default=True, metavar="FIELD", help="Field that traces and references meet on."),
+    option(
+        "--image-root",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder that image paths are below.  [default: the folder of TRACES]",
+    ),
+    option("--allow-image-urls", is_flag=True, help="Fetch https addresses of images, from public hosts only."),
+    option(
+        "--image-max-side",
+        type=int,
+        metavar="PIXELS",
+        default=1568,
+        show_default=True,
+        help="Longer side that images are shrunk to before they are sent.",
+    ),
+)
 _SCORING = (
     click.argument("traces", type=click.Path(exists=True, dir_okay=False, allow_dash=True)),
     option(
@@ -192,30 +225,16 @@ _SCORING = (
         multiple=True,
         help="Another header for the server: NAME=env:VARIABLE or NAME=file:PATH.",
     ),
-    option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N records at most."),
-    option("--map", type=Rename(), multiple=True, help="What is called otherwise there, such as trace=response."),
-    option(
-        "--references",
-        type=click.Path(exists=True, dir_okay=False),
-        help="File with the units and references of these traces.",
-    ),
-    option("--on", default="id", show_default=True, metavar="FIELD", help="Field that traces and references meet on."),
-    option(
-        "--image-root",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Folder that image paths are below.  [default: the folder of TRACES]",
-    ),
-    option("--allow-image-urls", is_flag=True, help="Fetch https addresses of images, from public hosts only."),
-    option(
-        "--image-max-side",
-        type=int,
-        metavar="PIXELS",
-        default=1568,
-        show_default=True,
-        help="Longer side that images are shrunk to before they are sent.",
-    ),
+    *_READING,
     option("--json", "as_json", is_flag=True, help="What came of it as one JSON object on standard output."),
 )
+
+
+def reading_options(command: _Command) -> _Command:
+    """Add what says how traces are read, in the order of its help."""
+    for add in reversed(_READING):
+        command = add(command)
+    return command
 
 
 def scoring_options(command: _Command) -> _Command:
