@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 from click.testing import CliRunner
 from label_kit import read_rows, record, write_traces
-from run_kit import finish, run_judge, start_judge
+from run_kit import finish, start_judge
 
 from judge.cli import cli, labelling
+from judge.label.labels import open_labels
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/[\w-]{43}/")
 
@@ -42,40 +43,21 @@ def end(process, number=signal.SIGINT):
     return finish(process)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_with_what_is_done_and_how_to_go_on(tmp_path, number):
-    traces, out = write_traces(tmp_path / "traces.jsonl", record("r1"), record("r2")), tmp_path / "labels.jsonl"
-    process, address, said = start(traces, out)
-    assert "6 units of 2 records; 0 have a label of ann." in said
-    put(address, "records/0/labels/0", presence=2, correctness=1)
-    code, rest = end(process, number)
-    assert code == 75
-    assert rest == (
-        f"\n1 of 6 units have a label of ann in {out}.\nTo go on: judge label {traces} --out {out} --rater ann\n"
-    )
-    assert len(read_rows(out)) == 1
-
-
-def test_the_same_command_goes_on_and_ends_with_0_when_all_is_labelled(tmp_path):
+def test_a_signal_ends_it_and_the_same_command_goes_on(tmp_path):
     traces, out = write_traces(tmp_path / "traces.jsonl", record("r1")), tmp_path / "labels.jsonl"
-    for unit in range(3):
+    addresses = set()
+    for unit, number in enumerate((signal.SIGINT, signal.SIGTERM, signal.SIGHUP)):
         process, address, said = start(traces, out)
         assert f"3 units of 1 records; {unit} have a label of ann." in said
         put(address, f"records/0/labels/{unit}", presence=0)
-        code, rest = end(process)
-        assert code == (0 if unit == 2 else 75)
-        assert ("To go on" in rest) == (unit < 2)
+        code, rest = end(process, number)
+        left = unit < 2
+        assert code == (75 if left else 0)
+        again = f"To go on: judge label {traces} --out {out} --rater ann\n" if left else ""
+        assert rest == f"\n{unit + 1} of 3 units have a label of ann in {out}.\n{again}"
+        addresses.add(address.rsplit("/", 2)[1])
     assert [row["unit_id"] for row in read_rows(out)] == ["P1", "P2", "R1"]
-
-
-def test_each_start_has_an_address_of_its_own(tmp_path):
-    traces = write_traces(tmp_path / "traces.jsonl", record())
-    addresses = []
-    for _ in range(2):
-        process, address, _ = start(traces, tmp_path / "labels.jsonl")
-        addresses.append(address.rsplit("/", 2)[1])
-        end(process)
-    assert addresses[0] != addresses[1]
+    assert len(addresses) == 3
 
 
 def test_left_out_records_are_listed_and_end_with_3(tmp_path):
@@ -90,10 +72,14 @@ def test_left_out_records_are_listed_and_end_with_3(tmp_path):
     assert end(process) == (3, "")
 
 
-def test_json_tells_all_in_one_object(tmp_path):
-    traces, out = write_traces(tmp_path / "traces.jsonl", record("r1"), "{broken"), tmp_path / "labels.jsonl"
-    process, address, _ = start(traces, out, "--json")
-    put(address, "records/0/labels/1", presence=1, correctness=0)
+def test_json_tells_all_in_one_object_and_traces_may_come_through_a_pipe(tmp_path):
+    out = tmp_path / "labels.jsonl"
+    process = start_judge("label", "-", "--out", out, "--rater", "ann", "--json", "--quiet", stdin=subprocess.PIPE)
+    process.stdin.write(f"{json.dumps(record('r1'))}\n{{broken\n".encode())
+    process.stdin.close()
+    process.stdin = None
+    assert process.stderr.readline().startswith(b"Left out: line 2: ")
+    put(process.stderr.readline().decode().strip(), "records/0/labels/1", presence=1, correctness=0)
     code, printed = end(process)
     told = json.loads(printed)
     (skipped,) = told.pop("skipped")
@@ -112,37 +98,31 @@ def test_json_tells_all_in_one_object(tmp_path):
     assert code == 75
 
 
-def test_traces_may_come_through_a_pipe(tmp_path):
-    process = start_judge(
-        "label", "-", "--out", tmp_path / "labels.jsonl", "--rater", "ann", "--quiet", stdin=subprocess.PIPE
-    )
-    process.stdin.write(f"{json.dumps(record('r1'))}\n".encode())
-    process.stdin.close()
-    process.stdin = None
-    address = process.stderr.readline().decode().strip()
-    put(address, "records/0/labels/0", presence=0)
+def test_ctrl_c_while_the_traces_are_read_writes_nothing(tmp_path):
+    out = tmp_path / "labels.jsonl"
+    process = start_judge("label", "-", "--out", out, "--rater", "ann", stdin=subprocess.PIPE)
+    assert process.stderr.readline() == "Reading - …\n".encode()
+    code, said = end(process)
+    assert (code, said) == (75, "Stopped before the page was there; nothing was written.\n")
+    assert not out.exists()
+
+
+def test_a_changed_record_is_told_of(tmp_path):
+    traces, out = write_traces(tmp_path / "traces.jsonl", record("r1")), tmp_path / "labels.jsonl"
+    old = {"record_id": "r1", "model": "m", "axis": "perception", "unit_id": "P1", "rater": "ann", "presence": 0}
+    out.write_text(json.dumps({**old, "record_key": "another"}) + "\n")
+    process, _, said = start(traces, out)
+    assert "3 units of 1 records; 0 have a label of ann." in said
+    assert "1 earlier labels are of records that have changed since; their units are asked anew." in said
     assert end(process)[0] == 75
 
 
 def test_a_second_rater_waits_for_the_first(tmp_path):
     traces, out = write_traces(tmp_path / "traces.jsonl", record("r1")), tmp_path / "labels.jsonl"
-    process, _, _ = start(traces, out)
-    code, said = run_judge("label", traces, "--out", out, "--rater", "ben")
+    with open_labels(out, "ben"):
+        code, said = invoke(traces, "--out", out, "--rater", "ann")
     assert code == 2
     assert "is in use by another judge label. Wait for it, or give another --out." in said
-    end(process)
-
-
-def test_a_changed_record_is_told_of(tmp_path):
-    traces, out = write_traces(tmp_path / "traces.jsonl", record("r1")), tmp_path / "labels.jsonl"
-    process, address, _ = start(traces, out)
-    put(address, "records/0/labels/0", presence=0)
-    end(process)
-    write_traces(traces, record("r1", trace="Something else."))
-    process, _, said = start(traces, out)
-    assert "3 units of 1 records; 0 have a label of ann." in said
-    assert "1 earlier labels are of records that have changed since; their units are asked anew." in said
-    end(process)
 
 
 def invoke(*words):
