@@ -210,9 +210,40 @@ def test_a_selection_beyond_the_trace_is_cut_at_its_edges(tmp_path, visit):
 def test_the_trace_cannot_be_changed(tmp_path, visit):
     with serving(tmp_path, record("r1")) as served:
         page = visit(served.url)
+        page.evaluate(
+            """() => {
+              window.changes = 0;
+              const how = {subtree: true, childList: true, characterData: true};
+              new MutationObserver(() => { window.changes += 1; }).observe(document.querySelector('#trace'), how);
+            }"""
+        )
         press(page, "t", "q", "Delete", "Backspace", "Enter", "Control+v", "Control+x", "Space", "!")
-        page.keyboard.insert_text("typed")  # as an input method does
+        page.keyboard.insert_text("typed")
+        assert page.evaluate("window.changes") == 0
+
+
+def test_the_trace_comes_back_after_an_input_method(tmp_path, visit):
+    with serving(tmp_path, record("r1")) as served:
+        page = visit(served.url)
+        press(page, "t", "ArrowRight")
+        composing = page.context.new_cdp_session(page)  # no page can refuse what is being composed
+        composing.send("Input.imeSetComposition", {"text": "か", "selectionStart": 1, "selectionEnd": 1})
+        composing.send("Input.insertText", {"text": "か"})
         assert page.locator("#trace").evaluate("node => node.textContent") == TRACE
+
+
+def test_a_key_that_is_pressed_while_a_record_loads_is_meant_for_it(tmp_path, visit):
+    with serving(tmp_path, record("r1"), record("r2")) as served:
+        page = visit(served.url)
+        held = []
+        page.route("**/records/1", lambda route: held.append(route))  # noqa: PLW0108 - Playwright wants a function of Python
+        press(page, "n", "n", "n", "0")
+        while not held:
+            page.wait_for_timeout(10)
+        assert served.rows() == []
+        held[0].continue_()
+        wait_for(page, "Saved.")
+        assert values(served) == [("r2", "P1", 0, None)]
 
 
 def test_nothing_is_marked_without_a_selection_or_without_presence(tmp_path, visit):

@@ -12,6 +12,7 @@ const unsent = new Map(); // "record/unit" -> a label that is not complete, or t
 const past = []; // {record, unit, label} before each change of this visit
 let selection = null; // [start, end] in UTF-16 units of the trace
 let acting = Promise.resolve();
+let waiting = 0; // labels that wait for their turn
 let sending = Promise.resolve(); // one label after the other, in the order they were given
 
 // ---- the server
@@ -32,14 +33,16 @@ async function ask(method, path, body) {
 function send(record, unit, label) {
   const key = `${record}/${unit}`;
   unsent.set(key, label);
+  waiting += 1;
   sending = sending.then(async () => {
     const whole = isComplete(label);
     try {
+      waiting -= 1;
       const answer = await ask(whole ? "PUT" : "DELETE", `records/${record}/labels/${unit}`, whole ? label : undefined);
       state.records[record][1] = answer.done;
       if (unsent.get(key) === label && (whole || label.presence === null && !label.evidence)) unsent.delete(key);
       showProgress();
-      if (whole) say(left() ? "Saved." : "Saved. All units have a label: Ctrl-C in the terminal ends.");
+      if (whole && !waiting) say(left() ? "Saved." : "Saved. All units have a label: Ctrl-C in the terminal ends.");
     } catch (error) {
       say(`Not saved: ${error.message}`, true);
     }
