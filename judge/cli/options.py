@@ -27,6 +27,7 @@ __all__ = [
     "cache_folder",
     "option",
     "options_of_score",
+    "reading_options",
     "scoring_options",
     "take",
     "take_asking",
@@ -196,6 +197,10 @@ _UNITS = (
         help="Judged share below which an axis has no score.",
     ),
 )
+_READ = (
+    option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N records at most."),
+    option("--map", type=Rename(), multiple=True, help="What is called otherwise there, such as trace=response."),
+)
 _HOW = (
     option("--param", "params", type=Parameter(), multiple=True, help="Sampling parameter, such as temperature=0.7."),
     option(
@@ -235,8 +240,7 @@ _HOW = (
         multiple=True,
         help="Another header for the server: NAME=env:VARIABLE or NAME=file:PATH.",
     ),
-    option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N records at most."),
-    option("--map", type=Rename(), multiple=True, help="What is called otherwise there, such as trace=response."),
+    *_READ,
 )
 _JOINED = (
     option(
@@ -263,6 +267,14 @@ _JOINED = (
 _JSON = option("--json", "as_json", is_flag=True, help="What came of it as one JSON object on standard output.")
 _SCORING = (_TRACES, *_WHO, *_UNITS, *_HOW, *_JOINED, _JSON)
 _ASKING = (*_WHO, *_HOW, _JSON)
+_READING = (*_READ, *_JOINED)
+
+
+def reading_options(command: _Command) -> _Command:
+    """Add what says how traces are read, in the order of its help."""
+    for add in reversed(_READING):
+        command = add(command)
+    return command
 
 
 def scoring_options(command: _Command) -> _Command:

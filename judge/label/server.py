@@ -1,0 +1,207 @@
+"""Tasks × a file of labels -> a page on this machine, for one person.
+
+GET     /TOKEN/                       the page; also page.css, page.js and passage.js
+GET     /TOKEN/tasks                  {"rater", "rubric", "out", "records": [[units, labelled], …], "skipped": […]}
+GET     /TOKEN/records/0              {"sheet": {…}, "labels": [{…} or null, …], "done": 3}
+PUT     /TOKEN/records/0/labels/2     {"presence": 2, "correctness": 1, "evidence": {"quote", "start", "end"} or null}
+DELETE  /TOKEN/records/0/labels/2     takes it back
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+from uvicorn import Config, Server
+
+from judge.errors import ConfigError, InputError
+from judge.label.guard import Guard
+from judge.label.labels import Label, LabelFile, Place
+from judge.label.sent import read_sent
+from judge.label.tasks import Task, Tasks
+
+__all__ = ["MAX_BODY_BYTES", "LabelServer", "build_app", "listen"]
+
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+"""The longest request that is read; the quote is most of it."""
+
+_LOOPBACK: Final = "127.0.0.1"
+_CLOSING_S: Final = 2
+_HERE = Path(__file__).parent
+_SCRIPT = "text/javascript"
+_PAGE = {"": "text/html", "page.css": "text/css", "page.js": _SCRIPT, "passage.js": _SCRIPT}
+
+
+def build_app(tasks: Tasks, file: LabelFile, *, token: str, port: int) -> ASGIApp:
+    """The page and what it asks for, behind its guard."""
+    desk = _Desk(tasks, file)
+    one = "/records/{number:int}/labels/{unit:int}"
+    routes = [
+        *(Route(f"/{name}", _file(name or "page.html", kind), methods=["GET"]) for name, kind in _PAGE.items()),
+        Route("/tasks", desk.tasks),
+        Route("/records/{number:int}", desk.record),
+        Route(one, desk.put, methods=["PUT"]),
+        Route(one, desk.delete, methods=["DELETE"]),
+    ]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _refusal})
+    app.router.redirect_slashes = False  # to an address without the token
+    return Guard(app, token=token, port=port)
+
+
+class LabelServer(Server):
+    """The server of one page.
+
+    Args:
+        app: Of `build_app`.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        quiet: dict[str, Any] = {"access_log": False, "log_config": None, "server_header": False}
+        plain: dict[str, Any] = {"ws": "none", "lifespan": "off", "proxy_headers": False}
+        super().__init__(Config(app, **quiet, **plain, timeout_graceful_shutdown=_CLOSING_S))
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to who runs us: uvicorn would raise them once more when all is over."""
+        yield
+
+    def end(self) -> None:
+        """Make `serve` return, when what is under way is answered."""
+        self.should_exit = True
+
+
+def listen(port: int) -> socket.socket:
+    """A socket on loopback.
+
+    Args:
+        port: 0 for one that is free.
+
+    Raises:
+        ConfigError: It is taken, or not ours to use.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((_LOOPBACK, port))
+        listener.listen()  # who opens the address at once waits, and is not refused
+    except OSError as exc:
+        listener.close()
+        raise ConfigError(f"--port {port}: {exc.strerror}.", hint="Give another one, or 0 for any.") from exc
+    return listener
+
+
+class _Desk:
+    """Answers what the page asks.
+
+    Writing is done in place, without an await: one label after the other.
+    """
+
+    def __init__(self, tasks: Tasks, file: LabelFile) -> None:
+        self._tasks = tasks
+        self._file = file
+
+    async def tasks(self, _: Request) -> Response:
+        skipped = [{"line": error.line, "id": error.record_id, "message": str(error)} for error in self._tasks.skipped]
+        return _json(
+            {
+                "rater": self._file.rater,
+                "rubric": f"{self._tasks.rubric.name}@{self._tasks.rubric.version}",
+                "out": self._file.path.name,
+                "records": [(len(task.places), self._done(task)) for task in self._tasks.tasks],
+                "skipped": skipped,
+            }
+        )
+
+    async def record(self, request: Request) -> Response:
+        task = self._task(request)
+        sheet = orjson.Fragment(self._tasks.sheet(request.path_params["number"]))
+        labels = [_shown(self._file.of(place, task.key)) for place in task.places]
+        return _json({"sheet": sheet, "labels": labels, "done": self._done(task)})
+
+    async def put(self, request: Request) -> Response:
+        task, place = self._place(request)
+        trace = self._tasks.trace(request.path_params["number"])
+        try:
+            sent = read_sent(await _body(request), trace)
+        except InputError as exc:
+            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, str(exc)) from exc
+        label = Label(**place._asdict(), rater=self._file.rater, record_key=task.key, **sent.fields())
+        with _written(self._file):
+            self._file.put(label)
+        return _json({"label": _shown(label), "done": self._done(task)})
+
+    async def delete(self, request: Request) -> Response:
+        task, place = self._place(request)
+        with _written(self._file):
+            self._file.remove(place)
+        return _json({"label": None, "done": self._done(task)})
+
+    def _task(self, request: Request) -> Task:
+        number: int = request.path_params["number"]
+        if number >= len(self._tasks.tasks):
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no record {number}.")
+        return self._tasks.tasks[number]
+
+    def _place(self, request: Request) -> tuple[Task, Place]:
+        task, unit = self._task(request), request.path_params["unit"]
+        if unit >= len(task.places):
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no unit {unit} in this record.")
+        return task, task.places[unit]
+
+    def _done(self, task: Task) -> int:
+        return sum(self._file.of(place, task.key) is not None for place in task.places)
+
+
+def _file(name: str, media_type: str) -> ASGIApp:
+    return Response((_HERE / name).read_bytes(), media_type=media_type)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for portion in request.stream():
+        body += portion
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"is longer than {MAX_BODY_BYTES:,} bytes.")
+    return bytes(body)
+
+
+@contextmanager
+def _written(file: LabelFile) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as exc:
+        raise HTTPException(HTTPStatus.CONFLICT, str(exc)) from exc
+    except OSError as exc:
+        message = f"{file.path} cannot be written: {exc.strerror or exc}."
+        raise HTTPException(HTTPStatus.INSUFFICIENT_STORAGE, message) from exc
+
+
+def _shown(label: Label | None) -> dict[str, Any] | None:
+    if label is None:
+        return None
+    evidence = {"quote": label.evidence, "start": label.evidence_start, "end": label.evidence_end}
+    return {
+        "presence": label.presence,
+        "correctness": label.correctness,
+        "evidence": None if label.evidence is None else evidence,
+    }
+
+
+async def _refusal(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _json({"error": error.detail}, status=error.status_code)
+
+
+def _json(content: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status_code=status, media_type="application/json")
