@@ -142,23 +142,24 @@ class Criteria(_Axis):
     @field_validator("criteria")
     @classmethod
     def _ids_are_unique(cls, value: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
-        for index, criterion in enumerate(value):
-            if any(other.id == criterion.id for other in value[:index]):
+        seen: set[str] = set()
+        for criterion in value:
+            if criterion.id in seen:
                 raise ValueError(f"two criteria have the id {criterion.id!r}; ids must be unique")
+            seen.add(criterion.id)
         return value
 
     @model_validator(mode="after")
     def _can_score(self) -> Criteria:
+        worth = []
         for criterion in self.criteria:
             try:
-                self.points(criterion.points, criterion.importance, polarity_of(criterion))
+                worth.append(self.points(criterion.points, criterion.importance, polarity_of(criterion)))
             except KeyError:
                 named = ", ".join(self.weights) or "none"
                 message = f"the importance of {criterion.id!r} is {criterion.importance!r}; the axis lists: {named}"
                 raise ValueError(message) from None
-        if self.criteria and not any(
-            self.points(one.points, one.importance, polarity_of(one)) for one in self.criteria
-        ):
+        if worth and not any(worth):
             raise ValueError("all criteria are worth 0 points, so there is nothing to score")
         return self
 
@@ -226,7 +227,7 @@ class Scale(_Axis):
         """None: there is one thing to weigh."""
         return {}
 
-    @property
+    @cached_property
     def anchors(self) -> dict[int, str]:
         """Level -> what a trace is like there, from the lowest."""
         return {one.level: one.anchor for one in self.levels}

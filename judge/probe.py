@@ -27,7 +27,7 @@ class AskedUnit(Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         weight: What it counts in coverage, at least 0: the unit's weight, or the size of the criterion's points.
-        points, polarity, gate: Of a criterion; see `rubric.Criterion`. None of a unit.
+        points, polarity, gate: Of a criterion; see `axis.Criterion`. None of a unit.
         levels: Of a scale: level -> anchor, from the lowest; empty for all others.
         view: What is shown of the record.
         unmet_if_unclear: A criterion that the judge cannot assess counts as one that does not hold.

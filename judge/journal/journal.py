@@ -86,7 +86,6 @@ class Journal:
         (mode,) = self._db.execute("PRAGMA journal_mode=WAL").fetchone()
         # NORMAL: a commit survives the death of the process; only a power cut may roll the last ones back.
         self._db.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'wal' else 'FULL'}")
-        self._db.execute("PRAGMA wal_autocheckpoint=16000")
         if mode != "wal":
             name = self._path.name
             self.notes.append(
