@@ -37,6 +37,7 @@ The flow, top to bottom; a file imports only files above it:
     template.py       a template and values   -> text
     prompt.py         Probes                  -> Request       messages and schema
     probe_prompt.py   a unit                  -> Requests      of one token
+    claim_prompt.py   a trace, its claims     -> Requests      that take it apart, that check them
     backend.py        Request                 -> Reply         the contract: a Protocol with one method
     content.py        a trace                 -> whether it says anything
     fold.py           a text                  -> the same text as it is compared
@@ -44,6 +45,7 @@ The flow, top to bottom; a file imports only files above it:
     evidence.py       quote × trace           -> Span          exact, normalised, near, or none
     words.py          Reply                   -> Words         parsed, and matched to what was asked
     verdict.py        Words                   -> Verdicts      with their evidence verified
+    claims.py         Reply                   -> Claims        each found in the trace
     criteria.py       Verdicts on criteria    -> a score
     distribution.py   a probe's Reply         -> what is likeliest, and what is expected
     score.py          Verdicts                -> Scores        arithmetic only
@@ -52,6 +54,7 @@ The flow, top to bottom; a file imports only files above it:
     caution.py        a reason to doubt a run's numbers
     progress.py       Outcomes                -> counts        where a run stands, and how it ended
     conversation.py   Request                 -> Heard         ask, check, ask again
+    claiming.py       asks                    -> Answers       claims of the trace, and what supports them
     written.py        asks                    -> Answers       verdicts as JSON, with evidence and reason
     probing.py        asks                    -> Answers       verdicts as probabilities, a token each
     asking.py         Records                 -> Outcomes

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from judge.axis import Axis, Criteria, Scale, Scoring
+from judge.axis import Axis, Criteria, Faithfulness, Scale, Scoring
 from judge.criteria import score_criteria
 from judge.score import AxisScore, TraceScore
 from judge.verdict import Verdict
@@ -35,6 +35,8 @@ def work_axis(axis: str, verdicts: Sequence[Verdict], score: AxisScore, kind: Ax
         return _work_criteria(axis, verdicts, score, kind.scoring)
     if isinstance(kind, Scale):
         return [_work_scale(axis, verdicts[0], score, kind)]
+    if isinstance(kind, Faithfulness):
+        return _work_claims(axis, verdicts, score)
     return _work_checklist(axis, verdicts, score)
 
 
@@ -42,6 +44,16 @@ def _work_scale(axis: str, verdict: Verdict, score: AxisScore, scale: Scale) -> 
     lowest, *_, highest = scale.anchors
     formula = f"({_plain(verdict.value or 0)} - {lowest}) / ({highest} - {lowest})".replace("- -", "+ ")
     return _equation(f"{axis}_score", formula, score.score)
+
+
+def _work_claims(axis: str, verdicts: Sequence[Verdict], score: AxisScore) -> list[str]:
+    """Shares of the claims, of which there may be many: counted, not listed."""
+    told = {"score": ("SUPPORTED", score.score), "contradicted": ("CONTRADICTED", score.contradicted)}
+    counts = [sum(verdict.verdict == said for verdict in verdicts) for said, _ in told.values()]
+    return [
+        _equation(f"{axis}_{name}", f"{count} / {len(verdicts)}", value)
+        for (name, (_, value)), count in zip(told.items(), counts, strict=True)
+    ]
 
 
 def _work_criteria(axis: str, verdicts: Sequence[Verdict], score: AxisScore, scoring: Scoring) -> list[str]:

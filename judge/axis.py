@@ -17,9 +17,22 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from judge.record import Polarity, Unit
 from judge.view import View
 
-__all__ = ["Axis", "Checklist", "Criteria", "Criterion", "Kind", "Level", "Scale", "Scoring", "polarity_of"]
+__all__ = [
+    "Axis",
+    "Checklist",
+    "Criteria",
+    "Criterion",
+    "Faithfulness",
+    "Kind",
+    "Level",
+    "Preference",
+    "Scale",
+    "ScoredAxis",
+    "Scoring",
+    "polarity_of",
+]
 
-Kind: TypeAlias = Literal["checklist", "criteria", "scale"]
+Kind: TypeAlias = Literal["checklist", "criteria", "scale", "faithfulness", "preference"]
 Scoring: TypeAlias = Literal["weighted", "healthbench", "rar_explicit"]
 RAR_WEIGHTS: Final[Mapping[str, float]] = {"Essential": 1.0, "Important": 0.7, "Optional": 0.3, "Pitfall": 0.9}
 """Rubrics as Rewards, arXiv 2507.17746."""
@@ -238,4 +251,31 @@ class Scale(_Axis):
         return (level - lowest) / (highest - lowest)
 
 
-Axis: TypeAlias = Annotated[Checklist | Criteria | Scale, Field(discriminator="kind")]
+class Faithfulness(_Axis):
+    """What the trace claims, and whether what the view shows supports it: precision, where a checklist is recall.
+
+    Of several such axes with one view, every claim belongs to one: the one that its description fits.
+    """
+
+    kind: Literal["faithfulness"]
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """What is asked at first: the claims. They are the trace's own, so no record has them."""
+        return (Unit(unit_id="claims", claim=self.description),)
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """None: every claim weighs the same."""
+        return {}
+
+
+class Preference(_Axis):
+    """Which of two traces is better; a score of one trace has nothing of it."""
+
+    kind: Literal["preference"]
+
+
+ScoredAxis: TypeAlias = Checklist | Criteria | Scale | Faithfulness
+"""What one trace has a score on."""
+Axis: TypeAlias = Annotated[ScoredAxis | Preference, Field(discriminator="kind")]

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from judge.arithmetic import work_axis, work_trace
 from judge.asking import first_asks
 from judge.content import has_content
-from judge.estimate import ASSUMED_TOKENS_PER_UNIT
+from judge.estimate import assumed_tokens
 from judge.price import find_facts
 from judge.probe import AskedUnit
 from judge.probing import Probed
@@ -18,12 +18,14 @@ from judge.record import Record
 from judge.score import TraceScore, score_trace
 from judge.settings import Settings
 from judge.verdict import Verdict, about_unit
+from judge.written import Written
 
 __all__ = ["Example", "Preview", "PreviewedCall", "preview"]
 
 _Words: TypeAlias = dict[str, Any]
 """What a judge says of a unit: some fields of a verdict."""
 _ALL_LEVELS = "Every scale is at its highest level."
+_ALL_CLAIMS = "Every sentence of the trace stands for a claim, and all are SUPPORTED."
 _ALL_CRITERIA = "Every criterion turns out well: MET where that is good, UNMET where it is bad."
 _WRITTEN: Mapping[str, _Words] = {
     "right": {"presence": 2, "correctness": 1},
@@ -45,14 +47,16 @@ class PreviewedCall:
     Attributes:
         request: All that is sent.
         if_raised: It is sent only where the unit was said to be raised.
+        guessed: It is about the claims of the trace, which nobody knows yet: every sentence stands for one.
         prompt_tokens: By length, images included.
         completion_tokens: Assumed, not measured.
     """
 
     request: Request
-    if_raised: bool
     prompt_tokens: int
     completion_tokens: int
+    if_raised: bool = False
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +113,9 @@ def preview(record: Record, settings: Settings) -> Preview:
     sighted = find_facts(settings.judge).supports_vision is not False
     asks = first_asks(record, settings.way, sees_images=sighted)
     calls = tuple(_calls(asks, settings)) if has_content(record.trace) else ()
-    asked = [unit for request in asks for unit in request.probes.asked]
+    later = settings.way.next_asks(asks) if isinstance(settings.way, Written) else []
+    # Who takes a trace apart gives no verdict.
+    asked = [unit for ask in (*asks, *later) if not ask.probes.portion for unit in ask.probes.asked]
     return Preview(
         record=record,
         calls=calls,
@@ -124,12 +130,18 @@ def _calls(asks: Sequence[Request], settings: Settings) -> Iterator[PreviewedCal
         yield _call(request)
         if isinstance(way, Probed):
             yield from (_call(later, if_raised=True) for later in way.next_asks(request))
+    if isinstance(way, Written):
+        yield from (_call(later, guessed=True) for later in way.next_asks(asks))
 
 
-def _call(request: Request, *, if_raised: bool = False) -> PreviewedCall:
-    written = 1 if request.labels else ASSUMED_TOKENS_PER_UNIT * len(request.probes.asked)
-    prompt_tokens = round(request.guessed_tokens)
-    return PreviewedCall(request=request, if_raised=if_raised, prompt_tokens=prompt_tokens, completion_tokens=written)
+def _call(request: Request, *, if_raised: bool = False, guessed: bool = False) -> PreviewedCall:
+    return PreviewedCall(
+        request=request,
+        if_raised=if_raised,
+        guessed=guessed,
+        prompt_tokens=round(request.guessed_tokens),
+        completion_tokens=assumed_tokens(request),
+    )
 
 
 def _cost_usd(calls: Sequence[PreviewedCall], settings: Settings) -> float | None:
@@ -145,7 +157,7 @@ def _examples(asked: Sequence[AskedUnit], settings: Settings) -> Iterator[Exampl
     words = _PROBED if settings.probe else _WRITTEN
     good = [_good(unit, words) for unit in asked]
     said = {"checklist": f"Every unit is raised and right ({_told(words['right'])}).", "criteria": _ALL_CRITERIA}
-    said["scale"] = _ALL_LEVELS
+    said |= {"scale": _ALL_LEVELS, "faithfulness": _ALL_CLAIMS}
     yield _example(" ".join(said[kind] for kind in dict.fromkeys(unit.kind for unit in asked)), asked, good, settings)
     for alike in dict.fromkeys((unit.kind, unit.polarity) for unit in asked):
         places = [place for place, unit in enumerate(asked) if (unit.kind, unit.polarity) == alike]
@@ -161,6 +173,8 @@ def _examples(asked: Sequence[AskedUnit], settings: Settings) -> Iterator[Exampl
 def _good(unit: AskedUnit, words: Mapping[str, _Words]) -> _Words:
     if unit.kind == "scale":
         return {"value": float(max(unit.levels))}
+    if unit.kind == "faithfulness":
+        return {"verdict": "SUPPORTED", "value": 1.0}
     return words["right"] if unit.kind == "checklist" else _criterion(unit, good=True)
 
 
@@ -170,6 +184,8 @@ def _turns(unit: AskedUnit, words: Mapping[str, _Words]) -> list[tuple[str, _Wor
         return [("is raised and wrong", words["wrong"]), ("is not raised", words["silent"])]
     if unit.kind == "scale":
         return [(f"is at level {level}", {"value": float(level)}) for level in sorted(unit.levels)[:-1][-1:]]
+    if unit.kind == "faithfulness":
+        return [("is", {"verdict": "CONTRADICTED", "value": 0.0})]
     said = "does not hold" if unit.polarity == "positive" else "holds, which is bad"
     return [(said, _criterion(unit, good=False))]
 

@@ -59,6 +59,11 @@ class Probed:
         """What is asked about."""
         return self.prompt.rubric
 
+    @property
+    def fingerprint(self) -> str:
+        """12 hex digits over all that the judge is told, the record and the rubric's own texts aside."""
+        return self.prompt.fingerprint
+
     def first_asks(self, record: Record) -> list[Request]:
         """The presence probes of a record; what else is asked hangs on their answers.
 

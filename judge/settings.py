@@ -15,6 +15,8 @@ from typing import Any, get_args
 import orjson
 from pydantic import JsonValue
 
+from judge.claim_prompt import ClaimPrompt
+from judge.claiming import Claiming
 from judge.errors import ConfigError
 from judge.image import ImageRules
 from judge.plugin import Plugin, find_plugin
@@ -202,8 +204,13 @@ class Settings:
             )
 
     def _refuse_kinds(self) -> None:
-        """Words can be compared with units only, and only units are probed."""
-        others = [name for name, axis in self.rubric.axes.items() if axis.kind != "checklist"]
+        """Words can be compared with units only, and only units are probed; a preference is between two traces."""
+        if not self.rubric.scored:
+            hint = "Add an axis of another kind."
+            raise ConfigError(
+                f"all axes of the rubric {self.rubric.name!r} compare two traces; none scores one.", hint=hint
+            )
+        others = [name for name, axis in self.rubric.scored.items() if axis.kind != "checklist"]
         if not others or not (self.free or self.probe):
             return
         what = f"the rubric {self.rubric.name!r} has axes that are no checklists: {', '.join(others)}"
@@ -306,6 +313,20 @@ class Settings:
             evidence=self.evidence,
             samples=self.samples,
             cache_marks=self.cache_marks,
+            claiming=self._claiming,
+        )
+
+    @property
+    def _claiming(self) -> Claiming | None:
+        """How claims of the trace are asked about, where any axis asks about them."""
+        if "faithfulness" not in self.rubric.kinds:
+            return None
+        return Claiming(
+            prompt=ClaimPrompt(self.rubric, evidence=self.evidence != "none"),
+            model=self.model,
+            granularity=self.granularity,
+            evidence=self.evidence,
+            samples=self.samples,
         )
 
     @property
@@ -338,7 +359,7 @@ class Settings:
             "judge": self.judge,
             "api_base": self.api_base,
             "params": dict(self.model.params),
-            "prompt": self.way.prompt.fingerprint,
+            "prompt": self.way.fingerprint,
             "rubric": self.rubric.fingerprint,
             "granularity": self.granularity,
             "evidence": self.evidence,
@@ -358,9 +379,9 @@ class Settings:
         return Labels(
             judge=f"{self.judge}#{digest}",
             rubric=f"{self.rubric.name}@{self.rubric.version}",
-            prompt_fp=self.way.prompt.fingerprint,
+            prompt_fp=self.way.fingerprint,
             rubric_fp=self.rubric.fingerprint,
-            axes=tuple(self.rubric.axes),
+            axes=tuple(self.rubric.scored),
         )
 
 

@@ -41,7 +41,7 @@ _VERDICTS = {
     "evidence": pl.String,
     "evidence_start": pl.Int64,
     "evidence_end": pl.Int64,
-    **dict.fromkeys(("evidence_found", "reason", "failure", "call_id"), pl.String),
+    **dict.fromkeys(("evidence_found", "source", "source_found", "reason", "failure", "call_id"), pl.String),
 }
 _CALLS = {
     "call_id": pl.String,

@@ -5,6 +5,7 @@ A unit that was not raised has no correctness and no evidence, whatever was said
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -14,12 +15,14 @@ from judge.evidence import Found, TraceText
 from judge.probe import AskedUnit
 from judge.record import Polarity
 from judge.words import (
+    ClaimWords,
     CriterionReply,
     Met,
     PlainCriterionReply,
     PlainScaleReply,
     PlainUnitReply,
     ScaleReply,
+    Support,
     UnitReply,
     Words,
 )
@@ -32,6 +35,7 @@ __all__ = [
     "failed_verdict",
     "lack_of_evidence",
     "verify",
+    "verify_claim",
     "verify_quote",
 ]
 
@@ -47,8 +51,8 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
         weight: What it counts in coverage, at least 0: the unit's weight, or the size of the criterion's points.
         presence: 0 not raised, 1 partly or implied, 2 clearly raised; None when there is no verdict.
         correctness: -1 wrong, 0 unclear, 1 right; None where presence is 0 or None.
-        verdict: Of a criterion: whether it holds; None when there is no verdict.
-        value: Of a criterion: 1 where its good side holds, else 0. Of a scale: the level.
+        verdict: Of a criterion: whether it holds. Of a claim: what the sources say of it. None where there is none.
+        value: 1 where the good side of a criterion holds, or a claim is supported, else 0. Of a scale: the level.
         points: Of a criterion: what it is worth where it holds.
         polarity: Of a criterion: whether it is good that it holds.
         gate: Of a criterion: if its good side does not hold, the axis scores 0 at most.
@@ -57,6 +61,8 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
         evidence: The passage of the trace; the judge's own words where they were not found.
         evidence_start, evidence_end: Half-open offsets in code points of the trace.
         evidence_found: How it was found, or `no`; None where there is nothing to find.
+        source: Of a claim: the passage of question, context or reference that decides it, or the judge's own words.
+        source_found: How that was found, or `no`; None where there is nothing to find.
         failure: Why there is no verdict, as a short word.
         call_id: The call that gave it; None where nothing was asked.
     """
@@ -70,7 +76,7 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     sample: int = 0
     presence: int | None = None
     correctness: int | None = None
-    verdict: Met | None = None
+    verdict: Met | Support | None = None
     value: float | None = None
     points: float | None = None
     polarity: Polarity | None = None
@@ -81,6 +87,8 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     evidence_start: int | None = None
     evidence_end: int | None = None
     evidence_found: Found | Literal["no"] | None = None
+    source: str | None = None
+    source_found: Found | Literal["no"] | None = None
     reason: str | None = None
     failure: str | None = None
     call_id: str | None = None
@@ -144,6 +152,41 @@ def _verify_without_need(
     if replied.verdict == "CANNOT_ASSESS" and not asked.unmet_if_unclear:
         return Verdict(**about, verdict=replied.verdict, failure="cannot_assess")
     return Verdict(**about, verdict=replied.verdict, value=_value(replied.verdict, asked))
+
+
+def verify_claim(
+    replied: ClaimWords,
+    asked: AskedUnit,
+    evidence: Mapping[str, Any],
+    sources: TraceText,
+    rule: EvidenceRule,
+    *,
+    seen: bool = False,
+    sample: int = 0,
+    call_id: str | None = None,
+) -> Verdict:
+    """Check the words on one claim against what it may be supported by.
+
+    Args:
+        replied: In the declared form.
+        asked: The claim.
+        evidence: The fields of a verdict for the passage of the trace that makes the claim.
+        sources: Question, context and reference.
+        rule: `required` makes a claim that is said to be supported or contradicted, without a passage that is in the
+            sources, a failure; `flag` only marks it; `none` looks at no passage.
+        seen: Images were shown, which can decide as well, and have no passages.
+        sample: Index of the repeat.
+        call_id: The call that gave the words.
+    """
+    quote = getattr(replied, "source", None) if rule != "none" and replied.verdict != "NOT_FOUND" else None
+    about = {**about_unit(asked, sample, call_id), **evidence, "reason": replied.reason}
+    decided = replied.verdict != "NOT_FOUND" and rule != "none"
+    if quote or (decided and not seen):
+        found = verify_quote(quote, sources)
+        about |= {"source": found["evidence"], "source_found": found["evidence_found"]}
+    if rule == "required" and about.get("source_found") == "no":
+        return Verdict(**about, failure="source_not_found" if quote else "source_missing")
+    return Verdict(**about, verdict=replied.verdict, value=float(replied.verdict == "SUPPORTED"))
 
 
 def _value(verdict: Met, asked: AskedUnit) -> float:

@@ -25,15 +25,20 @@ from judge.prompt import unit_name
 from judge.strict_json import StrictJsonError, parse_json
 
 __all__ = [
+    "ClaimReply",
+    "ClaimWords",
     "CriterionReply",
     "Met",
+    "PlainClaimReply",
     "PlainCriterionReply",
     "PlainScaleReply",
     "PlainUnitReply",
     "ScaleReply",
+    "Support",
     "UnitReply",
     "Words",
     "off_menu",
+    "parse_claims",
     "parse_object",
     "parse_reply",
     "refuse_refusal",
@@ -47,17 +52,22 @@ _LOST_AFTER = 64
 _REFUSALS = ("content_filter", "refusal")
 _MENU = {
     "evidence": "must be a quote from the trace, or null",
+    "source": "must be a quote from the sources, or null",
     "reason": "must be text",
     "presence": "must be 0, 1 or 2",
     "correctness": "must be -1, 0 or 1, or null where presence is 0",
-    "verdict": "must be MET, UNMET or CANNOT_ASSESS",
     "value": "must be one of the levels",
+}
+_VERDICTS: Mapping[Kind, str] = {
+    "criteria": "must be MET, UNMET or CANNOT_ASSESS",
+    "faithfulness": "must be SUPPORTED, CONTRADICTED or NOT_FOUND",
 }
 
 
 _Presence: TypeAlias = Literal[0, 1, 2]
 _Correctness: TypeAlias = Literal[-1, 0, 1] | None
 Met: TypeAlias = Literal["MET", "UNMET", "CANNOT_ASSESS"]
+Support: TypeAlias = Literal["SUPPORTED", "CONTRADICTED", "NOT_FOUND"]
 
 
 class UnitReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -107,7 +117,23 @@ class PlainScaleReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     value: int
 
 
+class ClaimReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """The judge's words on one claim of the trace, in the declared form."""
+
+    source: str | None
+    reason: str
+    verdict: Support
+
+
+class PlainClaimReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """The same where no passage of the sources was asked for."""
+
+    reason: str
+    verdict: Support
+
+
 Words: TypeAlias = UnitReply | PlainUnitReply | CriterionReply | PlainCriterionReply | ScaleReply | PlainScaleReply
+ClaimWords: TypeAlias = ClaimReply | PlainClaimReply
 
 
 class _Form(BaseModel):
@@ -159,13 +185,30 @@ class _PlainScaleForm(BaseModel):
     value: int
 
 
-_FORMS: Mapping[tuple[Kind, bool], tuple[type[Words], type[BaseModel]]] = {
+class _ClaimForm(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    source: str | None
+    reason: str
+    verdict: Support
+
+
+class _PlainClaimForm(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    reason: str
+    verdict: Support
+
+
+_FORMS: Mapping[tuple[Kind, bool], tuple[type[Words | ClaimWords], type[BaseModel]]] = {
     ("checklist", True): (UnitReply, _Form),
     ("checklist", False): (PlainUnitReply, _PlainForm),
     ("criteria", True): (CriterionReply, _CriterionForm),
     ("criteria", False): (PlainCriterionReply, _PlainCriterionForm),
     ("scale", True): (ScaleReply, _ScaleForm),
     ("scale", False): (PlainScaleReply, _PlainScaleForm),
+    ("faithfulness", True): (ClaimReply, _ClaimForm),
+    ("faithfulness", False): (PlainClaimReply, _PlainClaimForm),
 }
 """By kind, and whether evidence was asked for: as it is decoded, and as its faults are named."""
 
@@ -181,29 +224,45 @@ def parse_reply(reply: Reply, units: int, *, evidence: bool, kind: Kind = "check
         OffMenuError: Wrong units, keys or values; `faults` says which, in words that can be shown to the judge.
         ReplyError: The judge refused.
     """
-    text, form = _unwrapped(reply), (kind, evidence)
+    return _parse(reply, units, (kind, evidence))
+
+
+def parse_claims(reply: Reply, claims: int, *, evidence: bool) -> list[ClaimWords]:
+    """Read a reply to `claims` claims of a trace.
+
+    Returns:
+        The judge's words for u1, u2, …, in asking order.
+
+    Raises:
+        MalformedReplyError, TruncatedReplyError, OffMenuError, ReplyError: As `parse_reply`.
+    """
+    return _parse(reply, claims, ("faithfulness", evidence))
+
+
+def _parse(reply: Reply, units: int, form: tuple[Kind, bool]) -> list[Any]:
+    text = _unwrapped(reply)
     return _decoded(text, units, form) or _checked(text, units, form)
 
 
-def _decoded(text: str, units: int, form: tuple[Kind, bool]) -> list[Words] | None:
+def _decoded(text: str, units: int, form: tuple[Kind, bool]) -> list[Any] | None:
     """The words of a reply that is plainly in the declared form, in a fifth of the time; None for any other."""
     decoder, keys = _reader(units, form)
     # A key that comes twice would be read once. Only an escape could hide one from this count.
     if "\\u" in text or any(text.count(key) != times for key, times in keys):
         return None
     try:
-        replies: list[Words] = list(astuple(decoder.decode(text)))
+        replies = list(astuple(decoder.decode(text)))
     except (msgspec.DecodeError, UnicodeEncodeError):
         return None
     return None if any(map(_is_half, replies)) else replies
 
 
-def _is_half(words: Words) -> bool:
+def _is_half(words: Words | ClaimWords) -> bool:
     """Raised, and nothing said of whether it is right."""
     return isinstance(words, UnitReply | PlainUnitReply) and bool(words.presence) and words.correctness is None
 
 
-@lru_cache(maxsize=6 * MAX_UNITS_PER_CALL)
+@lru_cache(maxsize=8 * MAX_UNITS_PER_CALL)
 def _reader(units: int, form: tuple[Kind, bool]) -> tuple[msgspec.json.Decoder[Struct], list[tuple[str, int]]]:
     """What decodes a reply to so many units, and how often each key stands in it."""
     words, names = _FORMS[form][0], [unit_name(index) for index in range(units)]
@@ -212,18 +271,18 @@ def _reader(units: int, form: tuple[Kind, bool]) -> tuple[msgspec.json.Decoder[S
     return msgspec.json.Decoder(whole), keys
 
 
-def _checked(text: str, units: int, form: tuple[Kind, bool]) -> list[Words]:
+def _checked(text: str, units: int, form: tuple[Kind, bool]) -> list[Any]:
     value, names = _json_object(text), [unit_name(index) for index in range(units)]
     faults = _name_faults(value, names)
     if faults:
         raise off_menu(faults)
     words, strict = _FORMS[form]
-    replies: list[Words] = []
+    replies: list[Any] = []
     for name in names:
         try:
             replies.append(words(**dict(strict.model_validate(value[name]))))
         except ValidationError as exc:
-            faults += _value_faults(name, exc)
+            faults += _value_faults(name, exc, form[0])
             continue
         if _is_half(replies[-1]):
             faults.append(f"{name}.correctness is null although {name}.presence is not 0")
@@ -321,6 +380,7 @@ def _name_faults(value: dict[str, Any], names: list[str]) -> list[str]:
     return faults + ([f"{extra} keys are not among {names[0]} … {names[-1]}"] if extra else [])
 
 
-def _value_faults(name: str, exc: ValidationError) -> list[str]:
+def _value_faults(name: str, exc: ValidationError, kind: Kind) -> list[str]:
     fields = dict.fromkeys(str(error["loc"][0]) if error["loc"] else "" for error in exc.errors(include_url=False))
-    return [f"{name}.{field} {_MENU[field]}" if field in _MENU else f"{name} has wrong keys" for field in fields]
+    menu = {**_MENU, "verdict": _VERDICTS.get(kind, "")}
+    return [f"{name}.{field} {menu[field]}" if menu.get(field) else f"{name} has wrong keys" for field in fields]

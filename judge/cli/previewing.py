@@ -154,6 +154,7 @@ def _told_call(call: PreviewedCall) -> dict[str, Any]:
     return {
         "units": [{"axis": asked.axis, "unit_id": asked.unit.unit_id} for asked in request.probes.asked],
         "only_if_raised": call.if_raised,
+        "claims_guessed": call.guessed,
         "system": request.system,
         "user": request.user,
         "images": [_told_image(image) for image in request.images],

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from judge.axis import Axis, Criteria, polarity_of
+from judge.axis import Axis, Criteria, Preference, polarity_of
 from judge.cli.terminal import Screen, clean, clean_lines
 from judge.errors import JudgeError
 from judge.resource import rubric_names
@@ -118,6 +118,8 @@ def _criteria_table(name: str, axis: Criteria) -> Table:
 
 
 def _weights(axis: Axis) -> str:
+    if isinstance(axis, Preference):
+        return ""
     return ", ".join(f"{clean(name)} {weight:g}" for name, weight in axis.weights.items()) or "1 each"
 
 

@@ -52,7 +52,7 @@ class Ask:
             are probes: the answer is a digit from 0 to 2.
         complaint: What a re-ask says was wrong with the last reply, "" in a first ask.
         images: Addresses of the images of all messages, in order; ours are data URLs.
-        with_evidence: Whether the reply schema has an evidence field (true when there is no schema).
+        with_evidence: Whether the reply schema has a field for a quote (true when there is no schema).
         body: The whole request, for scripts that answer something else than units.
     """
 
@@ -89,7 +89,7 @@ def parse_ask(body: Mapping[str, object]) -> Ask:
         complaint=text[end:],
         images=image_urls(body),
         question=questions[-1] if questions else "",
-        with_evidence=all("evidence" in properties for properties in schemas.values()),
+        with_evidence=all({"evidence", "source"} & properties.keys() for properties in schemas.values()),
         body=body,
     )
 
