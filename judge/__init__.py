@@ -45,6 +45,7 @@ The flow, top to bottom; a file imports only files above it:
     words.py          Reply                   -> Words         parsed, and matched to what was asked
     verdict.py        Words                   -> Verdicts      with their evidence verified
     criteria.py       Verdicts on criteria    -> a score
+    tree.py           Verdicts on its leaves  -> the score of a tree
     distribution.py   a probe's Reply         -> what is likeliest, and what is expected
     score.py          Verdicts                -> Scores        arithmetic only
     arithmetic.py     Verdicts and Scores     -> the sums      as a person would write them

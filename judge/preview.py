@@ -24,6 +24,7 @@ __all__ = ["Example", "Preview", "PreviewedCall", "preview"]
 _Words: TypeAlias = dict[str, Any]
 """What a judge says of a unit: some fields of a verdict."""
 _ALL_LEVELS = "Every scale is at its highest level."
+_ALL_RATINGS = "All criteria together are rated 10."
 _ALL_CRITERIA = "Every criterion turns out well: MET where that is good, UNMET where it is bad."
 _WRITTEN: Mapping[str, _Words] = {
     "right": {"presence": 2, "correctness": 1},
@@ -145,7 +146,7 @@ def _examples(asked: Sequence[AskedUnit], settings: Settings) -> Iterator[Exampl
     words = _PROBED if settings.probe else _WRITTEN
     good = [_good(unit, words) for unit in asked]
     said = {"checklist": f"Every unit is raised and right ({_told(words['right'])}).", "criteria": _ALL_CRITERIA}
-    said["scale"] = _ALL_LEVELS
+    said |= {"scale": _ALL_LEVELS, "rating": _ALL_RATINGS}
     yield _example(" ".join(said[kind] for kind in dict.fromkeys(unit.kind for unit in asked)), asked, good, settings)
     for alike in dict.fromkeys((unit.kind, unit.polarity) for unit in asked):
         places = [place for place, unit in enumerate(asked) if (unit.kind, unit.polarity) == alike]
@@ -159,7 +160,7 @@ def _examples(asked: Sequence[AskedUnit], settings: Settings) -> Iterator[Exampl
 
 
 def _good(unit: AskedUnit, words: Mapping[str, _Words]) -> _Words:
-    if unit.kind == "scale":
+    if unit.levels:
         return {"value": float(max(unit.levels))}
     return words["right"] if unit.kind == "checklist" else _criterion(unit, good=True)
 
@@ -168,7 +169,7 @@ def _turns(unit: AskedUnit, words: Mapping[str, _Words]) -> list[tuple[str, _Wor
     """How a unit may turn out worse, in words and as a verdict."""
     if unit.kind == "checklist":
         return [("is raised and wrong", words["wrong"]), ("is not raised", words["silent"])]
-    if unit.kind == "scale":
+    if unit.levels:
         return [(f"is at level {level}", {"value": float(level)}) for level in sorted(unit.levels)[:-1][-1:]]
     said = "does not hold" if unit.polarity == "positive" else "holds, which is bad"
     return [(said, _criterion(unit, good=False))]

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from judge.axis import Kind
+from judge.axis import AskedKind
 from judge.backend import Reply
 from judge.errors import LostInSpaceError, MalformedReplyError, OffMenuError, ReplyError, TruncatedReplyError
 from judge.probe import MAX_UNITS_PER_CALL, AskedUnit
@@ -93,7 +93,7 @@ class PlainCriterionReply(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class ScaleReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """The judge's words on one scale, in the declared form."""
+    """The judge's words on one scale or rating, in the declared form."""
 
     evidence: str | None
     reason: str
@@ -159,18 +159,20 @@ class _PlainScaleForm(BaseModel):
     value: int
 
 
-_FORMS: Mapping[tuple[Kind, bool], tuple[type[Words], type[BaseModel]]] = {
+_FORMS: Mapping[tuple[AskedKind, bool], tuple[type[Words], type[BaseModel]]] = {
     ("checklist", True): (UnitReply, _Form),
     ("checklist", False): (PlainUnitReply, _PlainForm),
     ("criteria", True): (CriterionReply, _CriterionForm),
     ("criteria", False): (PlainCriterionReply, _PlainCriterionForm),
     ("scale", True): (ScaleReply, _ScaleForm),
     ("scale", False): (PlainScaleReply, _PlainScaleForm),
+    ("rating", True): (ScaleReply, _ScaleForm),
+    ("rating", False): (PlainScaleReply, _PlainScaleForm),
 }
 """By kind, and whether evidence was asked for: as it is decoded, and as its faults are named."""
 
 
-def parse_reply(reply: Reply, units: int, *, evidence: bool, kind: Kind = "checklist") -> list[Words]:
+def parse_reply(reply: Reply, units: int, *, evidence: bool, kind: AskedKind = "checklist") -> list[Words]:
     """Read a reply to `units` units of one kind.
 
     Returns:
@@ -185,7 +187,7 @@ def parse_reply(reply: Reply, units: int, *, evidence: bool, kind: Kind = "check
     return _decoded(text, units, form) or _checked(text, units, form)
 
 
-def _decoded(text: str, units: int, form: tuple[Kind, bool]) -> list[Words] | None:
+def _decoded(text: str, units: int, form: tuple[AskedKind, bool]) -> list[Words] | None:
     """The words of a reply that is plainly in the declared form, in a fifth of the time; None for any other."""
     decoder, keys = _reader(units, form)
     # A key that comes twice would be read once. Only an escape could hide one from this count.
@@ -204,7 +206,7 @@ def _is_half(words: Words) -> bool:
 
 
 @lru_cache(maxsize=6 * MAX_UNITS_PER_CALL)
-def _reader(units: int, form: tuple[Kind, bool]) -> tuple[msgspec.json.Decoder[Struct], list[tuple[str, int]]]:
+def _reader(units: int, form: tuple[AskedKind, bool]) -> tuple[msgspec.json.Decoder[Struct], list[tuple[str, int]]]:
     """What decodes a reply to so many units, and how often each key stands in it."""
     words, names = _FORMS[form][0], [unit_name(index) for index in range(units)]
     whole = msgspec.defstruct("Replied", [(name, words) for name in names], frozen=True, forbid_unknown_fields=True)
@@ -212,7 +214,7 @@ def _reader(units: int, form: tuple[Kind, bool]) -> tuple[msgspec.json.Decoder[S
     return msgspec.json.Decoder(whole), keys
 
 
-def _checked(text: str, units: int, form: tuple[Kind, bool]) -> list[Words]:
+def _checked(text: str, units: int, form: tuple[AskedKind, bool]) -> list[Words]:
     value, names = _json_object(text), [unit_name(index) for index in range(units)]
     faults = _name_faults(value, names)
     if faults:
@@ -233,7 +235,7 @@ def _checked(text: str, units: int, form: tuple[Kind, bool]) -> list[Words]:
 
 
 def refuse_unknown_levels(replied: Sequence[Words], asked: Sequence[AskedUnit]) -> None:
-    """Raise where a scale has no such level.
+    """Raise where a scale has no such level, or a rating is none.
 
     Raises:
         OffMenuError: Says which, and what there is.

@@ -290,6 +290,8 @@ def test_editors_get_the_schema_of_what_is_read() -> None:
         "weighted",
         "healthbench",
         "rar_explicit",
+        "rar_implicit",
+        "tree",
     }
 
 
