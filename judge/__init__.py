@@ -47,6 +47,7 @@ The flow, top to bottom; a file imports only files above it:
     verdict.py        Words                   -> Verdicts      with their evidence verified
     claims.py         Reply                   -> Claims        each found in the trace
     criteria.py       Verdicts on criteria    -> a score
+    tree.py           Verdicts on its leaves  -> the score of a tree
     distribution.py   a probe's Reply         -> what is likeliest, and what is expected
     score.py          Verdicts                -> Scores        arithmetic only
     arithmetic.py     Verdicts and Scores     -> the sums      as a person would write them

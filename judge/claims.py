@@ -88,8 +88,10 @@ def read_claims(reply: Reply, axes: Sequence[str], trace: TraceText) -> tuple[li
 
 def distinct(claims: Iterable[Claim]) -> list[Claim]:
     """The first of the claims that say the same on an axis; case, spaces and the last point aside."""
-    alike = {(claim.axis, Folded(claim.text).text.strip(" .")): claim for claim in reversed([*claims])}
-    return [*reversed(alike.values())]
+    alike: dict[tuple[str, str], Claim] = {}
+    for claim in claims:
+        alike.setdefault((claim.axis, Folded(claim.text).text.strip(" .")), claim)
+    return [*alike.values()]
 
 
 def as_asked(claims: Sequence[Claim], axes: Iterable[AskedUnit]) -> list[AskedUnit]:

@@ -26,6 +26,7 @@ _Words: TypeAlias = dict[str, Any]
 """What a judge says of a unit: some fields of a verdict."""
 _ALL_LEVELS = "Every scale is at its highest level."
 _ALL_CLAIMS = "Every sentence of the trace stands for a claim, and all are SUPPORTED."
+_ALL_RATINGS = "All criteria together are rated 10."
 _ALL_CRITERIA = "Every criterion turns out well: MET where that is good, UNMET where it is bad."
 _WRITTEN: Mapping[str, _Words] = {
     "right": {"presence": 2, "correctness": 1},
@@ -157,7 +158,7 @@ def _examples(asked: Sequence[AskedUnit], settings: Settings) -> Iterator[Exampl
     words = _PROBED if settings.probe else _WRITTEN
     good = [_good(unit, words) for unit in asked]
     said = {"checklist": f"Every unit is raised and right ({_told(words['right'])}).", "criteria": _ALL_CRITERIA}
-    said |= {"scale": _ALL_LEVELS, "faithfulness": _ALL_CLAIMS}
+    said |= {"scale": _ALL_LEVELS, "rating": _ALL_RATINGS, "faithfulness": _ALL_CLAIMS}
     yield _example(" ".join(said[kind] for kind in dict.fromkeys(unit.kind for unit in asked)), asked, good, settings)
     for alike in dict.fromkeys((unit.kind, unit.polarity) for unit in asked):
         places = [place for place, unit in enumerate(asked) if (unit.kind, unit.polarity) == alike]
@@ -171,7 +172,7 @@ def _examples(asked: Sequence[AskedUnit], settings: Settings) -> Iterator[Exampl
 
 
 def _good(unit: AskedUnit, words: Mapping[str, _Words]) -> _Words:
-    if unit.kind == "scale":
+    if unit.levels:
         return {"value": float(max(unit.levels))}
     if unit.kind == "faithfulness":
         return {"verdict": "SUPPORTED", "value": 1.0}
@@ -182,7 +183,7 @@ def _turns(unit: AskedUnit, words: Mapping[str, _Words]) -> list[tuple[str, _Wor
     """How a unit may turn out worse, in words and as a verdict."""
     if unit.kind == "checklist":
         return [("is raised and wrong", words["wrong"]), ("is not raised", words["silent"])]
-    if unit.kind == "scale":
+    if unit.levels:
         return [(f"is at level {level}", {"value": float(level)}) for level in sorted(unit.levels)[:-1][-1:]]
     if unit.kind == "faithfulness":
         return [("is", {"verdict": "CONTRADICTED", "value": 0.0})]

@@ -15,7 +15,7 @@ import orjson
 from msgspec import Struct, structs
 from pydantic import JsonValue
 
-from judge.axis import Kind
+from judge.axis import AskedKind
 from judge.image import Image
 from judge.probe import MAX_UNITS_PER_CALL, AskedUnit, Probes
 from judge.rubric import Rubric
@@ -36,11 +36,13 @@ __all__ = [
 
 _KEY_VERSION = 1  # raise it when a reply that is stored under an old key must not be used any more
 CHARS_A_TOKEN = 4
+_SHORT = 160  # characters of what a leaf is a part of: it is told with every leaf, and not what is judged
 _TEMPLATES = ("system", "record", "units", "complaint")
-_OF_KIND: Mapping[Kind, tuple[str, ...]] = {
+_OF_KIND: Mapping[AskedKind, tuple[str, ...]] = {
     "checklist": _TEMPLATES,
     "criteria": ("system", "units"),
     "scale": ("system", "units"),
+    "rating": ("system", "units"),
 }
 """Claims of a trace are asked about by `claim_prompt.py`."""
 
@@ -157,7 +159,8 @@ class Prompt:
         body = [self._templates.sources, self.evidence, MAX_UNITS_PER_CALL, reply_schema(1, evidence=self.evidence)]
         for kind in self._of_kind:
             if kind != "checklist":  # which judges of before have by themselves
-                form = scale_schema(((0, 1),), evidence=self.evidence) if kind == "scale" else None
+                levelled = kind in ("scale", "rating")
+                form = scale_schema(((0, 1),), evidence=self.evidence) if levelled else None
                 form = form or reply_schema(1, evidence=self.evidence, kind=kind)
                 body += [self._of_kind[kind].sources, form]
         return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
@@ -190,8 +193,8 @@ class Prompt:
         return structs.replace(request, complaint=self._templates.render("complaint", faults=list(faults)))
 
     def _schema(self, probes: Probes) -> str:
-        if probes.kind == "scale":
-            return scale_schema(tuple(tuple(unit.levels) for unit in probes.asked), evidence=self.evidence)
+        if levels := tuple(tuple(unit.levels) for unit in probes.asked if unit.levels):
+            return scale_schema(levels, evidence=self.evidence)
         return reply_schema(len(probes.asked), evidence=self.evidence, kind=probes.kind)
 
     def _render_units(self, probes: Probes) -> str:
@@ -208,7 +211,7 @@ def unit_name(index: int) -> str:
 
 
 @lru_cache(maxsize=4 * MAX_UNITS_PER_CALL)
-def reply_schema(units: int, *, evidence: bool, kind: Kind = "checklist") -> str:
+def reply_schema(units: int, *, evidence: bool, kind: AskedKind = "checklist") -> str:
     """JSON Schema of a reply to this many units of one kind, as text.
 
     Evidence and reason come before the verdict: a model that commits first explains what it committed to.
@@ -245,7 +248,7 @@ def _nullable(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-_VERDICT_SCHEMAS: Mapping[Kind, dict[str, JsonValue]] = {
+_VERDICT_SCHEMAS: Mapping[AskedKind, dict[str, JsonValue]] = {
     "checklist": {
         "presence": {"type": "integer", "enum": [0, 1, 2]},
         "correctness": _nullable({"type": "integer", "enum": [-1, 0, 1]}),
@@ -265,8 +268,18 @@ def _unit_values(index: int, asked: AskedUnit) -> tuple[str, ...]:
 
 
 def _criterion_values(index: int, asked: AskedUnit) -> tuple[object, ...]:
-    """Name, axis, text, and whether it is good that it holds. Of what it is worth the judge sees nothing."""
-    return unit_name(index), asked.axis, quoted(asked.unit.claim), asked.polarity == "positive"
+    """Name, axis, text, whether it is good that it holds, and what it is a part of; nothing of what it is worth."""
+    within = " > ".join(quoted(_short(one_line(text))) for text in asked.within)
+    return unit_name(index), asked.axis, quoted(asked.unit.claim), asked.polarity == "positive", within
+
+
+def _rating_values(index: int, asked: AskedUnit) -> tuple[object, ...]:
+    """Name, axis, description, and of each criterion: text, importance, size of its points, and whether it is good."""
+    criteria = [
+        (quoted(one.unit.claim), one_line(one.unit.importance or ""), f"{one.weight:g}", one.polarity == "positive")
+        for one in asked.criteria
+    ]
+    return unit_name(index), asked.axis, one_line(asked.unit.claim), criteria
 
 
 def _scale_values(index: int, asked: AskedUnit) -> tuple[object, ...]:
@@ -275,16 +288,21 @@ def _scale_values(index: int, asked: AskedUnit) -> tuple[object, ...]:
     return unit_name(index), asked.axis, one_line(asked.unit.claim), levels
 
 
-_VALUES: Mapping[Kind, Callable[[int, AskedUnit], tuple[object, ...]]] = {
+_VALUES: Mapping[AskedKind, Callable[[int, AskedUnit], tuple[object, ...]]] = {
     "checklist": _unit_values,
     "criteria": _criterion_values,
     "scale": _scale_values,
+    "rating": _rating_values,
 }
 
 
 def quoted(claim: str) -> str:
     """A claim as a JSON string: it is one line, and cannot look like the next unit."""
     return orjson.dumps(claim).decode()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[:_SHORT].rsplit(' ', 1)[0]} …"
 
 
 def one_line(text: str) -> str:

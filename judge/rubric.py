@@ -22,7 +22,7 @@ from typing import Any, get_args
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from judge.axis import Axis, Checklist, Criteria, Kind, Preference, ScoredAxis
+from judge.axis import AskedKind, Axis, Kind, Preference, ScoredAxis, asked_kind, takes_units
 from judge.errors import RubricError
 from judge.resource import resource_path, rubric_names
 from judge.strict_yaml import Document, StrictYamlError, parse_yaml
@@ -67,6 +67,9 @@ class Rubric(BaseModel):
         for axis in body["axes"].values():  # rubrics of before keep theirs
             if axis["view"] is None:
                 del axis["view"]
+            for criterion in axis.get("criteria", ()):
+                if not criterion["children"]:
+                    del criterion["children"]
         return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
     @cached_property
@@ -80,17 +83,14 @@ class Rubric(BaseModel):
         return any(axis.view is None or "image" in axis.view for axis in self.scored.values())
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """Of the axes that are scored, each once, in their order."""
-        return tuple(dict.fromkeys(axis.kind for axis in self.scored.values()))
+    def kinds(self) -> tuple[AskedKind, ...]:
+        """Of what the axes that are scored ask, each once, in their order."""
+        return tuple(dict.fromkeys(map(asked_kind, self.scored.values())))
 
     @property
     def takes_units(self) -> bool:
         """Whether records say what is asked on any axis."""
-        return any(
-            isinstance(axis, Checklist) or (isinstance(axis, Criteria) and not axis.criteria)
-            for axis in self.axes.values()
-        )
+        return any(map(takes_units, self.axes.values()))
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> Rubric:
@@ -162,7 +162,7 @@ def _said(error: Mapping[str, Any]) -> str:
         return "Field required."
     if kind == "union_tag_invalid":
         return f"must be one of: {', '.join(get_args(Kind))}. It is {error['input']['kind']!r}."
-    if kind == "value_error" and isinstance(value, dict):  # the text names what is wrong in it
+    if kind == "value_error" and isinstance(value, dict | list | tuple):  # the text names what is wrong in it
         return f"{text}."
     return f"{text}. It is {value!r}."
 

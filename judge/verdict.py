@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from judge.axis import Kind
+from judge.axis import AskedKind
 from judge.evidence import Found, TraceText
 from judge.probe import AskedUnit
 from judge.record import Polarity
@@ -46,16 +46,18 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     """A checked answer for one unit or criterion and one sample, or the reason why there is none.
 
     Attributes:
-        kind: Of the axis: which of the values below say what was found.
+        kind: Of the axis, or `rating`: which of the values below say what was found.
         claim: Of the unit, or the text of the criterion.
-        weight: What it counts in coverage, at least 0: the unit's weight, or the size of the criterion's points.
+        weight: What it counts in coverage, at least 0: the unit's weight, the size of the criterion's points, or the
+            share that a leaf has in its tree.
         presence: 0 not raised, 1 partly or implied, 2 clearly raised; None when there is no verdict.
         correctness: -1 wrong, 0 unclear, 1 right; None where presence is 0 or None.
         verdict: Of a criterion: whether it holds. Of a claim: what the sources say of it. None where there is none.
-        value: 1 where the good side of a criterion holds, or a claim is supported, else 0. Of a scale: the level.
-        points: Of a criterion: what it is worth where it holds.
+        value: Of a criterion: 1 where its good side holds, else 0. Of a claim: 1 where it is supported, else 0. Of a
+            scale: the level. Of all criteria together: the rating.
+        points: Of a criterion: what it is worth where it holds; in a tree, what it weighs among its siblings.
         polarity: Of a criterion: whether it is good that it holds.
-        gate: Of a criterion: if its good side does not hold, the axis scores 0 at most.
+        gate: Of a criterion: if its good side does not hold, the axis scores 0 at most; in a tree, its parent.
         p_present: Of a probe: the expectation of presence / 2, in [0, 1]. Known of some units that failed later.
         p_correct: Of a probe of a raised unit: the probability that it is right, in [0, 1].
         evidence: The passage of the trace; the judge's own words where they were not found.
@@ -72,7 +74,7 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     claim: str
     importance: str | None
     weight: float
-    kind: Kind = "checklist"
+    kind: AskedKind = "checklist"
     sample: int = 0
     presence: int | None = None
     correctness: int | None = None
@@ -212,9 +214,9 @@ def contentless_verdict(asked: AskedUnit, *, sample: int, p_present: float | Non
     """Presence 0 without a call: the trace says nothing at all. `p_present` is 0 where units are probed, else None.
 
     Of a criterion: it does not hold, and neither does its good side, as saying nothing is no way to do well; of a
-    scale, the lowest level.
+    scale, the lowest level, and of criteria that are rated together, the lowest rating.
     """
-    if asked.kind == "scale":
+    if asked.levels:
         return Verdict(**about_unit(asked, sample), value=float(min(asked.levels)), reason="no_content")
     if asked.kind == "criteria":
         return Verdict(**about_unit(asked, sample), verdict="UNMET", value=0.0, reason="no_content")

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from judge.axis import Kind
+from judge.axis import AskedKind
 from judge.backend import Reply
 from judge.errors import LostInSpaceError, MalformedReplyError, OffMenuError, ReplyError, TruncatedReplyError
 from judge.probe import MAX_UNITS_PER_CALL, AskedUnit
@@ -58,7 +58,7 @@ _MENU = {
     "correctness": "must be -1, 0 or 1, or null where presence is 0",
     "value": "must be one of the levels",
 }
-_VERDICTS: Mapping[Kind, str] = {
+_VERDICTS: Mapping[AskedKind, str] = {
     "criteria": "must be MET, UNMET or CANNOT_ASSESS",
     "faithfulness": "must be SUPPORTED, CONTRADICTED or NOT_FOUND",
 }
@@ -103,7 +103,7 @@ class PlainCriterionReply(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class ScaleReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """The judge's words on one scale, in the declared form."""
+    """The judge's words on one scale or rating, in the declared form."""
 
     evidence: str | None
     reason: str
@@ -200,7 +200,7 @@ class _PlainClaimForm(BaseModel):
     verdict: Support
 
 
-_FORMS: Mapping[tuple[Kind, bool], tuple[type[Words | ClaimWords], type[BaseModel]]] = {
+_FORMS: Mapping[tuple[AskedKind, bool], tuple[type[Words | ClaimWords], type[BaseModel]]] = {
     ("checklist", True): (UnitReply, _Form),
     ("checklist", False): (PlainUnitReply, _PlainForm),
     ("criteria", True): (CriterionReply, _CriterionForm),
@@ -209,11 +209,13 @@ _FORMS: Mapping[tuple[Kind, bool], tuple[type[Words | ClaimWords], type[BaseMode
     ("scale", False): (PlainScaleReply, _PlainScaleForm),
     ("faithfulness", True): (ClaimReply, _ClaimForm),
     ("faithfulness", False): (PlainClaimReply, _PlainClaimForm),
+    ("rating", True): (ScaleReply, _ScaleForm),
+    ("rating", False): (PlainScaleReply, _PlainScaleForm),
 }
 """By kind, and whether evidence was asked for: as it is decoded, and as its faults are named."""
 
 
-def parse_reply(reply: Reply, units: int, *, evidence: bool, kind: Kind = "checklist") -> list[Words]:
+def parse_reply(reply: Reply, units: int, *, evidence: bool, kind: AskedKind = "checklist") -> list[Words]:
     """Read a reply to `units` units of one kind.
 
     Returns:
@@ -239,12 +241,12 @@ def parse_claims(reply: Reply, claims: int, *, evidence: bool) -> list[ClaimWord
     return _parse(reply, claims, ("faithfulness", evidence))
 
 
-def _parse(reply: Reply, units: int, form: tuple[Kind, bool]) -> list[Any]:
+def _parse(reply: Reply, units: int, form: tuple[AskedKind, bool]) -> list[Any]:
     text = _unwrapped(reply)
     return _decoded(text, units, form) or _checked(text, units, form)
 
 
-def _decoded(text: str, units: int, form: tuple[Kind, bool]) -> list[Any] | None:
+def _decoded(text: str, units: int, form: tuple[AskedKind, bool]) -> list[Any] | None:
     """The words of a reply that is plainly in the declared form, in a fifth of the time; None for any other."""
     decoder, keys = _reader(units, form)
     # A key that comes twice would be read once. Only an escape could hide one from this count.
@@ -262,8 +264,8 @@ def _is_half(words: Words | ClaimWords) -> bool:
     return isinstance(words, UnitReply | PlainUnitReply) and bool(words.presence) and words.correctness is None
 
 
-@lru_cache(maxsize=8 * MAX_UNITS_PER_CALL)
-def _reader(units: int, form: tuple[Kind, bool]) -> tuple[msgspec.json.Decoder[Struct], list[tuple[str, int]]]:
+@lru_cache(maxsize=10 * MAX_UNITS_PER_CALL)
+def _reader(units: int, form: tuple[AskedKind, bool]) -> tuple[msgspec.json.Decoder[Struct], list[tuple[str, int]]]:
     """What decodes a reply to so many units, and how often each key stands in it."""
     words, names = _FORMS[form][0], [unit_name(index) for index in range(units)]
     whole = msgspec.defstruct("Replied", [(name, words) for name in names], frozen=True, forbid_unknown_fields=True)
@@ -271,7 +273,7 @@ def _reader(units: int, form: tuple[Kind, bool]) -> tuple[msgspec.json.Decoder[S
     return msgspec.json.Decoder(whole), keys
 
 
-def _checked(text: str, units: int, form: tuple[Kind, bool]) -> list[Any]:
+def _checked(text: str, units: int, form: tuple[AskedKind, bool]) -> list[Any]:
     value, names = _json_object(text), [unit_name(index) for index in range(units)]
     faults = _name_faults(value, names)
     if faults:
@@ -292,7 +294,7 @@ def _checked(text: str, units: int, form: tuple[Kind, bool]) -> list[Any]:
 
 
 def refuse_unknown_levels(replied: Sequence[Words], asked: Sequence[AskedUnit]) -> None:
-    """Raise where a scale has no such level.
+    """Raise where a scale has no such level, or a rating is none.
 
     Raises:
         OffMenuError: Says which, and what there is.
@@ -380,7 +382,7 @@ def _name_faults(value: dict[str, Any], names: list[str]) -> list[str]:
     return faults + ([f"{extra} keys are not among {names[0]} … {names[-1]}"] if extra else [])
 
 
-def _value_faults(name: str, exc: ValidationError, kind: Kind) -> list[str]:
+def _value_faults(name: str, exc: ValidationError, kind: AskedKind) -> list[str]:
     fields = dict.fromkeys(str(error["loc"][0]) if error["loc"] else "" for error in exc.errors(include_url=False))
     menu = {**_MENU, "verdict": _VERDICTS.get(kind, "")}
     return [f"{name}.{field} {menu[field]}" if menu.get(field) else f"{name} has wrong keys" for field in fields]

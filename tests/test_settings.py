@@ -97,7 +97,7 @@ def test_probes_are_judges_of_their_own_and_others_stay_who_they_were():
     assert not {"probe", "probe_evidence"} & set(settings().identity)
     assert settings(probe=True).identity["probe"] is True
     # Whoever changes this changes every judge: run directories of before are refused.
-    assert settings().labels.judge == "hosted_vllm/m#fd42bfa8"
+    assert settings().labels.judge == "hosted_vllm/m#70c9e732"
 
 
 @pytest.mark.parametrize(
