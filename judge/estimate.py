@@ -74,6 +74,7 @@ class Estimate:
         seconds: None where nothing was measured.
         raised: Share of the units that get a correctness probe, where their presence is not known yet; None where no
             call hangs on it.
+        guessed_claims: Of the units, the claims of traces that are not taken apart yet: a sentence each.
         measured: What the numbers rest on; None where they are assumed.
     """
 
@@ -89,6 +90,7 @@ class Estimate:
     cost_usd: float | None
     seconds: float | None
     raised: float | None
+    guessed_claims: int
     measured: Measured | None
 
 
@@ -125,6 +127,7 @@ class _Counted:
     failed: int = 0
     contentless: int = 0
     units: int = 0
+    guessed_claims: int = 0
     sure: _Sum = field(default_factory=_Sum)
     if_raised: _Sum = field(default_factory=_Sum)
     sample: list[Record] = field(default_factory=list)
@@ -208,8 +211,10 @@ def _count_checks(
     if isinstance(way, Probed):
         return
     known = {request.call_id: reply for request, reply in zip(requests, found, strict=True) if reply is not None}
+    guessed = any(request.probes.portion and request.call_id not in known for request in requests)
     for check in way.next_asks(requests, known):
         counted.units += len(check.probes.asked)
+        counted.guessed_claims += len(check.probes.asked) * guessed
         counted.sure.add(check, stored=find(check) is not None)
 
 
@@ -352,6 +357,7 @@ def _build(counted: _Counted, settings: Settings, measured: Measured | None) -> 
         cost_usd=_cost_usd(settings, calls, prompt, completion),
         seconds=_seconds(settings, calls, prompt + completion, measured),
         raised=raised if counted.if_raised.calls else None,
+        guessed_claims=counted.guessed_claims,
         measured=measured,
     )
 

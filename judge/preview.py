@@ -186,7 +186,7 @@ def _turns(unit: AskedUnit, words: Mapping[str, _Words]) -> list[tuple[str, _Wor
     if unit.levels:
         return [(f"is at level {level}", {"value": float(level)}) for level in sorted(unit.levels)[:-1][-1:]]
     if unit.kind == "faithfulness":
-        return [("is", {"verdict": "CONTRADICTED", "value": 0.0})]
+        return [("does not hold", {"verdict": "CONTRADICTED", "value": 0.0})]
     said = "does not hold" if unit.polarity == "positive" else "holds, which is bad"
     return [(said, _criterion(unit, good=False))]
 

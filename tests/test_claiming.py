@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
@@ -18,10 +19,14 @@ from image_kit import corners, encode
 from judge import Judge
 from judge.claim_prompt import portions, sources
 from judge.claims import distinct, guess_claims
+from judge.estimate import estimate
+from judge.preview import preview
 from judge.record import build_record
 from judge.rubric import Rubric, load_rubric
+from judge.settings import Settings
 from judge.testing import Ask, Server
 from judge.testing.claims import answer_claims
+from judge.traces.reading import Traces
 
 TRACE = "The left base is opaque. The heart is large. A rib is broken. The patient is tall."
 RECORD = {
@@ -536,3 +541,47 @@ def test_units_stand_aside_where_no_axis_asks_for_them() -> None:
     run, _ = score(honest, {**RECORD, "units": units}, "pkr-strict")
     assert row_of(run)["failure"] == "unknown_axis"
     assert load_rubric("pkr-strict").takes_units
+
+
+# --- before anything is paid ---------------------------------------------------------------------------------------
+
+
+def _settings(server: Server, **how: Any) -> Settings:
+    return Settings(judge="hosted_vllm/m", api_base=server.api_base, rubric=load_rubric("faithfulness"), **how)
+
+
+def test_a_preview_is_what_is_sent_where_each_sentence_is_a_claim() -> None:
+    asked: list[Ask] = []
+
+    def noted(ask: Ask) -> Reply:
+        asked.append(ask)
+        return honest(ask)
+
+    with Server(script=noted) as server:
+        shown = preview(build_record(RECORD), _settings(server))
+        with Judge("hosted_vllm/m", api_base=server.api_base, rubric="faithfulness", cache=None) as judge:
+            judge.score([RECORD])
+    assert [call.guessed for call in shown.calls] == [False, True]
+    assert [call.request.user for call in shown.calls] == [user(ask) for ask in asked]
+    assert shown.examples[0].lines[0] == "faithfulness_score = 4 / 4 = 1"
+    assert shown.examples[1].lines[:2] == (
+        "faithfulness_score = 3 / 4 = 0.75",
+        "faithfulness_contradicted = 1 / 4 = 0.25",
+    )
+
+
+def test_an_estimate_guesses_claims_until_the_trace_is_taken_apart(tmp_path: Path) -> None:
+    path = tmp_path / "traces.jsonl"
+    path.write_text(json.dumps(RECORD), encoding="utf-8")
+
+    def script(ask: Ask) -> Reply:
+        return claims(*[*SAID][:2]) if is_split(ask) else checked(ask)
+
+    with Server(script=script) as server:
+        settings = _settings(server, cache=tmp_path / "store")
+        before = asyncio.run(estimate(Traces(path=str(path)), settings))
+        with Judge("hosted_vllm/m", api_base=server.api_base, rubric="faithfulness", cache=settings.cache) as judge:
+            judge.score([RECORD])
+        after = asyncio.run(estimate(Traces(path=str(path)), settings))
+    assert (before.units, before.guessed_claims, before.calls, before.stored) == (4, 4, 2, 0)
+    assert (after.units, after.guessed_claims, after.calls, after.stored) == (2, 0, 2, 2)
