@@ -43,7 +43,8 @@ The flow, top to bottom; a file imports only files above it:
     fold.py           a text                  -> the same text as it is compared
     typo.py           two words               -> whether one is the other misspelt
     evidence.py       quote × trace           -> Span          exact, normalised, near, or none
-    words.py          Reply                   -> Words         parsed, and matched to what was asked
+    unwrapping.py     Reply                   -> the one JSON object in it
+    words.py          that object             -> Words         matched to what was asked
     verdict.py        Words                   -> Verdicts      with their evidence verified
     claims.py         Reply                   -> Claims        each found in the trace
     criteria.py       Verdicts on criteria    -> a score

@@ -19,9 +19,10 @@ from judge.errors import ReplyError
 from judge.evidence import TraceText
 from judge.probe import MAX_UNITS_PER_CALL, AskedUnit, Granularity, Probes, batches
 from judge.prompt import JudgeModel, Request, unit_name
+from judge.unwrapping import off_menu
 from judge.verdict import EvidenceRule, Verdict, about_unit, failed_verdict, lack_of_evidence, verify_claim
 from judge.view import View
-from judge.words import off_menu, parse_claims
+from judge.words import parse_claims
 from judge.working import parted, together
 
 __all__ = ["Claiming"]

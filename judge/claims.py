@@ -20,8 +20,8 @@ from judge.evidence import TraceText
 from judge.fold import Folded
 from judge.probe import AskedUnit
 from judge.record import Unit
+from judge.unwrapping import off_menu, parse_object
 from judge.verdict import verify_quote
-from judge.words import off_menu, parse_object
 
 __all__ = ["Claim", "as_asked", "distinct", "guess_claims", "read_claims"]
 

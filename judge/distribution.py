@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from judge.backend import Reply
 from judge.errors import MalformedReplyError, OffMenuError, ReplyError
 from judge.probe_prompt import LABELS
-from judge.words import refuse_refusal
+from judge.unwrapping import refuse_refusal
 
 __all__ = ["read_correctness", "read_presence"]
 

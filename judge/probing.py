@@ -21,6 +21,7 @@ from judge.probe_prompt import ProbePrompt
 from judge.prompt import JudgeModel, Request
 from judge.record import Record
 from judge.rubric import Rubric
+from judge.unwrapping import off_menu, parse_object
 from judge.verdict import (
     EvidenceRule,
     Verdict,
@@ -29,7 +30,6 @@ from judge.verdict import (
     lack_of_evidence,
     verify_quote,
 )
-from judge.words import off_menu, parse_object
 from judge.working import together
 
 __all__ = ["Probed"]

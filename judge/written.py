@@ -20,8 +20,9 @@ from judge.probe import Granularity, build_probes
 from judge.prompt import JudgeModel, Prompt, Request, unit_name
 from judge.record import Record
 from judge.rubric import Rubric
+from judge.unwrapping import off_menu
 from judge.verdict import EvidenceRule, Verdict, contentless_verdict, failed_verdict, verify
-from judge.words import off_menu, parse_reply, refuse_unknown_levels
+from judge.words import parse_reply, refuse_unknown_levels
 from judge.working import parted, together
 
 __all__ = ["Written"]
