@@ -29,7 +29,7 @@ def asked_of(record: Record, *, samples: int = 1) -> list[Request]:
     groups = build_probes(record, PKR, "unit")
     return [
         request
-        for presence in PROMPT.ask_presence(groups, MODEL, samples=samples)
+        for presence in PROMPT.ask_first(groups, MODEL, samples=samples)
         for request in (presence, PROMPT.ask_correctness(presence), PROMPT.ask_evidence(presence))
     ]
 
@@ -44,7 +44,7 @@ def test_the_text_that_is_sent() -> None:
     record = build_record({"question": "Why?", "trace": "It is clear.", "units": {"knowledge": [unit]}})
     requests = asked_of(record)
     requests.append(PROMPT.complain(requests[0], ["it must be one digit: 0, 1, 2"]))
-    pages = [f"##### system\n{PROMPT.system}", f"##### user, shared by all\n{requests[0].shared}"]
+    pages = [f"##### system\n{requests[0].system}", f"##### user, shared by all\n{requests[0].shared}"]
     pages += [f"##### then\n{request.asked}{request.complaint}" for request in requests]
     pages += [f"##### schema of the last but one\n{requests[2].schema}\n"]
     text, path = "".join(pages), HERE / "golden" / "probe.txt"
