@@ -37,7 +37,7 @@ _PROBED: Mapping[str, _Words] = {
 }
 """As a judge that is rather sure would answer: probabilities are seldom 0 or 1."""
 _SURE = 0.9
-_ALL_LEVELS_PROBED = f"Every scale is at its highest level with a probability of {_SURE}, else at the next one."
+_ALL_LEVELS_PROBED = f"Every scale is at its highest level with a probability of {_SURE}, else at the one below."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,7 +148,7 @@ def refuse_unprobed(rubric: Rubric) -> None:
         long = [str(level) for level in axis.anchors if level not in _DIGITS] if isinstance(axis, Scale) else []
         if long:
             raise ConfigError(
-                f"a probe's answer is one digit, and the scale {name!r} has the levels {', '.join(long)}.",
+                f"a probe's answer is one digit, and the scale {name!r} has levels that are none: {', '.join(long)}.",
                 hint="Number its levels from 0 to 9: scores stay as they are where all levels move by the same number. "
                 "Or leave --probe out.",
             )
