@@ -182,7 +182,7 @@ async def _count(reading: Reading, settings: Settings, find: _Find, measure: int
 
 def _count_next(counted: _Counted, request: Request, reply: Reply | None, way: Written | Probed, find: _Find) -> None:
     """What a probed unit takes besides its presence probe: nothing, all of it, or nobody knows yet."""
-    if not isinstance(way, Probed) or request.probes.kind == "scale":
+    if not isinstance(way, Probed):
         return
     raised = None if reply is None else _is_raised(reply)
     for ask in way.next_asks(request) if raised is not False else ():
