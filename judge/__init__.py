@@ -36,7 +36,7 @@ The flow, top to bottom; a file imports only files above it:
     probe.py          Record × Rubric         -> Probes        what is asked, and at what granularity
     template.py       a template and values   -> text
     prompt.py         Probes                  -> Request       messages and schema
-    probe_prompt.py   a unit                  -> Requests      of one token
+    probe_prompt.py   a unit or scale         -> Requests      of one token
     claim_prompt.py   a trace, its claims     -> Requests      that take it apart, that check them
     backend.py        Request                 -> Reply         the contract: a Protocol with one method
     content.py        a trace                 -> whether it says anything

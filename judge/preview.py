@@ -39,6 +39,8 @@ _PROBED: Mapping[str, _Words] = {
     "silent": {"presence": 0, "p_present": 0.1},
 }
 """As a judge that is rather sure would answer: probabilities are seldom 0 or 1."""
+_SURE = 0.9
+_ALL_LEVELS_PROBED = f"Every scale is at its highest level with a probability of {_SURE}, else at the one below."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,39 +158,50 @@ def _cost_usd(calls: Sequence[PreviewedCall], settings: Settings) -> float | Non
 def _examples(asked: Sequence[AskedUnit], settings: Settings) -> Iterator[Example]:
     """All is well; then the first unit of each kind and polarity is not, of those that weigh anything and so count."""
     words = _PROBED if settings.probe else _WRITTEN
-    good = [_good(unit, words) for unit in asked]
+    good = [_good(unit, words, probed=settings.probe) for unit in asked]
     said = {"checklist": f"Every unit is raised and right ({_told(words['right'])}).", "criteria": _ALL_CRITERIA}
-    said |= {"scale": _ALL_LEVELS, "rating": _ALL_RATINGS, "faithfulness": _ALL_CLAIMS}
+    said |= {"rating": _ALL_RATINGS, "faithfulness": _ALL_CLAIMS}
+    said["scale"] = _ALL_LEVELS_PROBED if settings.probe else _ALL_LEVELS
     yield _example(" ".join(said[kind] for kind in dict.fromkeys(unit.kind for unit in asked)), asked, good, settings)
     for alike in dict.fromkeys((unit.kind, unit.polarity) for unit in asked):
         places = [place for place, unit in enumerate(asked) if (unit.kind, unit.polarity) == alike]
         place = next((place for place in places if asked[place].weight), places[0])
         one = f"{asked[place].unit.unit_id} of {asked[place].axis}"
         others = "; all others are as above" if len(asked) > 1 else ""
-        for turned, verdict in _turns(asked[place], words):
+        for turned, verdict in _turns(asked[place], words, probed=settings.probe):
             given, axis = [*good[:place], verdict, *good[place + 1 :]], asked[place].axis
             told = f" ({words_told})" if (words_told := _told(verdict)) else ""
             yield _example(f"{one} {turned}{told}{others}.", asked, given, settings, axis=axis)
 
 
-def _good(unit: AskedUnit, words: Mapping[str, _Words]) -> _Words:
+def _good(unit: AskedUnit, words: Mapping[str, _Words], *, probed: bool) -> _Words:
     if unit.levels:
-        return {"value": float(max(unit.levels))}
+        return _at_level(max(unit.levels), unit, probed=probed)[1]
     if unit.kind == "faithfulness":
         return {"verdict": "SUPPORTED", "value": 1.0}
     return words["right"] if unit.kind == "checklist" else _criterion(unit, good=True)
 
 
-def _turns(unit: AskedUnit, words: Mapping[str, _Words]) -> list[tuple[str, _Words]]:
+def _turns(unit: AskedUnit, words: Mapping[str, _Words], *, probed: bool) -> list[tuple[str, _Words]]:
     """How a unit may turn out worse, in words and as a verdict."""
     if unit.kind == "checklist":
         return [("is raised and wrong", words["wrong"]), ("is not raised", words["silent"])]
     if unit.levels:
-        return [(f"is at level {level}", {"value": float(level)}) for level in sorted(unit.levels)[:-1][-1:]]
+        return [_at_level(sorted(unit.levels)[-2], unit, probed=probed)]
     if unit.kind == "faithfulness":
         return [("does not hold", {"verdict": "CONTRADICTED", "value": 0.0})]
     said = "does not hold" if unit.polarity == "positive" else "holds, which is bad"
     return [(said, _criterion(unit, good=False))]
+
+
+def _at_level(level: int, unit: AskedUnit, *, probed: bool) -> tuple[str, _Words]:
+    """In words and as a verdict; of a probe, what is expected where a neighbour has the rest of the probability."""
+    if not probed:
+        return f"is at level {level}", {"value": float(level), "level": level}
+    lower = [other for other in unit.levels if other < level]
+    neighbour = max(lower) if lower else min(other for other in unit.levels if other > level)
+    said = f"is at level {level} with a probability of {_SURE}, else at level {neighbour}"
+    return said, {"value": round(_SURE * level + (1 - _SURE) * neighbour, 4), "level": level}
 
 
 def _criterion(unit: AskedUnit, *, good: bool) -> _Words:
@@ -198,7 +211,9 @@ def _criterion(unit: AskedUnit, *, good: bool) -> _Words:
 def _example(
     said: str, asked: Sequence[AskedUnit], given: Sequence[_Words], settings: Settings, *, axis: str | None = None
 ) -> Example:
-    verdicts = [Verdict(**about_unit(unit, 0), **words) for unit, words in zip(asked, given, strict=True)]
+    verdicts = [
+        Verdict(**about_unit(unit, 0, probed=settings.probe), **words) for unit, words in zip(asked, given, strict=True)
+    ]
     axes = settings.rubric.axes
     scores = score_trace(verdicts, axes=axes)
     lines = [
@@ -211,4 +226,4 @@ def _example(
 
 
 def _told(words: _Words) -> str:
-    return ", ".join(f"{name} {value}" for name, value in words.items() if name != "value")
+    return ", ".join(f"{name} {value}" for name, value in words.items() if name not in ("value", "level"))

@@ -22,7 +22,7 @@ from judge.image import ImageRules
 from judge.plugin import Plugin, find_plugin
 from judge.price import Price, find_price, has_cache_marks
 from judge.probe import Granularity
-from judge.probe_prompt import ProbePrompt
+from judge.probe_prompt import ProbePrompt, refuse_unprobed
 from judge.probing import Probed
 from judge.prompt import JudgeModel, Prompt
 from judge.rubric import Rubric
@@ -124,7 +124,8 @@ class Settings:
         granularity: Which units share a call; `axis` where none is given, and `unit` where units are probed.
         evidence: What happens to a presence whose quote is not in the trace; `required` where nothing is given, and
             `none` where units are probed without `probe_evidence`.
-        probe: Ask for one token on each unit's presence, and one on its correctness, and score their probabilities.
+        probe: Ask for one token on each unit's presence, one on its correctness, and one on each scale's level, and
+            score their probabilities.
         probe_evidence: Probe, and ask for a quote of each unit that is raised.
         samples: Repeats of each judgement, at least 1.
         min_coverage: Share of judged weight, in [0, 1], below which an axis has no score.
@@ -204,20 +205,23 @@ class Settings:
             )
 
     def _refuse_kinds(self) -> None:
-        """Words can be compared with units only, and only units are probed; a preference is between two traces."""
+        """Words can be compared with units only, one token answers little, and only units are raised.
+
+        A preference is between two traces.
+        """
         if not self.rubric.scored:
-            hint = "Add an axis of another kind."
-            raise ConfigError(
-                f"all axes of the rubric {self.rubric.name!r} compare two traces; none scores one.", hint=hint
-            )
+            message = f"all axes of the rubric {self.rubric.name!r} compare two traces; none scores one."
+            raise ConfigError(message, hint="Add an axis of another kind.")
         others = [name for name, axis in self.rubric.scored.items() if axis.kind != "checklist"]
-        if not others or not (self.free or self.probe):
-            return
-        what = f"the rubric {self.rubric.name!r} has axes that are no checklists: {', '.join(others)}"
-        if self.free:
+        if self.free and others:
+            what = f"the rubric {self.rubric.name!r} has axes that are no checklists: {', '.join(others)}"
             hint = "Name a judge that reads, such as hosted_vllm/MODEL."
             raise ConfigError(f"{BASELINE} judges checklists only, and {what}.", hint=hint)
-        raise ConfigError(f"only checklists can be probed, and {what}.", hint="Leave --probe out.")
+        if self.probe:
+            refuse_unprobed(self.rubric)
+        if self.probe_evidence and "checklist" not in self.rubric.kinds:
+            message = f"probe_evidence asks for quotes of raised units, and the rubric {self.rubric.name!r} has none."
+            raise ConfigError(message, hint="Use --probe.")
 
     def _choose(self, **defaults: str) -> None:
         for name, default in defaults.items():

@@ -34,6 +34,8 @@ _VERDICTS = {
     "correctness": pl.Int8,
     "verdict": pl.String,
     "value": pl.Float64,
+    "level": pl.Int16,
+    "estimator": pl.String,
     "points": pl.Float64,
     "polarity": pl.String,
     "gate": pl.Boolean,

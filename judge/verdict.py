@@ -28,6 +28,7 @@ from judge.words import (
 )
 
 __all__ = [
+    "Estimator",
     "EvidenceRule",
     "Verdict",
     "about_unit",
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 EvidenceRule = Literal["required", "flag", "none"]
+Estimator = Literal["expectation", "level"]
+"""What the value of a scale is: what is expected of its levels' probabilities, or the level that the judge stated."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True, gc=False):
@@ -54,7 +57,10 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
         correctness: -1 wrong, 0 unclear, 1 right; None where presence is 0 or None.
         verdict: Of a criterion: whether it holds. Of a claim: what the sources say of it. None where there is none.
         value: Of a criterion: 1 where its good side holds, else 0. Of a claim: 1 where it is supported, else 0. Of a
-            scale: the level. Of all criteria together: the rating.
+            scale: the level, or the expectation over its levels, as `estimator` says. Of all criteria together: the
+            rating.
+        level: Of a scale: the level that was stated, or the likeliest; of a rating: the same as `value`.
+        estimator: Of a scale, failed ones too; the same in every verdict of a run.
         points: Of a criterion: what it is worth where it holds; in a tree, what it weighs among its siblings.
         polarity: Of a criterion: whether it is good that it holds.
         gate: Of a criterion: if its good side does not hold, the axis scores 0 at most; in a tree, its parent.
@@ -80,6 +86,8 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     correctness: int | None = None
     verdict: Met | Support | None = None
     value: float | None = None
+    level: int | None = None
+    estimator: Estimator | None = None
     points: float | None = None
     polarity: Polarity | None = None
     gate: bool | None = None
@@ -150,7 +158,7 @@ def _verify_without_need(
     if rule == "required" and about.get("evidence_found") == "no":
         return Verdict(**about, failure=lack_of_evidence(quote))
     if isinstance(replied, ScaleReply | PlainScaleReply):
-        return Verdict(**about, value=float(replied.value))
+        return Verdict(**about, value=float(replied.value), level=replied.value)
     if replied.verdict == "CANNOT_ASSESS" and not asked.unmet_if_unclear:
         return Verdict(**about, verdict=replied.verdict, failure="cannot_assess")
     return Verdict(**about, verdict=replied.verdict, value=_value(replied.verdict, asked))
@@ -210,22 +218,25 @@ def failed_verdict(asked: AskedUnit, *, sample: int, failure: str, call_id: str 
     return Verdict(**about_unit(asked, sample, call_id), failure=failure)
 
 
-def contentless_verdict(asked: AskedUnit, *, sample: int, p_present: float | None = None) -> Verdict:
-    """Presence 0 without a call: the trace says nothing at all. `p_present` is 0 where units are probed, else None.
+def contentless_verdict(asked: AskedUnit, *, sample: int, probed: bool = False) -> Verdict:
+    """Presence 0 without a call: the trace says nothing at all.
 
     Of a criterion: it does not hold, and neither does its good side, as saying nothing is no way to do well; of a
     scale, the lowest level, and of criteria that are rated together, the lowest rating.
     """
+    about = about_unit(asked, sample, probed=probed) | {"reason": "no_content"}
     if asked.levels:
-        return Verdict(**about_unit(asked, sample), value=float(min(asked.levels)), reason="no_content")
+        lowest = min(asked.levels)
+        return Verdict(**about, value=float(lowest), level=lowest)
     if asked.kind == "criteria":
-        return Verdict(**about_unit(asked, sample), verdict="UNMET", value=0.0, reason="no_content")
-    return Verdict(**about_unit(asked, sample), presence=0, p_present=p_present, reason="no_content")
+        return Verdict(**about, verdict="UNMET", value=0.0)
+    return Verdict(**about, presence=0, p_present=0.0 if probed else None)
 
 
-def about_unit(asked: AskedUnit, sample: int, call_id: str | None = None) -> dict[str, Any]:
+def about_unit(asked: AskedUnit, sample: int, call_id: str | None = None, *, probed: bool = False) -> dict[str, Any]:
     """The fields of a verdict that are known before anything is asked."""
     unit = asked.unit
+    estimator: Estimator = "expectation" if probed else "level"
     return {
         "axis": asked.axis,
         "unit_id": unit.unit_id,
@@ -236,6 +247,7 @@ def about_unit(asked: AskedUnit, sample: int, call_id: str | None = None) -> dic
         "points": asked.points,
         "polarity": asked.polarity,
         "gate": asked.gate,
+        "estimator": estimator if asked.kind == "scale" else None,
         "sample": sample,
         "call_id": call_id,
     }

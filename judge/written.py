@@ -115,11 +115,11 @@ class Written:
         """
         if not self.cache_marks:
             return await together([self._answer(request, trace, talk) for request in requests])
-        answers: dict[str, Answer] = {}
+        answers: dict[int, Answer] = {}
         for turn in _turns(requests):
-            heard = await together([self._answer(request, trace, talk) for request in turn])
-            answers |= zip([request.call_id for request in turn], heard, strict=True)
-        return [answers[request.call_id] for request in requests]
+            heard = await together([self._answer(requests[place], trace, talk) for place in turn])
+            answers |= zip(turn, heard, strict=True)
+        return [answers[place] for place in range(len(requests))]
 
     async def _answer(self, request: Request, trace: TraceText, talk: Conversation) -> Answer:
         heard = await talk.hold(request, partial(self._read, trace))
@@ -159,10 +159,9 @@ def _with_reuse(requests: Sequence[Request]) -> list[Request]:
     return [replace(request, reused=alike[request.schema] > 1) for request in requests]
 
 
-def _turns(requests: Sequence[Request]) -> list[list[Request]]:
-    """The first request with each schema, and all others; the second may be empty."""
-    firsts = {request.schema: request for request in reversed(requests)}
-    return [
-        [request for request in requests if firsts[request.schema] is request],
-        [request for request in requests if firsts[request.schema] is not request],
-    ]
+def _turns(requests: Sequence[Request]) -> tuple[list[int], list[int]]:
+    """The places of the first request with each schema, and of all others; the second may be empty."""
+    firsts: dict[str, int] = {}
+    for place, request in enumerate(requests):
+        firsts.setdefault(request.schema, place)
+    return parted(range(len(requests)), lambda place: firsts[requests[place].schema] != place)

@@ -34,7 +34,7 @@ CONTRACT = {
     "failures": "line, record_id, stage, error, message",
 }
 WHOLE_NUMBERS = {
-    *("line", "presence", "correctness", "sample", "samples", "attempts", "evidence_start", "evidence_end"),
+    *("line", "presence", "level", "correctness", "sample", "samples", "attempts", "evidence_start", "evidence_end"),
     *("prompt_tokens", "completion_tokens", "cached_tokens", "units_asked", "units_judged", "trace_chars"),
 }
 FLOATS = {"weight", "value", "points", "p_present", "p_correct", "cost_usd", "latency_s", "queued_s"}
@@ -157,7 +157,7 @@ def test_a_scored_record() -> None:
     said = {"claim": "film", "weight": 1.0, "sample": 0, "presence": 2, "correctness": 1, "reason": "So it is."}
     said["call_id"] = made.calls["call_id"][0]
     nothing = dict.fromkeys(("importance", "verdict", "value", "points", "polarity", "gate", "failure"))
-    nothing |= dict.fromkeys(("p_present", "p_correct", "source", "source_found"))
+    nothing |= dict.fromkeys(("level", "estimator", "p_present", "p_correct", "source", "source_found"))
     assert first == about | found | said | nothing
     assert (second["unit_id"], second["presence"], second["correctness"]) == ("K1", 1, -1)
     assert (third["presence"], third["correctness"], third["evidence"], third["evidence_found"]) == (

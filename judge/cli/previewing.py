@@ -171,7 +171,8 @@ def _told_image(image: Image) -> dict[str, Any]:
 
 
 def _told_example(example: Example) -> dict[str, Any]:
-    fields = ("axis", "unit_id", "weight", "points", "presence", "correctness", "verdict", "p_present", "p_correct")
+    about, soft = ("axis", "unit_id", "weight", "points"), ("p_present", "p_correct")
+    fields = (*about, "presence", "correctness", "verdict", "value", "level", *soft)
     return {
         "said": example.said,
         "verdicts": [{name: getattr(verdict, name) for name in fields} for verdict in example.verdicts],

@@ -24,7 +24,7 @@ from judge.testing.ask import Ask, AskedUnit
 from judge.testing.claims import answer_claims
 from judge.testing.drafts import write_units
 from judge.testing.overlap import find, sentences
-from judge.testing.probes import digit_of, soft
+from judge.testing.probes import digit_of, digits_of, soft
 
 Script: TypeAlias = Callable[[Ask], str | Mapping[str, object]]
 ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "stubborn"]
@@ -66,7 +66,11 @@ def gullible(ask: Ask) -> Mapping[str, object]:
         return claims
     told = next((s.text for s in sentences(ask.trace) if _SELF_PRAISE.search(s.text)), None)
     if ask.question:
-        return soft(ask, "2") if ask.probed else {"evidence": told or f"As the trace puts it: {ask.units[0].claim}"}
+        return (
+            soft(ask, max(digits_of(ask)))
+            if ask.probed
+            else {"evidence": told or f"As the trace puts it: {ask.units[0].claim}"}
+        )
     return {
         unit.name: _judged(ask, told or f"As the trace puts it: {unit.claim}", "The trace says so.", 2, 1)
         for unit in ask.units
