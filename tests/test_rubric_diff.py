@@ -199,6 +199,17 @@ def test_an_unusable_reply_is_not_asked_for_again_either() -> None:
     assert told["one_sided"] == [] and told["counts"]["both"] == 10 and told["counts"]["one"] == 0
 
 
+def test_what_failed_is_asked_again_by_the_same_command_and_once_for_both() -> None:
+    old, new = version("1"), version("2", {**FIRST, "points": 1}, SECOND)
+    down = [True]
+    with Server(script=failing(lambda ask: down[0] and "of note" in ask.trace)) as server:
+        judged(old, new, "traces.jsonl", "--out", "d", server=server, code=3)
+        down[0] = False
+        told = judged(old, new, "traces.jsonl", "--out", "d", server=server)
+        assert server.ledger.requests == RECORDS + 2 + 1
+    assert told["counts"]["both"] == 12 and told["shared"] == told["calls"]
+
+
 def failing(when: Callable[[Any], bool]) -> Callable[[Any], str | Mapping[str, object]]:
     return lambda ask: "Well." if when(ask) else by_words(ask)
 
