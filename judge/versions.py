@@ -103,7 +103,7 @@ def _finding(out: Path, settings: Settings, run: Path | None) -> Settings:
     """The settings of a version that looks for replies in the journals of the others, and of `run`."""
     own = version_folder(out, settings)
     found = sorted(path for path in out.glob(f"*/{_JOURNAL}") if path.parent != own)
-    if run is not None and (run / _JOURNAL).exists():
+    if run is not None:
         found.append(run / _JOURNAL)
     return replace(settings, journals=tuple(found))
 
@@ -128,3 +128,5 @@ def _refuse_other_judge(run: Path, old: Settings, new: Settings) -> None:
     if asked not in known:
         message = f"{run} is of {asked}, and asked is {', '.join(sorted(known))}."
         raise ConfigError(message, hint="Ask the same judge in the same way, or leave --run out.")
+    if not (run / _JOURNAL).exists():
+        raise ConfigError(f"{run} holds no replies: it has no {_JOURNAL}.", hint="Leave --run out.")

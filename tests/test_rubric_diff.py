@@ -179,8 +179,11 @@ def test_an_earlier_run_is_used_and_stays_as_it_is() -> None:
         assert held == {path.name: path.read_bytes() for path in Path("first").glob("*.parquet")}
         other = diff(old, new, "traces.jsonl", "--out", "e", "--run", "first", "--granularity", "unit", server=server)
         none = diff(old, new, "traces.jsonl", "--out", "e", "--run", ".", server=server)
+        Path("first/journal.sqlite").rename("away.sqlite")
+        empty = diff(old, new, "traces.jsonl", "--out", "e", "--run", "first", server=server)
         assert server.ledger.requests == RECORDS
-    assert (other.exit_code, none.exit_code) == (2, 2)
+    assert (other.exit_code, none.exit_code, empty.exit_code) == (2, 2, 2)
+    assert "first holds no replies: it has no journal.sqlite." in empty.stderr
     assert "first is of hosted_vllm/any#" in other.stderr and "no run: it has no run.json" in none.stderr
 
 
@@ -369,6 +372,7 @@ def test_a_budget_is_for_both_versions() -> None:
         asked = server.ledger.requests
         assert done.exit_code == 75 and "the budget of" in done.stderr
         assert RECORDS * 2 <= asked < RECORDS * 3
+        assert f" {RECORDS * 3 - asked} records left." in done.stderr
         assert f"of the budget of ${cost + 0.001:g} are left for the new version." in done.stderr
         # What costs nothing needs no money.
         free = ("--budget", f"{cost:.9f}")
