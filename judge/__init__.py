@@ -31,6 +31,7 @@ The flow, top to bottom; a file imports only files above it:
       references.py   units in another file   -> the fields that a record lacks
       reading.py      where traces are        -> Records, one after the other
     view.py           a record                -> what a judge sees of it
+    misfit.py         what a rubric cannot say -> what to do about it
     axis.py           what a rubric scores    -> its kind, and what units and criteria are worth
     rubric.py         a YAML file             -> Rubric
     probe.py          Record × Rubric         -> Probes        what is asked, and at what granularity
