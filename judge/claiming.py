@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from judge.backend import Reply
 from judge.claim_prompt import ClaimPrompt, sources
 from judge.claims import Claim, as_asked, distinct, guess_claims, read_claims
-from judge.conversation import Answer, Conversation, Heard, failures_of
+from judge.conversation import Answer, Conversation, Heard, failures_of, unusable
 from judge.errors import ReplyError
 from judge.evidence import TraceText
 from judge.probe import MAX_UNITS_PER_CALL, AskedUnit, Granularity, Probes, batches
 from judge.prompt import JudgeModel, Request, unit_name
 from judge.unwrapping import off_menu
-from judge.verdict import EvidenceRule, Verdict, about_unit, failed_verdict, lack_of_evidence, verify_claim
+from judge.verdict import EvidenceRule, Verdict, about_unit, lack_of_evidence, verify_claim
 from judge.view import View
 from judge.words import parse_claims
 from judge.working import parted, together
@@ -84,13 +84,9 @@ class Claiming:
 
     def _unknown(self, heard: Heard[list[Claim]]) -> Answer:
         """Nobody knows what the trace claims."""
-        request, code = heard.request, heard.error.code if heard.error else ""
-        verdicts = [
-            failed_verdict(asked, sample=sample, failure=code, call_id=heard.call_id)
-            for sample in range(self.samples)
-            for asked in request.probes.asked
-        ]
-        return Answer(verdicts=verdicts, failures=failures_of(request, verdicts, heard.error, heard.stage))
+        failed = unusable(heard)
+        verdicts = [replace(verdict, sample=sample) for sample in range(self.samples) for verdict in failed]
+        return Answer(verdicts=verdicts, failures=failures_of(heard.request, verdicts, heard.error, heard.stage))
 
     async def _check(self, heard: Sequence[Heard[list[Claim]]], talk: Conversation) -> Answer:
         """Ask about every claim that the trace was found to make."""
@@ -123,13 +119,7 @@ class Claiming:
         self, request: Request, made: Mapping[str, Claim], text: TraceText, talk: Conversation
     ) -> Answer:
         heard = await talk.hold(request, partial(self._read_checks, made, text))
-        verdicts = heard.value
-        if verdicts is None:  # a reply with wrong keys or values has none to keep
-            code, last = heard.error.code if heard.error else "", heard.request
-            verdicts = [
-                failed_verdict(unit, sample=last.sample, failure=code, call_id=last.call_id)
-                for unit in last.probes.asked
-            ]
+        verdicts = heard.value or unusable(heard)
         failures = failures_of(heard.request, verdicts, heard.error, heard.stage)
         return Answer(verdicts=verdicts, calls=heard.calls, failures=failures)
 

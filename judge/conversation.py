@@ -22,9 +22,9 @@ from judge.errors import (
 )
 from judge.outcome import Call, Failure
 from judge.prompt import Request
-from judge.verdict import Verdict
+from judge.verdict import Verdict, failed_verdict
 
-__all__ = ["Answer", "Complain", "Conversation", "Heard", "Keep", "failures_of"]
+__all__ = ["Answer", "Complain", "Conversation", "Heard", "Keep", "failures_of", "unusable"]
 
 _MAX_REASKS = 2
 T = TypeVar("T")
@@ -109,6 +109,12 @@ class Conversation:
         plain = isinstance(error, LostInSpaceError) and not request.plain
         again = replace(request, ask=request.ask + 1, plain=plain)
         return self._complain(again, error.faults) if isinstance(error, OffMenuError) else again
+
+
+def unusable(heard: Heard[T]) -> list[Verdict]:
+    """The units of a request of whose last reply nothing can be used."""
+    code, last = heard.error.code if heard.error else "", heard.request
+    return [failed_verdict(unit, sample=last.sample, failure=code, call_id=last.call_id) for unit in last.probes.asked]
 
 
 def failures_of(

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from judge.backend import Reply
 from judge.claiming import Claiming
-from judge.conversation import Answer, Conversation, failures_of
+from judge.conversation import Answer, Conversation, failures_of, unusable
 from judge.errors import ReplyError
 from judge.evidence import TraceText
 from judge.probe import Granularity, build_probes
@@ -21,7 +21,7 @@ from judge.prompt import JudgeModel, Prompt, Request, unit_name
 from judge.record import Record
 from judge.rubric import Rubric
 from judge.unwrapping import off_menu
-from judge.verdict import EvidenceRule, Verdict, contentless_verdict, failed_verdict, verify
+from judge.verdict import EvidenceRule, Verdict, contentless_verdict, verify
 from judge.words import parse_reply, refuse_unknown_levels
 from judge.working import parted, together
 
@@ -123,13 +123,7 @@ class Written:
 
     async def _answer(self, request: Request, trace: TraceText, talk: Conversation) -> Answer:
         heard = await talk.hold(request, partial(self._read, trace))
-        verdicts = heard.value
-        if not verdicts:  # a reply with wrong keys or values has none to keep
-            code, last = heard.error.code if heard.error else "", heard.request
-            verdicts = [
-                failed_verdict(unit, sample=last.sample, failure=code, call_id=last.call_id)
-                for unit in last.probes.asked
-            ]
+        verdicts = heard.value or unusable(heard)
         failures = failures_of(heard.request, verdicts, heard.error or _UNSURE, heard.stage)
         return Answer(verdicts=verdicts, calls=heard.calls, failures=failures)
 
