@@ -8,12 +8,13 @@ An axis without a view shows everything. The trace is always shown: whole, unles
 from __future__ import annotations
 
 import hashlib
-from typing import Literal, TypeAlias
+from itertools import accumulate
+from typing import Literal, NamedTuple, TypeAlias
 
 from judge.image import Image
 from judge.record import Record, Reference
 
-__all__ = ["Part", "View", "images_of", "record_values"]
+__all__ = ["Part", "Piece", "View", "images_of", "record_values", "shown_parts"]
 
 Part: TypeAlias = Literal[
     "image", "question", "options", "context", "reference", "trace", "trace.reasoning", "trace.answer"
@@ -24,6 +25,13 @@ View: TypeAlias = tuple[Part, ...] | None
 _THINK, _THOUGHT = "<think>", "</think>"
 
 
+class Piece(NamedTuple):
+    """Part of a trace, and where it stands in the whole, in code points."""
+
+    start: int
+    text: str
+
+
 def images_of(record: Record, view: View) -> tuple[Image, ...]:
     """The images that are shown."""
     return record.images if view is None or "image" in view else ()
@@ -31,7 +39,7 @@ def images_of(record: Record, view: View) -> tuple[Image, ...]:
 
 def record_values(record: Record, view: View = None) -> dict[str, object]:
     """What `record.j2` shows of a record: all that its calls with this view have in common."""
-    trace = _trace(record.trace, view)
+    trace = "\n\n".join("".join(piece.text for piece in part) for part in shown_parts(record.trace, view))
     reference = record.reference if _shows("reference", view) else Reference()
     return {
         "images": len(images_of(record, view)),
@@ -45,17 +53,37 @@ def record_values(record: Record, view: View = None) -> dict[str, object]:
     }
 
 
+def shown_parts(trace: str, view: View) -> list[list[Piece]]:
+    """What is shown of a trace, with a blank line between two parts; the pieces of a part have nothing between them.
+
+    They are the parts that the view names, where the trace has them: one without `</think>` is both of them.
+    """
+    whole = [[Piece(0, trace)]]
+    if view is None or "trace" in view:
+        return whole
+    thinking, closed, answer = trace.rpartition(_THOUGHT)
+    parts = {"trace.reasoning": _thoughts(thinking), "trace.answer": [Piece(len(thinking + closed), answer)]}
+    named = [_trimmed(pieces) for part, pieces in parts.items() if part in view]
+    return named if closed and named else whole
+
+
+def _thoughts(thinking: str) -> list[Piece]:
+    """What stands between the tags that open a thought."""
+    texts = thinking.split(_THINK)
+    starts = accumulate((len(text) + len(_THINK) for text in texts), initial=0)
+    return [Piece(start, text) for start, text in zip(starts, texts, strict=False)]
+
+
+def _trimmed(pieces: list[Piece]) -> list[Piece]:
+    """Without white space at either end."""
+    saying = [index for index, piece in enumerate(pieces) if piece.text.strip()]
+    if not saying:
+        return []
+    first, *rest = pieces[saying[0] : saying[-1] + 1]
+    text = first.text.lstrip()
+    kept = [Piece(first.start + len(first.text) - len(text), text), *rest]
+    return [*kept[:-1], Piece(kept[-1].start, kept[-1].text.rstrip())]
+
+
 def _shows(part: Part, view: View) -> bool:
     return view is None or part in view
-
-
-def _trace(trace: str, view: View) -> str:
-    """The parts of a trace that the view names, where it has them; a trace without `</think>` is both of them."""
-    if view is None or "trace" in view:
-        return trace
-    thinking, closed, answer = trace.rpartition(_THOUGHT)
-    if not closed:
-        return trace
-    parts = {"trace.reasoning": thinking.replace(_THINK, "").strip(), "trace.answer": answer.strip()}
-    named = [text for part, text in parts.items() if part in view]
-    return "\n\n".join(named) if named else trace

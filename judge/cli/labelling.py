@@ -124,8 +124,8 @@ class Labelling:
             f"{len(tasks):,} units of {len(tasks.tasks):,} records; {done:,} have a label of {file.rater}."
         )
         if stale:
-            changed = f"{stale:,} earlier labels are of records that have changed since; their units are asked anew."
-            self._told.print(changed)
+            since = "are of records or axes that have changed since; their units are asked anew."
+            self._told.print(f"{stale:,} earlier labels {since}")
         self._told.print("Open this address in a browser on this machine; Ctrl-C ends.")
 
     def _conclude(self, tasks: Tasks, file: LabelFile) -> int:
@@ -176,9 +176,9 @@ def _ending(server: LabelServer) -> Iterator[None]:
 
 
 def _count(tasks: Tasks, file: LabelFile) -> tuple[int, int]:
-    """Units with a label, and those whose label is of a record that was another one."""
-    done = sum(file.of(place, key) is not None for place, key in tasks.places())
-    return done, sum(place in file.labels for place, _ in tasks.places()) - done
+    """Units with a label, and those whose label is of a record or an axis that was another one."""
+    done = sum(file.of(question, key) is not None for question, key in tasks.questions())
+    return done, sum(question.place in file.labels for question, _ in tasks.questions()) - done
 
 
 def _tell(tasks: Tasks, file: LabelFile, options: LabelOptions, *, exit_code: int) -> str:
