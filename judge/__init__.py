@@ -41,6 +41,8 @@ The flow, top to bottom; a file imports only files above it:
     content.py        a trace                 -> whether it says anything
     fold.py           a text                  -> the same text as it is compared
     typo.py           two words               -> whether one is the other misspelt
+    bare.py           a statement             -> its own words, without what is quoted
+    compound.py       a statement             -> the sign that it says two things
     evidence.py       quote × trace           -> Span          exact, normalised, near, or none
     words.py          Reply                   -> Words         parsed, and matched to what was asked
     verdict.py        Words                   -> Verdicts      with their evidence verified
