@@ -79,6 +79,8 @@ The flow, top to bottom; a file imports only files above it:
       salvage.py      a damaged journal       -> every reply in it that is whole
       journal.py      paid replies            -> disk, and back
       recovery.py     a journal of any state  -> one to go on with
+    judge_name.py     a judge's name          -> who answers under it
+    ranges.py         a setting's value       -> whether it may be so
     sampling.py       a request's parameters  -> those that a user may set
     settings.py       one judge, one rubric   -> their identity
     usable.py         Settings                -> whether this judge can be asked

@@ -18,13 +18,14 @@ from judge.asking import Asker
 from judge.connect import Connection, connect
 from judge.errors import InputError, JudgeError, RecordError
 from judge.image import ImageRules
+from judge.judge_name import usual_concurrency
 from judge.outcome import Outcome, failed_record
 from judge.price import build_price
 from judge.probe import Granularity
 from judge.purse import Purse
 from judge.record import Record
 from judge.rubric import Rubric, load_rubric
-from judge.settings import LEFT_OPEN, Settings, usual_concurrency
+from judge.settings import LEFT_OPEN, Settings
 from judge.table import Run, build_tables
 from judge.traces.reading import Reader
 from judge.usable import refuse_unusable

@@ -18,7 +18,8 @@ from judge.cli.terminal import Screen, clean
 from judge.client import Judge
 from judge.errors import BackendError, InputError, JudgeError
 from judge.golden import Check, Checked, Status, check_cases
-from judge.settings import BASELINE, Settings
+from judge.judge_name import BASELINE
+from judge.settings import Settings
 
 __all__ = ["SCHEMA", "test_cases"]
 

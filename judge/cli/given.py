@@ -7,9 +7,10 @@ from pathlib import Path
 
 from judge.cli.options import JudgeOptions, cache_folder
 from judge.errors import ConfigError
+from judge.judge_name import BASELINE, plugin_of, usual_concurrency
 from judge.price import parse_price
 from judge.rubric import load_rubric
-from judge.settings import BASELINE, Settings, plugin_of, usual_concurrency
+from judge.settings import Settings
 from judge.traces.mapping import parse_map
 from judge.traces.reading import Traces
 

@@ -14,13 +14,14 @@ from judge.cli.preview_page import ANY_SERVER, page
 from judge.cli.terminal import Screen, clean, clean_lines
 from judge.errors import InputError, JudgeError, RecordError
 from judge.image import Image, ImageRules
+from judge.judge_name import BASELINE
 from judge.preview import Example, Preview, PreviewedCall
 from judge.preview import preview as make_preview
 from judge.price import parse_price
 from judge.probe import Granularity
 from judge.record import Record
 from judge.rubric import load_rubric
-from judge.settings import BASELINE, Settings
+from judge.settings import Settings
 from judge.traces.mapping import parse_map
 from judge.traces.reading import Reading, Traces
 from judge.verdict import EvidenceRule
