@@ -14,6 +14,7 @@ __all__ = [
     "OURS",
     "SERVERS",
     "address_of",
+    "find_needless",
     "litellm_model",
     "plugin_of",
     "usual_concurrency",
@@ -49,6 +50,20 @@ def plugin_of(judge: str) -> Plugin | None:
     """
     provider, slash, _ = judge.partition("/")
     return find_plugin(provider) if slash and provider not in OURS else None
+
+
+def find_needless(judge: str, given: Mapping[str, object]) -> dict[str, str]:
+    """What was given and means nothing to a judge, while the user may count on it: setting -> why.
+
+    >>> find_needless("lexical", {"budget": 5.0, "headers": {}, "key_file": None})
+    {'budget': 'computes here, at no cost, and asks no server'}
+    """
+    names, why = list[str](), ""
+    if judge == BASELINE:
+        names, why = ["api_base", "budget", "headers", "key_file"], "computes here, at no cost, and asks no server"
+    elif plugin := plugin_of(judge):
+        names, why = ["headers", "key_file"], f"is of {plugin.source}, which is given a model and an address only"
+    return {name: why for name in names if given.get(name) not in (None, (), {})}
 
 
 def address_of(judge: str, given: str | None) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from judge.cli.options import JudgeOptions, cache_folder
 from judge.errors import ConfigError
-from judge.judge_name import BASELINE, plugin_of, usual_concurrency
+from judge.judge_name import BASELINE, find_needless, usual_concurrency
 from judge.price import parse_price
 from judge.rubric import load_rubric
 from judge.settings import Settings
@@ -72,12 +72,7 @@ def _refuse(options: JudgeOptions, needless: Mapping[str, str]) -> None:
 
 def _needless(options: JudgeOptions) -> dict[str, str]:
     """Options that were given and that the judge has no use for, and why."""
-    names, why = list[str](), ""
-    if options.judge == BASELINE:
-        names, why = list(_WORDS), "computes here, at no cost, and asks no server"
-    elif plugin := plugin_of(options.judge):
-        names, why = ["headers", "key_file"], f"is of {plugin.source}, which is given a model and an address only"
-    return {name: why for name in names if getattr(options, name) not in (None, ())}
+    return find_needless(options.judge, {name: getattr(options, name) for name in _WORDS})
 
 
 def _listed(names: Mapping[str, str]) -> str:
