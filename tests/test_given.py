@@ -14,7 +14,13 @@ from run_kit import make_records, to_lines
 
 from judge import Judge
 from judge.cli import cli
+from judge.cli.given import read_traces
+from judge.cli.options import ReadOptions
 from judge.errors import ConfigError
+from judge.image import ImageRules
+from judge.rubric import load_rubric
+from judge.settings import Settings
+from judge.traces.mapping import parse_map
 
 NEEDLESS = {
     "api-base": "http://127.0.0.1:9/v1",
@@ -142,3 +148,31 @@ def test_in_the_library_it_is_refused_too(name: str, tmp_path: Path, monkeypatch
 def test_what_says_nothing_is_not_given() -> None:
     assert repr(Judge("lexical", **dict.fromkeys(ARGUMENTS))) == "Judge('lexical', rubric='pkr@1.0')"
     Judge("lexical", headers={})
+
+
+@pytest.mark.parametrize(
+    ("traces", "given", "root"),
+    [
+        ("-", None, Path()),
+        ("in/t.jsonl", None, Path("in")),
+        ("in/t.jsonl", Path("images"), Path("images")),
+    ],
+)
+def test_images_are_below_the_folder_of_the_traces(traces: str, given: Path | None, root: Path) -> None:
+    options = ReadOptions(
+        traces=traces,
+        limit=3,
+        map=("trace=response",),
+        references="r.jsonl",
+        on="key",
+        image_root=given,
+        allow_image_urls=True,
+        image_max_side=99,
+    )
+    read = read_traces(options)
+    assert (read.path, read.limit, read.references, read.on) == (traces, 3, "r.jsonl", "key")
+    assert read.mapped == parse_map(("trace=response",))
+    assert read.images == ImageRules(root=root, allow_urls=True, max_side=99)
+    assert read_traces(options, Settings(judge="lexical", rubric=load_rubric("pkr"))).images is None
+    server = Settings(judge="hosted_vllm/m", rubric=load_rubric("pkr"), api_base="http://127.0.0.1:9/v1")
+    assert read_traces(options, server).images == read.images

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from judge.cli.options import JudgeOptions, cache_folder
+from judge.cli.options import JudgeOptions, ReadOptions, cache_folder
 from judge.errors import ConfigError
+from judge.image import ImageRules
 from judge.judge_name import BASELINE, find_needless, usual_concurrency
 from judge.price import parse_price
 from judge.rubric import load_rubric
@@ -79,19 +80,26 @@ def _listed(names: Mapping[str, str]) -> str:
     return ", ".join(_WORDS[name] for name in sorted(names))
 
 
-def read_traces(options: JudgeOptions, settings: Settings) -> Traces:
+def read_traces(options: ReadOptions, settings: Settings | None = None) -> Traces:
     """The input of what the user gave.
+
+    Args:
+        options: What says which traces, and how they are read.
+        settings: Of the judge that images are read for; None where a person looks.
 
     Raises:
         ConfigError: A --map is wrong, or the images' longer side.
     """
-    beside = Path() if options.traces == "-" else Path(options.traces).parent
-    root = beside if options.image_root is None else options.image_root
+    root = Path(options.traces).parent if options.image_root is None else options.image_root
+    looks = settings is None or not settings.free
+    rules = (
+        ImageRules(root=root, allow_urls=options.allow_image_urls, max_side=options.image_max_side) if looks else None
+    )
     return Traces(
         path=options.traces,
         limit=options.limit,
         mapped=parse_map(options.map),
         references=options.references,
         on=options.on,
-        images=settings.image_rules(root=root, allow_urls=options.allow_image_urls),
+        images=rules,
     )
