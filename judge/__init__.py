@@ -36,7 +36,9 @@ The flow, top to bottom; a file imports only files above it:
     probe.py          Record × Rubric         -> Probes        what is asked, and at what granularity
     template.py       a template and values   -> text
     prompt.py         Probes                  -> Request       messages and schema
-    probe_prompt.py   a unit                  -> Requests      of one token
+    probe_prompt.py   a unit or scale         -> Requests      of one token
+    claim_prompt.py   a trace, its claims     -> Requests      that take it apart, that check them
+    change.py         two Rubrics             -> Changes       and whether a judge must be asked anew
     backend.py        Request                 -> Reply         the contract: a Protocol with one method
     content.py        a trace                 -> whether it says anything
     fold.py           a text                  -> the same text as it is compared
@@ -44,9 +46,12 @@ The flow, top to bottom; a file imports only files above it:
     bare.py           a statement             -> its own words, without what is quoted
     compound.py       a statement             -> the sign that it says two things
     evidence.py       quote × trace           -> Span          exact, normalised, near, or none
-    words.py          Reply                   -> Words         parsed, and matched to what was asked
+    unwrapping.py     Reply                   -> the one JSON object in it
+    words.py          that object             -> Words         matched to what was asked
     verdict.py        Words                   -> Verdicts      with their evidence verified
+    claims.py         Reply                   -> Claims        each found in the trace
     criteria.py       Verdicts on criteria    -> a score
+    tree.py           Verdicts on its leaves  -> the score of a tree
     distribution.py   a probe's Reply         -> what is likeliest, and what is expected
     score.py          Verdicts                -> Scores        arithmetic only
     arithmetic.py     Verdicts and Scores     -> the sums      as a person would write them
@@ -54,6 +59,7 @@ The flow, top to bottom; a file imports only files above it:
     caution.py        a reason to doubt a run's numbers
     progress.py       Outcomes                -> counts        where a run stands, and how it ended
     conversation.py   Request                 -> Heard         ask, check, ask again
+    claiming.py       asks                    -> Answers       claims of the trace, and what supports them
     written.py        asks                    -> Answers       verdicts as JSON, with evidence and reason
     probing.py        asks                    -> Answers       verdicts as probabilities, a token each
     asking.py         Records                 -> Outcomes
@@ -63,6 +69,7 @@ The flow, top to bottom; a file imports only files above it:
     table.py          Outcomes                -> Polars frames the schemas are the contract
     aggregate.py      Scores                  -> means, intervals
     difference.py     Scores                  -> how far models are apart on what they share
+    move.py           two runs × Comparison   -> Moves         of verdicts and scores between two versions of a rubric
     price.py          a judge's name          -> what its tokens cost
     purse.py          a budget                -> room for a call, or none
     cautions/
@@ -79,6 +86,7 @@ The flow, top to bottom; a file imports only files above it:
       salvage.py      a damaged journal       -> every reply in it that is whole
       journal.py      paid replies            -> disk, and back
       recovery.py     a journal of any state  -> one to go on with
+      other.py        another run's journal   -> the replies in it, only read
     judge_name.py     a judge's name          -> who answers under it
     ranges.py         a setting's value       -> whether it may be so
     sampling.py       a request's parameters  -> those that a user may set
@@ -93,6 +101,7 @@ The flow, top to bottom; a file imports only files above it:
       worker.py       one share of a run      -> its parts     in a process of its own
       workers.py      N processes on one run
     run.py            traces                  -> a run directory
+    versions.py       traces × two Settings   -> two run directories, of which the second asks what differs
     drafts/
       coverage.py     a reference × quotes    -> Coverage      what of it no unit comes from
       claim.py        claims                  -> whether two say the same, and what to look at in one

@@ -8,13 +8,14 @@ number of each line is the score's own, and not computed here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from judge.axis import Axis, Criteria, Scale, Scoring
+from judge.axis import RATINGS, Axis, Criteria, Criterion, Faithfulness, Scale, Scoring, asked_kind, each_family
 from judge.criteria import score_criteria
 from judge.score import AxisScore, TraceScore
+from judge.tree import good_leaves, score_siblings
 from judge.verdict import Verdict
 
 __all__ = ["number", "work_axis", "work_trace"]
@@ -31,17 +32,54 @@ def work_axis(axis: str, verdicts: Sequence[Verdict], score: AxisScore, kind: Ax
     """
     if score.coverage is None:
         return [f"{axis}_score = null, as its units weigh nothing"]
+    if isinstance(kind, Scale):
+        return [_work_level(axis, verdicts[0], score, kind.anchors)]
+    if isinstance(kind, Criteria) and asked_kind(kind) == "rating":
+        return [_work_level(axis, verdicts[0], score, RATINGS)]
+    if isinstance(kind, Criteria) and kind.scoring == "tree":
+        return list(_work_tree(axis, verdicts, kind))
     if isinstance(kind, Criteria):
         return _work_criteria(axis, verdicts, score, kind.scoring)
-    if isinstance(kind, Scale):
-        return [_work_scale(axis, verdicts[0], score, kind)]
+    if isinstance(kind, Faithfulness):
+        return _work_claims(axis, verdicts, score)
     return _work_checklist(axis, verdicts, score)
 
 
-def _work_scale(axis: str, verdict: Verdict, score: AxisScore, scale: Scale) -> str:
-    lowest, *_, highest = scale.anchors
+def _work_level(axis: str, verdict: Verdict, score: AxisScore, levels: Collection[int]) -> str:
+    lowest, *_, highest = levels
     formula = f"({_plain(verdict.value or 0)} - {lowest}) / ({highest} - {lowest})".replace("- -", "+ ")
     return _equation(f"{axis}_score", formula, score.score)
+
+
+def _work_claims(axis: str, verdicts: Sequence[Verdict], score: AxisScore) -> list[str]:
+    """Shares of the claims, of which there may be many: counted, not listed."""
+    told = {"score": ("SUPPORTED", score.score), "contradicted": ("CONTRADICTED", score.contradicted)}
+    counts = [sum(verdict.verdict == said for verdict in verdicts) for said, _ in told.values()]
+    return [
+        _equation(f"{axis}_{name}", f"{count} / {len(verdicts)}", value)
+        for (name, (_, value)), count in zip(told.items(), counts, strict=True)
+    ]
+
+
+def _work_tree(axis: str, verdicts: Sequence[Verdict], tree: Criteria) -> Iterator[str]:
+    """From below; what is made of parts that all came to the same came to that too, and has no line."""
+    values = good_leaves(verdicts)
+    for parent, siblings in reversed([*each_family(tree.criteria)]):
+        value = score_siblings(siblings, tree, values) or 0.0
+        name = f"{axis}_score" if parent is None else parent.id
+        if parent is None or len({values[one.id] for one in siblings}) > 1:
+            yield _work_siblings(name, siblings, tree, values, value)
+        values[name] = value
+
+
+def _work_siblings(
+    name: str, siblings: Sequence[Criterion], tree: Criteria, values: Mapping[str, float], value: float
+) -> str:
+    for one in siblings:
+        if one.gate and not values[one.id]:
+            return f"{name} = 0, as the gate {one.id} leaves no more"
+    formula = _mean([tree.worth(one) for one in siblings], [number(values[one.id]) for one in siblings])
+    return _equation(name, formula, value)
 
 
 def _work_criteria(axis: str, verdicts: Sequence[Verdict], score: AxisScore, scoring: Scoring) -> list[str]:
@@ -99,10 +137,14 @@ def _equation(name: str, formula: str, value: float | None) -> str:
 
 def _share(verdicts: Sequence[Verdict], term: Callable[[Verdict], str]) -> str:
     """`Σ w·term / Σ w`, without what is only there for a formula: a weight of 1, a sum of one."""
-    above = [_weighed(verdict.weight, term(verdict)) for verdict in verdicts]
-    if all(verdict.weight == 1 for verdict in verdicts):
-        return f"{_sum(above)} / {len(verdicts)}" if len(verdicts) > 1 else above[0]
-    return f"{_sum(above)} / {_sum([_plain(verdict.weight) for verdict in verdicts])}"
+    return _mean([verdict.weight for verdict in verdicts], [term(verdict) for verdict in verdicts])
+
+
+def _mean(weights: Sequence[float], terms: Sequence[str]) -> str:
+    above = [_weighed(weight, term) for weight, term in zip(weights, terms, strict=True)]
+    if all(weight == 1 for weight in weights):
+        return f"{_sum(above)} / {len(weights)}" if len(weights) > 1 else above[0]
+    return f"{_sum(above)} / {_sum([_plain(weight) for weight in weights])}"
 
 
 def _weighed(weight: float, term: str) -> str:

@@ -2,12 +2,17 @@
 
 perception: {kind: checklist, description: What is seen., importance: {default: 1, core: 2}}
 safety:     {kind: criteria, description: …, criteria: [{id: c1, text: Says when to seek help., points: 5}]}
+
+With `scoring: tree` a criterion may have children in place of being asked itself:
+
+- {id: method, text: The method is reproduced., children: [{id: data, text: The data are loaded., points: 2}, …]}
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, TypeAlias
@@ -17,10 +22,37 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from judge.record import Polarity, Unit
 from judge.view import View
 
-__all__ = ["Axis", "Checklist", "Criteria", "Criterion", "Kind", "Level", "Scale", "Scoring", "polarity_of"]
+__all__ = [
+    "MAX_DEPTH",
+    "RATINGS",
+    "AskedKind",
+    "Axis",
+    "Checklist",
+    "Criteria",
+    "Criterion",
+    "Faithfulness",
+    "Kind",
+    "Leaf",
+    "Level",
+    "Preference",
+    "Scale",
+    "ScoredAxis",
+    "Scoring",
+    "asked_kind",
+    "each_criterion",
+    "each_family",
+    "polarity_of",
+    "takes_units",
+]
 
-Kind: TypeAlias = Literal["checklist", "criteria", "scale"]
-Scoring: TypeAlias = Literal["weighted", "healthbench", "rar_explicit"]
+Kind: TypeAlias = Literal["checklist", "criteria", "scale", "faithfulness", "preference"]
+AskedKind: TypeAlias = Kind | Literal["rating"]
+"""Of what is asked: the kind of its axis, but `rating` where all criteria of an axis are one question."""
+Scoring: TypeAlias = Literal["weighted", "healthbench", "rar_explicit", "rar_implicit", "tree"]
+MAX_DEPTH: Final = 32
+"""Levels of a tree. Published ones have fewer than ten; what walks a tree calls itself for each."""
+RATINGS: Final = range(1, 11)
+"""What a judge may give for all criteria together, with `rar_implicit`."""
 RAR_WEIGHTS: Final[Mapping[str, float]] = {"Essential": 1.0, "Important": 0.7, "Optional": 0.3, "Pitfall": 0.9}
 """Rubrics as Rewards, arXiv 2507.17746."""
 
@@ -105,7 +137,8 @@ class Criterion(BaseModel):
             the points says so.
         points: What it is worth where it holds, finite; its importance says so where there are none.
         importance: A name that the axis gives a weight to.
-        gate: If its good side does not hold, the axis scores 0 at most.
+        gate: If its good side does not hold, the axis scores 0 at most; in a tree, its parent.
+        children: Of a tree: what it is made of. It is not asked itself then, and scores what they do.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -116,6 +149,49 @@ class Criterion(BaseModel):
     points: Annotated[float, Field(allow_inf_nan=False), BeforeValidator(as_number)] | None = None
     importance: str | None = None
     gate: bool = False
+    children: Annotated[tuple[Criterion, ...], BeforeValidator(as_tuple)] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """Where a leaf stands in its tree.
+
+    Attributes:
+        share: What it counts at the root, in [0, 1]: the product of w / Σ w of its siblings on the way.
+        within: The texts of what it is a part of, from the root.
+    """
+
+    share: float
+    within: tuple[str, ...]
+
+
+def each_criterion(criteria: Sequence[Criterion]) -> Iterator[Criterion]:
+    """All of a tree in the order of the file, parents before their children."""
+    for criterion in criteria:
+        yield criterion
+        yield from each_criterion(criterion.children)
+
+
+def each_family(criteria: Sequence[Criterion]) -> Iterator[tuple[Criterion | None, Sequence[Criterion]]]:
+    """Criteria side by side, with their parent: first the roots, which have none."""
+    yield None, criteria
+    yield from ((one, one.children) for one in each_criterion(criteria) if one.children)
+
+
+def _refuse_depth(value: Any) -> Any:
+    """Looks at what is not read yet, and goes by levels: what reads it calls itself for each."""
+    level, depth = as_tuple(value), 0
+    while isinstance(level, tuple) and level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"the tree has more than {MAX_DEPTH} levels; join some of them")
+        level = tuple(child for one in level for child in _children(one))
+    return value
+
+
+def _children(one: Any) -> Sequence[Any]:
+    given = one.get("children") if isinstance(one, dict) else getattr(one, "children", ())
+    return given if isinstance(given, list | tuple) else ()
 
 
 def polarity_of(criterion: Criterion | Unit) -> Polarity:
@@ -128,7 +204,7 @@ class Criteria(_Axis):
 
     Attributes:
         scoring: How verdicts become a score; see `criteria.py`.
-        importance: Weight (finite, at least 0) per importance name. `rar_explicit` has its own where none is given.
+        importance: Weight (finite, at least 0) per importance name. `rar_…` have their own where none is given.
         cannot_assess: What a criterion is that the judge cannot assess: not judged, or as if it did not hold.
         criteria: Empty where records bring theirs, as HealthBench's do.
     """
@@ -137,49 +213,86 @@ class Criteria(_Axis):
     scoring: Scoring = "weighted"
     importance: Weights | None = None
     cannot_assess: Literal["unjudged", "unmet"] = "unjudged"
-    criteria: Annotated[tuple[Criterion, ...], BeforeValidator(as_tuple)] = ()
+    criteria: Annotated[tuple[Criterion, ...], BeforeValidator(as_tuple), BeforeValidator(_refuse_depth)] = ()
 
     @field_validator("criteria")
     @classmethod
     def _ids_are_unique(cls, value: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
         seen: set[str] = set()
-        for criterion in value:
+        for criterion in each_criterion(value):
             if criterion.id in seen:
                 raise ValueError(f"two criteria have the id {criterion.id!r}; ids must be unique")
             seen.add(criterion.id)
         return value
 
     @model_validator(mode="after")
-    def _can_score(self) -> Criteria:
-        worth = []
-        for criterion in self.criteria:
-            try:
-                worth.append(self.points(criterion.points, criterion.importance, polarity_of(criterion)))
-            except KeyError:
-                named = ", ".join(self.weights) or "none"
-                message = f"the importance of {criterion.id!r} is {criterion.importance!r}; the axis lists: {named}"
-                raise ValueError(message) from None
-        if worth and not any(worth):
-            raise ValueError("all criteria are worth 0 points, so there is nothing to score")
+    def _fits_its_scoring(self) -> Criteria:
+        if self.scoring == "rar_implicit" and self.cannot_assess == "unmet":
+            raise ValueError("`cannot_assess` says nothing with `scoring: rar_implicit`, which asks for a number only")
+        for criterion in each_criterion(self.criteria):
+            if misfit := _misfit(criterion, self.scoring):
+                raise ValueError(f"{criterion.id!r} {misfit}")
         return self
+
+    @model_validator(mode="after")
+    def _can_score(self) -> Criteria:
+        if self.scoring == "tree" and not self.criteria:
+            raise ValueError("`scoring: tree` needs criteria here, as records have no trees")
+        for parent, siblings in each_family(self.criteria):
+            worth = [self.worth(one) for one in siblings]
+            if worth and not any(worth):
+                named = f"all children of {parent.id!r}" if parent else "all criteria"
+                raise ValueError(f"{named} are worth 0 points, so there is nothing to score")
+        return self
+
+    def worth(self, criterion: Criterion) -> float:
+        """What a criterion of the rubric is worth; see `points`.
+
+        Raises:
+            ValueError: The axis does not list its importance.
+        """
+        try:
+            return self.points(criterion.points, criterion.importance, polarity_of(criterion))
+        except KeyError:
+            named = ", ".join(self.weights) or "none"
+            message = f"the importance of {criterion.id!r} is {criterion.importance!r}; the axis lists: {named}"
+            raise ValueError(message) from None
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
-        """The criteria as what is asked of every record."""
-        named = ((one.id, one.text, one.model_dump(exclude={"id", "text"})) for one in self.criteria)
+        """The criteria as what is asked of every record; of a tree, its leaves."""
+        asked = [one for one in each_criterion(self.criteria) if not one.children]
+        named = ((one.id, one.text, one.model_dump(exclude={"id", "text", "children"})) for one in asked)
         return tuple(Unit(unit_id=name, claim=text, **rest) for name, text, rest in named)
+
+    @cached_property
+    def leaves(self) -> Mapping[str, Leaf]:
+        """Of a tree: where each leaf stands, by its id."""
+        return dict(self._leaves(self.criteria, 1.0, ()))
+
+    def _leaves(
+        self, siblings: Sequence[Criterion], share: float, within: tuple[str, ...]
+    ) -> Iterator[tuple[str, Leaf]]:
+        whole = sum([self.worth(one) for one in siblings])
+        for one in siblings:
+            part = share * self.worth(one) / whole
+            if one.children:
+                yield from self._leaves(one.children, part, (*within, one.text))
+            else:
+                yield one.id, Leaf(share=part, within=within)
 
     @property
     def weights(self) -> Mapping[str, float]:
         """Importance name -> weight."""
-        if self.importance is None and self.scoring == "rar_explicit":
+        if self.importance is None and self.scoring in ("rar_explicit", "rar_implicit"):
             return RAR_WEIGHTS
         return self.importance or {}
 
     def points(self, points: float | None, importance: str | None, polarity: Polarity) -> float:
         """What a criterion is worth where it holds: its points, or else the weight of its importance, or 1.
 
-        A weight counts against the trace where the polarity is negative; points are taken as they were written.
+        A weight counts against the trace where the polarity is negative; points are taken as they were written. In a
+        tree it is what the criterion weighs among its siblings.
 
         Raises:
             KeyError: The axis does not list this importance.
@@ -187,7 +300,25 @@ class Criteria(_Axis):
         if points is not None:
             return points
         weight = 1.0 if importance is None and "default" not in self.weights else self.weights[importance or "default"]
-        return weight if polarity == "positive" else -weight
+        return weight if polarity == "positive" or self.scoring == "tree" else -weight
+
+
+def _misfit(criterion: Criterion, scoring: Scoring) -> str:
+    """Why a criterion cannot be scored so; empty where it can."""
+    if criterion.children and scoring != "tree":
+        return f"has children, and `scoring: {scoring}` has no use for them; they are for `scoring: tree`"
+    if criterion.children and criterion.gate:
+        return "is a gate and has children; a gate is asked, so it has none"
+    if criterion.children and criterion.polarity == "negative":
+        return "has children and `polarity: negative`; that is for what is asked, so for those without children"
+    if scoring == "tree" and (criterion.points or 0) < 0:
+        return (
+            f"has {criterion.points:g} points; in a tree, points are a weight of at least 0, and what is bad has "
+            "`polarity: negative`"
+        )
+    if scoring == "rar_implicit" and criterion.gate:
+        return "is a gate, and `scoring: rar_implicit` asks about no criterion alone"
+    return ""
 
 
 class Level(BaseModel):
@@ -238,4 +369,41 @@ class Scale(_Axis):
         return (level - lowest) / (highest - lowest)
 
 
-Axis: TypeAlias = Annotated[Checklist | Criteria | Scale, Field(discriminator="kind")]
+class Faithfulness(_Axis):
+    """What the trace claims, and whether what the view shows supports it: precision, where a checklist is recall.
+
+    Of several such axes with one view, every claim belongs to one: the one that its description fits.
+    """
+
+    kind: Literal["faithfulness"]
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """What is asked at first: the claims. They are the trace's own, so no record has them."""
+        return (Unit(unit_id="claims", claim=self.description),)
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """None: every claim weighs the same."""
+        return {}
+
+
+class Preference(_Axis):
+    """Which of two traces is better; a score of one trace has nothing of it."""
+
+    kind: Literal["preference"]
+
+
+ScoredAxis: TypeAlias = Checklist | Criteria | Scale | Faithfulness
+"""What one trace has a score on."""
+Axis: TypeAlias = Annotated[ScoredAxis | Preference, Field(discriminator="kind")]
+
+
+def asked_kind(axis: Axis) -> AskedKind:
+    """As what an axis is asked about."""
+    return "rating" if isinstance(axis, Criteria) and axis.scoring == "rar_implicit" else axis.kind
+
+
+def takes_units(axis: Axis) -> bool:
+    """Whether records say what is asked on it."""
+    return isinstance(axis, Checklist) or (isinstance(axis, Criteria) and not axis.criteria)

@@ -4,6 +4,8 @@
     weighted       Σ_MET points / Σ max(0, points)           cut to [0, 1]
                    Σ_good |points| / Σ |points|              where no points are positive
     rar_explicit   Σ_good |points| / Σ |points|              good: the good side of the criterion holds
+    rar_implicit   (s - 1) / 9                               s: one rating of all criteria, from 1 to 10
+    tree           see `tree.py`
 
 A gate whose good side does not hold makes a score 0 at most; one that is not judged leaves none.
 Sources: HealthBench, arXiv 2505.08775; Rubrics as Rewards, arXiv 2507.17746.
@@ -15,14 +17,14 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from judge.axis import Scoring
+from judge.axis import RATINGS, Scoring
 from judge.verdict import Verdict
 
-__all__ = ["as_best", "as_worst", "score_criteria"]
+__all__ = ["as_best", "as_worst", "rating_share", "score_criteria"]
 
 
 def score_criteria(judged: Sequence[Verdict], scoring: Scoring) -> float | None:
-    """The score of an axis from the criteria that are judged.
+    """The score of an axis from the criteria that are judged each on its own; a tree is none of them.
 
     Returns:
         A number in [0, 1], below 0 with `healthbench` only; None where there is nothing to divide by.
@@ -30,6 +32,11 @@ def score_criteria(judged: Sequence[Verdict], scoring: Scoring) -> float | None:
     score = _sums(judged, scoring)
     failed = any(one.gate and not one.value for one in judged)
     return min(0.0, score) if failed and score is not None else score
+
+
+def rating_share(rating: float) -> float:
+    """A rating as a number in [0, 1]."""
+    return (rating - RATINGS[0]) / (RATINGS[-1] - RATINGS[0])
 
 
 def as_worst(verdicts: Iterable[Verdict]) -> list[Verdict]:

@@ -15,7 +15,7 @@ import orjson
 from msgspec import Struct, structs
 from pydantic import JsonValue
 
-from judge.axis import Kind
+from judge.axis import AskedKind
 from judge.image import Image
 from judge.probe import MAX_UNITS_PER_CALL, AskedUnit, Probes
 from judge.rubric import Rubric
@@ -23,6 +23,7 @@ from judge.template import Templates
 from judge.view import images_of, record_values
 
 __all__ = [
+    "CHARS_A_TOKEN",
     "JudgeModel",
     "Prompt",
     "Request",
@@ -34,13 +35,16 @@ __all__ = [
 ]
 
 _KEY_VERSION = 1  # raise it when a reply that is stored under an old key must not be used any more
-_CHARS_A_TOKEN = 4
+CHARS_A_TOKEN = 4
+_SHORT = 160  # characters of what a leaf is a part of: it is told with every leaf, and not what is judged
 _TEMPLATES = ("system", "record", "units", "complaint")
-_OF_KIND: Mapping[Kind, tuple[str, ...]] = {
+_OF_KIND: Mapping[AskedKind, tuple[str, ...]] = {
     "checklist": _TEMPLATES,
     "criteria": ("system", "units"),
     "scale": ("system", "units"),
+    "rating": ("system", "units"),
 }
+"""Claims of a trace are asked about by `claim_prompt.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +106,7 @@ class Request(Struct, frozen=True, kw_only=True, dict=True):
     def guessed_tokens(self) -> float:
         """Prompt tokens by length alone, above 0; the one place where all that a request sends is counted."""
         characters = len(self.system) + len(self.user) + len(self.schema)
-        return characters / _CHARS_A_TOKEN + sum(image.tokens for image in self.images)
+        return characters / CHARS_A_TOKEN + sum(image.tokens for image in self.images)
 
     @cached_property
     def key(self) -> str:
@@ -145,7 +149,7 @@ class Prompt:
         self.rubric = rubric
         self.evidence = evidence
         self._templates = Templates("checklist", _TEMPLATES)
-        self._of_kind = {kind: Templates(kind, _OF_KIND[kind]) for kind in rubric.kinds}
+        self._of_kind = {kind: Templates(kind, _OF_KIND[kind]) for kind in rubric.kinds if kind in _OF_KIND}
         given = {"evidence": evidence, "guidelines": rubric.guidelines.strip()}
         self.system = {kind: templates.render("system", **given) for kind, templates in self._of_kind.items()}
 
@@ -153,9 +157,10 @@ class Prompt:
     def fingerprint(self) -> str:
         """12 hex digits over all that the judge is told, the record and the rubric's own texts aside."""
         body = [self._templates.sources, self.evidence, MAX_UNITS_PER_CALL, reply_schema(1, evidence=self.evidence)]
-        for kind in self.rubric.kinds:
+        for kind in self._of_kind:
             if kind != "checklist":  # which judges of before have by themselves
-                form = scale_schema(((0, 1),), evidence=self.evidence) if kind == "scale" else None
+                levelled = kind in ("scale", "rating")
+                form = scale_schema(((0, 1),), evidence=self.evidence) if levelled else None
                 form = form or reply_schema(1, evidence=self.evidence, kind=kind)
                 body += [self._of_kind[kind].sources, form]
         return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
@@ -188,8 +193,8 @@ class Prompt:
         return structs.replace(request, complaint=self._templates.render("complaint", faults=list(faults)))
 
     def _schema(self, probes: Probes) -> str:
-        if probes.kind == "scale":
-            return scale_schema(tuple(tuple(unit.levels) for unit in probes.asked), evidence=self.evidence)
+        if levels := tuple(tuple(unit.levels) for unit in probes.asked if unit.levels):
+            return scale_schema(levels, evidence=self.evidence)
         return reply_schema(len(probes.asked), evidence=self.evidence, kind=probes.kind)
 
     def _render_units(self, probes: Probes) -> str:
@@ -206,22 +211,24 @@ def unit_name(index: int) -> str:
 
 
 @lru_cache(maxsize=4 * MAX_UNITS_PER_CALL)
-def reply_schema(units: int, *, evidence: bool, kind: Kind = "checklist") -> str:
+def reply_schema(units: int, *, evidence: bool, kind: AskedKind = "checklist") -> str:
     """JSON Schema of a reply to this many units of one kind, as text.
 
     Evidence and reason come before the verdict: a model that commits first explains what it committed to.
     """
-    return _schema_of([_VERDICT_SCHEMAS[kind]] * units, evidence=evidence)
+    quote = "source" if kind == "faithfulness" else "evidence"
+    return _schema_of([_VERDICT_SCHEMAS[kind]] * units, quote=quote if evidence else None)
 
 
 @lru_cache
 def scale_schema(levels: tuple[tuple[int, ...], ...], *, evidence: bool) -> str:
     """JSON Schema of a reply to scales with these levels, as text."""
-    return _schema_of([{"value": {"type": "integer", "enum": list(of_one)}} for of_one in levels], evidence=evidence)
+    values: list[dict[str, JsonValue]] = [{"value": {"type": "integer", "enum": list(of_one)}} for of_one in levels]
+    return _schema_of(values, quote="evidence" if evidence else None)
 
 
-def _schema_of(verdicts: Sequence[dict[str, JsonValue]], *, evidence: bool) -> str:
-    before: dict[str, JsonValue] = {"evidence": _nullable({"type": "string"})} if evidence else {}
+def _schema_of(verdicts: Sequence[dict[str, JsonValue]], *, quote: str | None) -> str:
+    before: dict[str, JsonValue] = {quote: _nullable({"type": "string"})} if quote else {}
     before["reason"] = {"type": "string"}
     units = {unit_name(index): closed_object({**before, **verdict}) for index, verdict in enumerate(verdicts)}
     return orjson.dumps(closed_object(units)).decode()
@@ -241,12 +248,13 @@ def _nullable(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-_VERDICT_SCHEMAS: Mapping[Kind, dict[str, JsonValue]] = {
+_VERDICT_SCHEMAS: Mapping[AskedKind, dict[str, JsonValue]] = {
     "checklist": {
         "presence": {"type": "integer", "enum": [0, 1, 2]},
         "correctness": _nullable({"type": "integer", "enum": [-1, 0, 1]}),
     },
     "criteria": {"verdict": {"type": "string", "enum": ["MET", "UNMET", "CANNOT_ASSESS"]}},
+    "faithfulness": {"verdict": {"type": "string", "enum": ["SUPPORTED", "CONTRADICTED", "NOT_FOUND"]}},
 }
 
 
@@ -260,8 +268,18 @@ def _unit_values(index: int, asked: AskedUnit) -> tuple[str, ...]:
 
 
 def _criterion_values(index: int, asked: AskedUnit) -> tuple[object, ...]:
-    """Name, axis, text, and whether it is good that it holds. Of what it is worth the judge sees nothing."""
-    return unit_name(index), asked.axis, quoted(asked.unit.claim), asked.polarity == "positive"
+    """Name, axis, text, whether it is good that it holds, and what it is a part of; nothing of what it is worth."""
+    within = " > ".join(quoted(_short(one_line(text))) for text in asked.within)
+    return unit_name(index), asked.axis, quoted(asked.unit.claim), asked.polarity == "positive", within
+
+
+def _rating_values(index: int, asked: AskedUnit) -> tuple[object, ...]:
+    """Name, axis, description, and of each criterion: text, importance, size of its points, and whether it is good."""
+    criteria = [
+        (quoted(one.unit.claim), one_line(one.unit.importance or ""), f"{one.weight:g}", one.polarity == "positive")
+        for one in asked.criteria
+    ]
+    return unit_name(index), asked.axis, one_line(asked.unit.claim), criteria
 
 
 def _scale_values(index: int, asked: AskedUnit) -> tuple[object, ...]:
@@ -270,16 +288,21 @@ def _scale_values(index: int, asked: AskedUnit) -> tuple[object, ...]:
     return unit_name(index), asked.axis, one_line(asked.unit.claim), levels
 
 
-_VALUES: Mapping[Kind, Callable[[int, AskedUnit], tuple[object, ...]]] = {
+_VALUES: Mapping[AskedKind, Callable[[int, AskedUnit], tuple[object, ...]]] = {
     "checklist": _unit_values,
     "criteria": _criterion_values,
     "scale": _scale_values,
+    "rating": _rating_values,
 }
 
 
 def quoted(claim: str) -> str:
     """A claim as a JSON string: it is one line, and cannot look like the next unit."""
     return orjson.dumps(claim).decode()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[:_SHORT].rsplit(' ', 1)[0]} …"
 
 
 def one_line(text: str) -> str:

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from judge.axis import Axis, Kind
+from judge.axis import AskedKind, Axis, Kind, Preference, ScoredAxis, asked_kind, takes_units
 from judge.errors import RubricError
 from judge.resource import resource_path, rubric_names
 from judge.strict_yaml import Document, StrictYamlError, parse_yaml
@@ -66,17 +67,30 @@ class Rubric(BaseModel):
         for axis in body["axes"].values():  # rubrics of before keep theirs
             if axis["view"] is None:
                 del axis["view"]
+            for criterion in axis.get("criteria", ()):
+                if not criterion["children"]:
+                    del criterion["children"]
         return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
+
+    @cached_property
+    def scored(self) -> dict[str, ScoredAxis]:
+        """The axes that one trace has a score on: all but preferences, which compare two."""
+        return {name: axis for name, axis in self.axes.items() if not isinstance(axis, Preference)}
 
     @property
     def shows_images(self) -> bool:
-        """Whether any axis is judged by the record's images."""
-        return any(axis.view is None or "image" in axis.view for axis in self.axes.values())
+        """Whether any score is judged by the record's images."""
+        return any(axis.view is None or "image" in axis.view for axis in self.scored.values())
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """Of its axes, each once, in their order."""
-        return tuple(dict.fromkeys(axis.kind for axis in self.axes.values()))
+    def kinds(self) -> tuple[AskedKind, ...]:
+        """Of what the axes that are scored ask, each once, in their order."""
+        return tuple(dict.fromkeys(map(asked_kind, self.scored.values())))
+
+    @property
+    def takes_units(self) -> bool:
+        """Whether records say what is asked on any axis."""
+        return any(map(takes_units, self.axes.values()))
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> Rubric:
@@ -148,7 +162,7 @@ def _said(error: Mapping[str, Any]) -> str:
         return "Field required."
     if kind == "union_tag_invalid":
         return f"must be one of: {', '.join(get_args(Kind))}. It is {error['input']['kind']!r}."
-    if kind == "value_error" and isinstance(value, dict):  # the text names what is wrong in it
+    if kind == "value_error" and isinstance(value, dict | list | tuple):  # the text names what is wrong in it
         return f"{text}."
     return f"{text}. It is {value!r}."
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
 
-from judge.axis import Axis, Criteria, Scale, Scoring
-from judge.criteria import as_best, as_worst, score_criteria
+from judge.axis import Axis, Criteria, Faithfulness, Scale, asked_kind
+from judge.criteria import as_best, as_worst, rating_share, score_criteria
+from judge.tree import score_tree
 from judge.verdict import Verdict
 
 __all__ = ["AxisScore", "TraceScore", "score_axis", "score_trace"]
@@ -31,6 +32,7 @@ class AxisScore(Struct, frozen=True, kw_only=True, gc=False):
         coverage: Weight judged / weight asked; None when the units weigh nothing.
         score_low, score_high: The score if every unjudged unit turned out at its worst, at its best.
         score_sd: Standard deviation over samples; None below two.
+        contradicted: Of a trace's claims: the share that the sources contradict; None of other kinds.
     """
 
     grounding: float | None
@@ -40,6 +42,7 @@ class AxisScore(Struct, frozen=True, kw_only=True, gc=False):
     score_low: float | None
     score_high: float | None
     score_sd: float | None = None
+    contradicted: float | None = None
 
 
 class TraceScore(Struct, frozen=True, kw_only=True, gc=False):
@@ -74,14 +77,18 @@ def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0, axis: 
     units = list(verdicts)
     if not sum(unit.weight for unit in units):
         return AxisScore(grounding=None, correctness=None, score=None, coverage=None, score_low=None, score_high=None)
-    if isinstance(axis, Criteria):
-        return _score_criteria(units, min_coverage, axis.scoring)
     if isinstance(axis, Scale):
-        return _score_scale(units[0], axis)
+        return _score_level(units[0], axis.share)
+    if isinstance(axis, Criteria) and asked_kind(axis) == "rating":
+        return _score_level(units[0], rating_share)
+    if isinstance(axis, Criteria):
+        return _score_criteria(units, min_coverage, axis)
+    if isinstance(axis, Faithfulness):
+        return _score_claims(units, min_coverage)
     return _score_checklist(units, min_coverage)
 
 
-def _score_criteria(criteria: Sequence[Verdict], min_coverage: float, scoring: Scoring) -> AxisScore:
+def _score_criteria(criteria: Sequence[Verdict], min_coverage: float, axis: Criteria) -> AxisScore:
     judged = [one for one in criteria if one.judged]
     coverage = _weight(judged) / _weight(criteria)
     complete = bool(judged) and coverage >= min_coverage - _ROUNDING
@@ -89,19 +96,40 @@ def _score_criteria(criteria: Sequence[Verdict], min_coverage: float, scoring: S
     return AxisScore(
         grounding=None,
         correctness=None,
-        score=score_criteria(judged, scoring) if complete and not unsure else None,
+        score=_sum_up(judged, axis) if complete and not unsure else None,
         coverage=coverage,
-        score_low=score_criteria(as_worst(criteria), scoring),
-        score_high=score_criteria(as_best(criteria), scoring),
+        score_low=_sum_up(as_worst(criteria), axis),
+        score_high=_sum_up(as_best(criteria), axis),
     )
 
 
-def _score_scale(level: Verdict, axis: Scale) -> AxisScore:
-    """One level: known, or anywhere between the lowest and the highest."""
-    score = None if level.value is None else axis.share(level.value)
+def _sum_up(judged: Sequence[Verdict], axis: Criteria) -> float | None:
+    return score_tree(judged, axis) if axis.scoring == "tree" else score_criteria(judged, axis.scoring)
+
+
+def _score_level(level: Verdict, share: Callable[[float], float]) -> AxisScore:
+    """One level or rating: known, or anywhere between the lowest and the highest."""
+    score = None if level.value is None else share(level.value)
     low, high = (0.0, 1.0) if score is None else (score, score)
     coverage = float(score is not None)
     return AxisScore(grounding=None, correctness=None, score=score, coverage=coverage, score_low=low, score_high=high)
+
+
+def _score_claims(claims: Sequence[Verdict], min_coverage: float) -> AxisScore:
+    """Supported / claims, and contradicted / claims, of the claims that are judged; all weigh the same."""
+    judged = [claim for claim in claims if claim.judged]
+    supported = sum(claim.verdict == "SUPPORTED" for claim in judged)
+    coverage = len(judged) / len(claims)
+    complete = bool(judged) and coverage >= min_coverage - _ROUNDING
+    return AxisScore(
+        grounding=None,
+        correctness=None,
+        score=supported / len(judged) if complete else None,
+        coverage=coverage,
+        score_low=supported / len(claims),
+        score_high=(supported + len(claims) - len(judged)) / len(claims),
+        contradicted=sum(claim.verdict == "CONTRADICTED" for claim in judged) / len(judged) if complete else None,
+    )
 
 
 def _weight(verdicts: Sequence[Verdict]) -> float:
@@ -123,7 +151,8 @@ def _score_checklist(units: Sequence[Verdict], min_coverage: float) -> AxisScore
     judged = [unit for unit in units if unit.judged]
     asked_weight = _weight(units)
     sums = _Sums.of(judged)
-    missing = asked_weight - sums.weight
+    # Not the difference of the two sums: beside a unit that weighs a thousand times as much, it would be rounded.
+    missing = _weight([unit for unit in units if not unit.judged])
     coverage = sums.weight / asked_weight
     complete = sums.weight > 0 and coverage >= min_coverage - _ROUNDING
     return AxisScore(
@@ -253,6 +282,7 @@ def _merge_axis(samples: Sequence[AxisScore]) -> AxisScore:
         score_low=_mean(sample.score_low for sample in samples),
         score_high=_mean(sample.score_high for sample in samples),
         score_sd=_spread([sample.score for sample in samples if sample.score is not None]),
+        contradicted=_mean(sample.contradicted for sample in samples),
     )
 
 

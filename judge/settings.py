@@ -13,13 +13,15 @@ from typing import Any
 import orjson
 from pydantic import JsonValue
 
+from judge.claim_prompt import ClaimPrompt
+from judge.claiming import Claiming
 from judge.errors import ConfigError
 from judge.image import ImageRules
 from judge.judge_name import BASELINE, IN_PROCESS, address_of, litellm_model, plugin_of
 from judge.plugin import Plugin
 from judge.price import Price, find_price, has_cache_marks
 from judge.probe import Granularity
-from judge.probe_prompt import ProbePrompt
+from judge.probe_prompt import ProbePrompt, refuse_unprobed
 from judge.probing import Probed
 from judge.prompt import JudgeModel, Prompt
 from judge.ranges import RANGES
@@ -76,7 +78,8 @@ class Settings:
         granularity: Which units share a call; `axis` where none is given, and `unit` where units are probed.
         evidence: What happens to a presence whose quote is not in the trace; `required` where nothing is given, and
             `none` where units are probed without `probe_evidence`.
-        probe: Ask for one token on each unit's presence, and one on its correctness, and score their probabilities.
+        probe: Ask for one token on each unit's presence, one on its correctness, and one on each scale's level, and
+            score their probabilities.
         probe_evidence: Probe, and ask for a quote of each unit that is raised.
         samples: Repeats of each judgement, at least 1.
         min_coverage: Share of judged weight, in [0, 1], below which an axis has no score.
@@ -85,6 +88,7 @@ class Settings:
         timeout_s: Seconds that one attempt may take.
         max_retries: Further attempts after a transport error, 0 or more.
         cache: Folder of the shared store; None for none.
+        journals: Of other runs; what is paid for there is not asked for again.
         image_max_side: Pixels of the longer side that images are shrunk to before they are sent, from 16 to 16,384.
         price: What tokens cost, in place of what is known of the model; money does not make another judge.
         budget_usd: What the run may cost, above 0; None for no limit.
@@ -109,6 +113,7 @@ class Settings:
     timeout_s: float = 120.0
     max_retries: int = 4
     cache: Path | None = None
+    journals: tuple[Path, ...] = ()
     image_max_side: int = 1568
     price: Price | None = None
     budget_usd: float | None = None
@@ -155,15 +160,23 @@ class Settings:
             )
 
     def _refuse_kinds(self) -> None:
-        """Words can be compared with units only, and only units are probed."""
-        others = [name for name, axis in self.rubric.axes.items() if axis.kind != "checklist"]
-        if not others or not (self.free or self.probe):
-            return
-        what = f"the rubric {self.rubric.name!r} has axes that are no checklists: {', '.join(others)}"
-        if self.free:
+        """Words can be compared with units only, one token answers little, and only units are raised.
+
+        A preference is between two traces.
+        """
+        if not self.rubric.scored:
+            message = f"all axes of the rubric {self.rubric.name!r} compare two traces; none scores one."
+            raise ConfigError(message, hint="Add an axis of another kind.")
+        others = [name for name, axis in self.rubric.scored.items() if axis.kind != "checklist"]
+        if self.free and others:
+            what = f"the rubric {self.rubric.name!r} has axes that are no checklists: {', '.join(others)}"
             hint = "Name a judge that reads, such as hosted_vllm/MODEL."
             raise ConfigError(f"{BASELINE} judges checklists only, and {what}.", hint=hint)
-        raise ConfigError(f"only checklists can be probed, and {what}.", hint="Leave --probe out.")
+        if self.probe:
+            refuse_unprobed(self.rubric)
+        if self.probe_evidence and "checklist" not in self.rubric.kinds:
+            message = f"probe_evidence asks for quotes of raised units, and the rubric {self.rubric.name!r} has none."
+            raise ConfigError(message, hint="Use --probe.")
 
     def _choose(self, **defaults: str) -> None:
         for name, default in defaults.items():
@@ -202,6 +215,7 @@ class Settings:
             **{name: None if path is None else str(path) for name, path in paths.items()},
             "headers": dict(self.headers),
             **({"engine_args": dict(self.engine_args)} if self.engine_args else {}),
+            **({"journals": [str(path) for path in self.journals]} if self.journals else {}),
             "usd_per_token": None if price is None else asdict(price),
         }
 
@@ -234,6 +248,20 @@ class Settings:
             evidence=self.evidence,
             samples=self.samples,
             cache_marks=self.cache_marks,
+            claiming=self._claiming,
+        )
+
+    @property
+    def _claiming(self) -> Claiming | None:
+        """How claims of the trace are asked about, where any axis asks about them."""
+        if "faithfulness" not in self.rubric.kinds:
+            return None
+        return Claiming(
+            prompt=ClaimPrompt(self.rubric, evidence=self.evidence != "none"),
+            model=self.model,
+            granularity=self.granularity,
+            evidence=self.evidence,
+            samples=self.samples,
         )
 
     @property
@@ -266,7 +294,7 @@ class Settings:
             "judge": self.judge,
             "api_base": self.api_base,
             "params": dict(self.model.params),
-            "prompt": self.way.prompt.fingerprint,
+            "prompt": self.way.fingerprint,
             "rubric": self.rubric.fingerprint,
             "granularity": self.granularity,
             "evidence": self.evidence,
@@ -286,9 +314,9 @@ class Settings:
         return Labels(
             judge=f"{self.judge}#{digest}",
             rubric=f"{self.rubric.name}@{self.rubric.version}",
-            prompt_fp=self.way.prompt.fingerprint,
+            prompt_fp=self.way.fingerprint,
             rubric_fp=self.rubric.fingerprint,
-            axes=tuple(self.rubric.axes),
+            axes=tuple(self.rubric.scored),
         )
 
 

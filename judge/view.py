@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from judge.image import Image
 from judge.record import Record, Reference
 
-__all__ = ["Part", "Piece", "View", "images_of", "record_values", "shown_parts"]
+__all__ = ["Part", "Piece", "View", "images_of", "record_values", "shown_parts", "shown_trace"]
 
 Part: TypeAlias = Literal[
     "image", "question", "options", "context", "reference", "trace", "trace.reasoning", "trace.answer"
@@ -37,9 +37,15 @@ def images_of(record: Record, view: View) -> tuple[Image, ...]:
     return record.images if view is None or "image" in view else ()
 
 
-def record_values(record: Record, view: View = None) -> dict[str, object]:
-    """What `record.j2` shows of a record: all that its calls with this view have in common."""
-    trace = "\n\n".join("".join(piece.text for piece in part) for part in shown_parts(record.trace, view))
+def record_values(record: Record, view: View = None, *, trace: str | None = None) -> dict[str, object]:
+    """What `record.j2` shows of a record: all that its calls with this view have in common.
+
+    Args:
+        record: The record.
+        view: What is shown of it.
+        trace: Shown as the trace, in place of all that the view shows of it.
+    """
+    trace = shown_trace(record, view) if trace is None else trace
     reference = record.reference if _shows("reference", view) else Reference()
     return {
         "images": len(images_of(record, view)),
@@ -87,3 +93,8 @@ def _trimmed(pieces: list[Piece]) -> list[Piece]:
 
 def _shows(part: Part, view: View) -> bool:
     return view is None or part in view
+
+
+def shown_trace(record: Record, view: View) -> str:
+    """What is shown of a record's trace, as one text."""
+    return "\n\n".join("".join(piece.text for piece in part) for part in shown_parts(record.trace, view))

@@ -587,3 +587,43 @@ def test_the_key_of_a_level_is_its_own_digit(tmp_path, visit, levels, keys):
         expect(page.get_by_role("radio", name=f"a{levels[-1]}")).to_be_checked()
         wait_for(page, "Saved.")
         assert [row["value"] for row in served.rows()] == [levels[-1]]
+
+
+def test_a_rating_and_the_leaves_of_a_tree_show_what_their_judge_sees(tmp_path, visit):
+    path = tmp_path / "r.yaml"
+    path.write_text(
+        """name: r
+version: "1"
+description: d
+axes:
+  all:
+    kind: criteria
+    scoring: rar_implicit
+    description: How good is it in all?
+    criteria:
+      - {id: a, text: Names the dose., importance: Essential}
+      - {id: b, text: Names a wrong drug., points: -3, polarity: negative}
+  paper:
+    kind: criteria
+    scoring: tree
+    description: The paper.
+    criteria:
+      - {id: root, text: It is done., children: [{id: data, text: Data are loaded.}]}
+"""
+    )
+    with serving(tmp_path, record(units={}), rubric=str(path)) as served:
+        page = visit(served.url)
+        assert page.locator("#rated li").all_inner_texts() == [
+            "(Essential, worth 1) Names the dose.",
+            "(worth 3, bad) Names a wrong drug.",
+        ]
+        assert page.locator("#how").text_content().startswith("10 when all is as it should be")
+        press(page, "0", "n")  # 10
+        shows(page, "#within", "Part of: It is done.")
+        assert page.locator("#rated li").count() == 0
+        press(page, "c")
+        wait_for(page, "Saved. All units have a label")
+        assert [(row["unit_id"], row.get("value"), row.get("verdict")) for row in served.rows()] == [
+            ("rating", 10, None),
+            ("data", None, "CANNOT_ASSESS"),
+        ]

@@ -293,6 +293,61 @@ def test_rows_of_healthbench_are_labelled_as_they_are(tmp_path):
         assert page.json("PUT", "records/0/labels/0", {"verdict": "MET"})["done"] == 1
 
 
+def test_leaves_of_a_tree_are_asked_with_what_they_are_a_part_of(tmp_path):
+    tree = """
+  paper:
+    kind: criteria
+    scoring: tree
+    description: d
+    criteria:
+      - {id: root, text: It is done., children: [{id: a, text: Data., points: 2}, {id: b, text: Model.}]}
+"""
+    with serving(tmp_path, record(units={}), rubric=rubric_file(tmp_path, tree)) as page:
+        units = page.json("GET", "records/0")["sheet"]["units"]
+        assert [(one["unit_id"], one["within"]) for one in units] == [("a", ["It is done."]), ("b", ["It is done."])]
+        page.json("PUT", "records/0/labels/0", {"verdict": "MET"})
+        assert [(row["unit_id"], row["verdict"]) for row in page.rows()] == [("a", "MET")]
+
+
+RATED = """
+  all:
+    kind: criteria
+    scoring: rar_implicit
+    description: How good is it in all?
+    criteria:
+      - {id: a, text: Names the dose., importance: Essential}
+      - {id: b, text: Names a wrong drug., points: -3, polarity: negative}
+"""
+
+
+def test_a_rating_is_one_number_for_all_criteria(tmp_path):
+    with serving(tmp_path, record(units={}), rubric=rubric_file(tmp_path, RATED)) as page:
+        (one,) = page.json("GET", "records/0")["sheet"]["units"]
+        assert (one["unit_id"], one["answer"], [level for level, _ in one["levels"]]) == (
+            "rating",
+            "value",
+            [*range(1, 11)],
+        )
+        assert one["rated"] == [
+            {"text": "Names the dose.", "importance": "Essential", "worth": 1.0, "good": True},
+            {"text": "Names a wrong drug.", "importance": None, "worth": 3.0, "good": False},
+        ]
+        assert page.ask("PUT", "records/0/labels/0", {"value": 0}).status == 422
+        page.json("PUT", "records/0/labels/0", {"value": 10})
+        assert [(row["axis"], row["unit_id"], row["value"]) for row in page.rows()] == [("all", "rating", 10)]
+
+
+def test_claims_of_the_trace_are_asked_of_judges_only(tmp_path):
+    axes = "\n  true_to: {kind: faithfulness, description: d}"
+    with serving(tmp_path, record(units={}), rubric=rubric_file(tmp_path, axes)) as page:
+        told = page.json("GET", "tasks")
+        assert told["records"] == []
+        assert "has nothing to label: the rubric 'r' asks only about faithfulness." in told["skipped"][0]["message"]
+    row = record(units={"seen": [unit("S1")]})
+    with serving(tmp_path, row, rubric=rubric_file(tmp_path, AXES + axes[1:])) as page:
+        assert page.json("GET", "tasks")["records"] == [[4, 0]]
+
+
 def test_an_answer_to_what_was_asked_before_is_none(tmp_path):
     levels = "levels: [{level: 0, anchor: a}, {level: 1, anchor: b}]"
     scale = "\n  seen: {kind: scale, description: d, LEVELS}".replace("LEVELS", levels)

@@ -242,7 +242,7 @@ except SystemExit as exc:
         command("cache", "--help"),
         command("cache", "prune", "--help"),
         command("rubric", "--help"),
-        *(command("rubric", name, "--help") for name in ("new", "show", "lint", "preview", "draft", "test")),
+        *(command("rubric", name, "--help") for name in ("new", "show", "lint", "preview", "draft", "test", "diff")),
     ],
     ids=[
         *(
@@ -257,7 +257,7 @@ except SystemExit as exc:
             "prune help",
             "rubric help",
         ),
-        *("new help", "show help", "lint help", "preview help", "draft help", "rubric test help"),
+        *("new help", "show help", "lint help", "preview help", "draft help", "rubric test help", "diff help"),
     ],
 )
 def test_starting_up_loads_nothing_heavy(code):

@@ -128,6 +128,15 @@ def test_one_fault_does_not_hide_the_next(tmp_path: Path) -> None:
     assert [(finding.line, finding.column) for finding in found] == sorted((one.line, one.column) for one in found)
 
 
+def test_points_of_a_tree_are_weights_and_say_nothing_of_good_and_bad(tmp_path: Path) -> None:
+    text = changed("points: -4", "points: 4")
+    assert "sign-polarity" in rules(lint_text(text, tmp_path))
+    assert lint_text(changed("weighted", "tree", text=text), tmp_path) == []
+    below = changed("points: 4", "points: -4", text=changed("weighted", "tree", text=text))
+    (found,) = lint_text(below, tmp_path)
+    assert (found.rule, found.line) == ("format", 7) and "'drug' has -4 points; in a tree," in found.what
+
+
 @pytest.mark.parametrize("weight", ["-1", "1.0e+999"])
 def test_what_the_format_refuses_for_the_same_reason_is_said_once(weight: str, tmp_path: Path) -> None:
     text = changed("core: 2", f"core: {weight}", text=CHECKLIST)

@@ -50,7 +50,7 @@ def answer(_: int, heard: Heard) -> bytes:
     names = form["json_schema"]["schema"]["required"]
     if names == ["evidence"]:
         return http(200, completion(json.dumps({"evidence": "Case 1"})))
-    unit = {"evidence": "Case 1", "reason": "r", "presence": 2, "correctness": 1, "verdict": "MET"}
+    unit = {"evidence": "Case 1", "reason": "r", "presence": 2, "correctness": 1, "verdict": "MET", "value": 9}
     wanted = form["json_schema"]["schema"]["properties"]["u1"]["required"]
     words = {key: unit[key] for key in wanted}
     return http(200, completion(json.dumps(dict.fromkeys(names, words))))
@@ -195,6 +195,53 @@ def test_criteria_turn_out_well_or_not() -> None:
 def test_a_server_hears_the_criteria_that_are_shown() -> None:
     record = {**RECORD, "units": {"knowledge": RECORD["units"]["knowledge"]}}
     assert sorted(shown(previewed(record, rubric=SAFE))) == sorted(map(sent, heard_for(record, rubric=SAFE)))
+
+
+NESTED = Rubric.model_validate(
+    {
+        "name": "nested",
+        "version": "1",
+        "description": "d",
+        "axes": {
+            "paper": {
+                "kind": "criteria",
+                "scoring": "tree",
+                "description": "d",
+                "criteria": [
+                    {"id": "data", "text": "Data.", "children": [{"id": "a", "text": "A."}, {"id": "b", "text": "B."}]},
+                    {"id": "leak", "text": "Leaks.", "polarity": "negative", "points": 3},
+                ],
+            },
+            "style": {"kind": "criteria", "scoring": "rar_implicit", "description": "d"},
+        },
+    }
+)
+NESTED_RECORD = {
+    **RECORD,
+    "units": {"style": [{"unit_id": "s1", "claim": "Short."}, {"unit_id": "s2", "claim": "Kind."}]},
+}
+
+
+def test_a_tree_and_a_rating_turn_out_well_or_not() -> None:
+    found = previewed(NESTED_RECORD, rubric=NESTED)
+    well, *turned = [example.said.split(" (")[0].split(";")[0] for example in found.examples]
+    assert well.endswith("UNMET where it is bad. All criteria together are rated 10.")
+    assert turned == [
+        *("a of paper does not hold", "leak of paper holds, which is bad", "rating of style is at level 9"),
+    ]
+    assert [example.lines[:-1] for example in found.examples[1:]] == [
+        ("data = (0 + 1) / 2 = 0.5", "paper_score = (0.5 + 3·1) / (1 + 3) = 0.875"),
+        ("paper_score = (1 + 3·0) / (1 + 3) = 0.25",),
+        ("style_score = (9 - 1) / (10 - 1) = 0.8889",),
+    ]
+    scores = [example.scores.score for example in found.examples]
+    assert scores == pytest.approx([1, (0.875 + 1) / 2, (0.25 + 1) / 2, (1 + 8 / 9) / 2])
+
+
+def test_a_server_hears_the_tree_and_the_rating_that_are_shown() -> None:
+    heard = heard_for(NESTED_RECORD, rubric=NESTED)
+    assert len(heard) == 2
+    assert sorted(shown(previewed(NESTED_RECORD, rubric=NESTED))) == sorted(map(sent, heard))
 
 
 def test_a_trace_that_says_nothing_is_not_asked_about() -> None:

@@ -354,6 +354,44 @@ def test_the_text_of_a_scale() -> None:
     _same_as_golden("scale", _page(_requests(record, prompt=Prompt(load_rubric("prometheus")))))
 
 
+def test_the_text_of_a_rating() -> None:
+    criteria = [
+        {"unit_id": "c1", "claim": "Asks for how long.\nThen waits.", "importance": "Essential"},
+        {"unit_id": "c2", "claim": 'Says "stop" at once.', "points": -3},
+    ]
+    record = build_record({**BARE, "question": "I cough.", "units": {"criteria": criteria}})
+    _same_as_golden("rating", _page(_requests(record, prompt=Prompt(load_rubric("rar-implicit")))))
+
+
+LONG = "The tables of the paper are made again, " + "one after the other, " * 8 + "and never the last."
+TREE = {
+    "kind": "criteria",
+    "scoring": "tree",
+    "description": "How much is done again.",
+    "criteria": [
+        {
+            "id": "root",
+            "text": LONG,
+            "children": [
+                {
+                    "id": "data",
+                    "text": 'The "data"\nare loaded.',
+                    "children": [{"id": "a", "text": "Names the source."}, {"id": "b", "text": "Guesses."}],
+                },
+                {"id": "c", "text": "Gives the loss.", "points": 2},
+            ],
+        },
+        {"id": "d", "text": "Is honest."},
+    ],
+}
+
+
+def test_the_text_of_a_tree() -> None:
+    """What a leaf is a part of is cut to its beginning, on one line; a leaf that is a root has none."""
+    rubric = Rubric.model_validate({"name": "r", "version": "1", "description": "d", "axes": {"paper": TREE}})
+    _same_as_golden("tree", _page(_requests(build_record({**BARE, "units": {}}), prompt=Prompt(rubric))))
+
+
 def test_the_text_without_a_reference() -> None:
     """`pkr-free`: two calls for one trace, as perception is judged with the image."""
     fields = {**BARE, "question": "What is it?", "reference": {"answer": "Never shown."}, "units": {}}

@@ -149,7 +149,7 @@ WRONG = {
     "unknown kind": (
         GOOD + "  t: {kind: checklst, description: d}\n",
         "13:13",
-        "axes.t.kind: must be one of: checklist, criteria, scale. It is 'checklst'",
+        "axes.t.kind: must be one of: checklist, criteria, scale, faithfulness, preference. It is 'checklst'",
     ),
     "kind missing": (GOOD + "  third: {description: d}\n", "13:10", "axes.third.kind: Field required"),
     "description missing": (GOOD + "  third: {kind: checklist}\n", "13:10", "axes.third.description: Field required"),
@@ -290,6 +290,8 @@ def test_editors_get_the_schema_of_what_is_read() -> None:
         "weighted",
         "healthbench",
         "rar_explicit",
+        "rar_implicit",
+        "tree",
     }
 
 

@@ -88,7 +88,7 @@ def test_there_is_a_template_of_every_kind_that_is_offered() -> None:
     assert [path.stem for path in sorted(resource_path("rubrics", "new").iterdir())] == _KINDS
     for kind in _KINDS:
         assert new(f"of-{kind}", "--kind", kind).exit_code == 0
-        kinds = {axis.kind for axis in load_rubric(f"of-{kind}.yaml").axes.values()}
-        assert kind in kinds
+        axes = load_rubric(f"of-{kind}.yaml").axes.values()
+        assert kind in {name for axis in axes for name in (axis.kind, getattr(axis, "scoring", None))}
     done = new("x", "--kind", "checklst")
     assert done.exit_code == 2 and "'checklst' is not" in done.stderr

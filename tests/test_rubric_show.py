@@ -84,6 +84,39 @@ def test_criteria_are_shown_with_what_they_are_worth(tmp_path: Path) -> None:
     assert [one["id"] for one in told["criteria"]] == ["c1", "c2"] and told["scoring"] == "weighted"
 
 
+TREE = """\
+name: paper
+version: "1"
+description: d
+axes:
+  paper:
+    kind: criteria
+    scoring: tree
+    description: d
+    criteria:
+      - id: data
+        text: The data are ready.
+        points: 2.5
+        children:
+          - {id: split, text: Names the test part., gate: true}
+          - {id: leak, text: Tunes on it., polarity: negative, points: 3}
+      - {id: honest, text: Says what fails.}
+"""
+
+
+def test_children_stand_under_their_parent_with_what_they_weigh(tmp_path: Path) -> None:
+    path = tmp_path / "paper.yaml"
+    path.write_text(TREE, encoding="utf-8")
+    lines = show(str(path)).stdout.splitlines()
+    first = next(at for at, line in enumerate(lines) if line.startswith("data "))
+    assert [line.rstrip() for line in lines[first : first + 4]] == [
+        "data            2.5     The data are ready.",
+        "  split         1       Names the test part. (gate)",
+        "  leak          3       Tunes on it. (bad)",
+        "honest          1       Says what fails.",
+    ]
+
+
 def test_a_text_cannot_forge_what_is_shown(weighed: str) -> None:
     assert "\x1b" not in show(weighed).stdout
     assert "Two words \N{REPLACEMENT CHARACTER}[31mred" in show(weighed).stdout

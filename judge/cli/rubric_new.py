@@ -33,6 +33,7 @@ def new(name: str, kind: str, out: Path) -> None:
     Example:
       judge rubric new triage
       judge rubric new triage --out rubrics
+      judge rubric new paper --kind tree
 
     \b
     Exit codes:

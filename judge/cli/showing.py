@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import orjson
@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from judge.axis import Axis, Criteria, polarity_of
+from judge.axis import Axis, Criteria, Criterion, Preference, polarity_of
 from judge.cli.terminal import Screen, clean, clean_lines, complain
 from judge.errors import JudgeError
 from judge.resource import rubric_names
@@ -109,15 +109,24 @@ def _table(*names: str) -> Table:
 
 def _criteria_table(name: str, axis: Criteria) -> Table:
     table = _table(f"{name}.criteria", "points", "statement")
-    for one in axis.criteria:
-        points = axis.points(one.points, one.importance, polarity_of(one))
-        marks = [mark for mark, holds in (("gate", one.gate), ("bad", polarity_of(one) == "negative")) if holds]
-        said = f"{clean(one.text)} ({', '.join(marks)})" if marks else clean(one.text)
-        table.add_row(*map(Text, (clean(one.id), f"{points:+g}", said)))
+    for row in _criteria_rows(axis, axis.criteria):
+        table.add_row(*map(Text, row))
     return table
 
 
+def _criteria_rows(axis: Criteria, criteria: Sequence[Criterion], indent: str = "") -> Iterator[tuple[str, str, str]]:
+    """Children stand under their parent, a step to the right; points of a tree are weights, and have no sign."""
+    for one in criteria:
+        points = f"{axis.worth(one):g}" if axis.scoring == "tree" else f"{axis.worth(one):+g}"
+        marks = [mark for mark, holds in (("gate", one.gate), ("bad", polarity_of(one) == "negative")) if holds]
+        said = f"{clean(one.text)} ({', '.join(marks)})" if marks else clean(one.text)
+        yield f"{indent}{clean(one.id)}", points, said
+        yield from _criteria_rows(axis, one.children, f"{indent}  ")
+
+
 def _weights(axis: Axis) -> str:
+    if isinstance(axis, Preference):
+        return ""
     return ", ".join(f"{clean(name)} {weight:g}" for name, weight in axis.weights.items()) or "1 each"
 
 

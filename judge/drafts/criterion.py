@@ -13,7 +13,7 @@ from judge.backend import Reply
 from judge.compound import find_second
 from judge.drafts.claim import is_same
 from judge.prompt import one_line
-from judge.words import off_menu, parse_object
+from judge.unwrapping import off_menu, parse_object
 
 __all__ = ["Criterion", "read_criteria", "remarks"]
 

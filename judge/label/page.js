@@ -20,6 +20,7 @@ const ANSWERS = {
   },
   verdict: { m: { verdict: "MET" }, u: { verdict: "UNMET" }, c: { verdict: "CANNOT_ASSESS" } },
 };
+const ALL_TOGETHER = "10 when all is as it should be by the list, 1 when nothing is. What is worth more counts for more.";
 const ANSWER_KEY = /^[0-9wurmc+-]$/;
 const $ = (id) => document.getElementById(id);
 const trace = $("trace");
@@ -240,10 +241,15 @@ function tell(label) {
   return [...named, label.value].filter((told) => told != null).join(", ");
 }
 
+function rated({ text, importance, worth, good }) {
+  return `(${[importance, `worth ${worth}`, good ? "" : "bad"].filter(Boolean).join(", ")}) ${text}`;
+}
+
 function showLevels(levels) {
   const shown = JSON.stringify(levels);
   if ($("levels").dataset.shown === shown) return; // else the focus would be lost
   $("levels").dataset.shown = shown;
+  $("levels").classList.toggle("bare", !levels.some(([, anchor]) => anchor));
   $("levels").replaceChildren(...levels.map(([level, anchor], index) => {
     const label = make("label", "");
     label.append(make("input", "", { type: "radio", name: "value", value: level }), make("b", level));
@@ -258,7 +264,7 @@ function showUnits() {
     const label = state.labels[index];
     const done = label && isComplete(label);
     const told = done ? tell(label) : "open";
-    const name = unit.answer === "value" ? unit.axis : unit.unit_id; // an axis is one scale
+    const name = unit.answer === "value" ? unit.axis : unit.unit_id; // an axis is one scale or rating
     const button = make("button", `${name}${done ? " ✓" : ""}`, { type: "button", title: told });
     button.setAttribute("aria-label", `${name}, ${told}`);
     button.setAttribute("aria-current", String(index === state.unit));
@@ -283,6 +289,9 @@ function show() {
   if ($("claim").textContent !== unit.claim) $("claim").textContent = unit.claim; // else it would be read out again
   $("presence-question").textContent = unit.presence_question ?? "";
   $("correctness-question").textContent = unit.correctness_question ?? "";
+  $("within").textContent = unit.within.length ? `Part of: ${unit.within.join(" > ")}` : "";
+  $("rated").replaceChildren(...unit.rated.map((one) => make("li", rated(one), { dir: "auto" })));
+  $("how").textContent = unit.rated.length ? ALL_TOGETHER : "Where two fit, the lower one.";
   $("bad").hidden = unit.good;
   showLevels(unit.levels);
   for (const part of document.querySelectorAll("fieldset")) part.hidden = !(part.id in NOTHING[unit.answer]);

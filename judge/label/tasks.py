@@ -11,7 +11,7 @@ from typing import IO, TypedDict, cast
 
 import orjson
 
-from judge.axis import Kind
+from judge.axis import AskedKind
 from judge.errors import RecordError
 from judge.label.labels import Answer, Place, Question
 from judge.probe import AskedUnit, build_probes
@@ -24,7 +24,13 @@ from judge.working import each
 
 __all__ = ["Seen", "Sheet", "Task", "Tasks", "opened_tasks", "read_tasks"]
 
-_ANSWERS: Mapping[Kind, Answer] = {"checklist": "presence", "criteria": "verdict", "scale": "value"}
+_ANSWERS: Mapping[AskedKind, Answer] = {
+    "checklist": "presence",
+    "criteria": "verdict",
+    "scale": "value",
+    "rating": "value",
+}
+"""What of a trace's claims is right is no question to a person: they are found by the judge."""
 _VALUES = ("question", "options", "context", "images", "answer", "reasoning")
 
 
@@ -43,11 +49,21 @@ class Seen(TypedDict):
     parts: list[list[tuple[int, str]]]
 
 
+class _Rated(TypedDict):
+    """One of the criteria that are rated together, and what it is worth there."""
+
+    text: str
+    importance: str | None
+    worth: float
+    good: bool
+
+
 class _UnitOnSheet(TypedDict):
     """What is asked, and how it is answered.
 
-    `good` says of a criterion whether it is good that it holds, `levels` are those of a scale with their anchors, and
-    `seen` is the index of what is seen for it.
+    `within` is what a leaf of a tree is a part of, and `good` says of a criterion whether it is good that it holds.
+    `levels` are those of a scale or rating with their anchors, and `rated` is what is rated together. `seen` is the
+    index of what is seen for it.
     """
 
     axis: str
@@ -58,8 +74,10 @@ class _UnitOnSheet(TypedDict):
     presence_question: str | None
     correctness_question: str | None
     answer: Answer
+    within: list[str]
     good: bool
     levels: list[tuple[int, str]]
+    rated: list[_Rated]
     seen: int
 
 
@@ -128,10 +146,15 @@ class Tasks:
         """Take in a record.
 
         Raises:
-            RecordError: No judge could be asked either, or an earlier record has its id and its model, so that labels
-                could not tell the two apart.
+            RecordError: No judge could be asked either, nothing is asked that a person can answer, or an earlier record
+                has its id and its model, so that labels could not tell the two apart.
         """
-        units = [unit for probes in build_probes(record, self.rubric, granularity="axis") for unit in probes.asked]
+        asked = [unit for probes in build_probes(record, self.rubric, granularity="axis") for unit in probes.asked]
+        units = [unit for unit in asked if unit.kind in _ANSWERS]
+        if not units:
+            kinds = ", ".join(dict.fromkeys(unit.kind for unit in asked))
+            message = f"has nothing to label: the rubric {self.rubric.name!r} asks only about {kinds}."
+            raise _refused(record, "units", "no_units", message)
         self._refuse_twin(record)
         content = orjson.dumps(_sheet(record, self.rubric, units))
         questions = tuple(_question(record, unit) for unit in units)
@@ -205,10 +228,21 @@ def _on_sheet(asked: AskedUnit, about: str, seen: int) -> _UnitOnSheet:
         "presence_question": unit.presence_question,
         "correctness_question": unit.correctness_question,
         "answer": _ANSWERS[asked.kind],
-        "good": asked.polarity != "negative",
+        "within": list(asked.within),
+        "good": _is_good(asked),
         "levels": list(asked.levels.items()),
+        "rated": [_on_list(one) for one in asked.criteria],
         "seen": seen,
     }
+
+
+def _on_list(asked: AskedUnit) -> _Rated:
+    unit = asked.unit
+    return {"text": unit.claim, "importance": unit.importance, "worth": asked.weight, "good": _is_good(asked)}
+
+
+def _is_good(asked: AskedUnit) -> bool:
+    return asked.polarity != "negative"
 
 
 def _refused(record: Record, field: str, code: str, message: str, hint: str = "") -> RecordError:

@@ -18,10 +18,10 @@ def check_weights(source: Source, value: object) -> Iterator[Finding]:
     for name, axis in pieces(value, "axes").items():
         field = ("axes", name)
         yield from _check_importance(source, axis, (*field, "importance"))
-        for place, criterion in criteria(axis, field):
-            yield from _check_criterion(source, place, criterion)
-            yield from _check_sum(source, pieces(criterion), (*place, "children"), "any")
         scoring = pieces(axis).get("scoring")
+        for place, criterion in criteria(axis, field):
+            yield from _check_criterion(source, place, criterion, scoring)
+            yield from _check_sum(source, pieces(criterion), (*place, "children"), "any")
         yield from _check_sum(source, pieces(axis), (*field, "criteria"), scoring)
 
 
@@ -55,14 +55,14 @@ def _check_importance(source: Source, axis: object, field: Field) -> Iterator[Fi
         )
 
 
-def _check_criterion(source: Source, field: Field, criterion: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_criterion(source: Source, field: Field, criterion: Mapping[str, Any], scoring: object) -> Iterator[Finding]:
     for key in ("points", "importance"):
         weight = number(criterion.get(key))
         if weight is not None and (not math.isfinite(weight) or (key == "importance" and weight < 0)):
             what = f"{key} {weight:g} cannot be added up"
             to_do = "give a finite number" if key == "points" else "give a finite number of at least 0"
             yield source.at((*field, key), "weight-value", what, to_do)
-    if sign_disagrees(criterion):
+    if scoring != "tree" and sign_disagrees(criterion):  # in a tree points are weights, and say nothing of good and bad
         yield source.at((*field, "points"), "sign-polarity", *say_sign(criterion))
 
 
