@@ -44,6 +44,8 @@ The flow, top to bottom; a file imports only files above it:
     content.py        a trace                 -> whether it says anything
     fold.py           a text                  -> the same text as it is compared
     typo.py           two words               -> whether one is the other misspelt
+    bare.py           a statement             -> its own words, without what is quoted
+    compound.py       a statement             -> the sign that it says two things
     evidence.py       quote × trace           -> Span          exact, normalised, near, or none
     unwrapping.py     Reply                   -> the one JSON object in it
     words.py          that object             -> Words         matched to what was asked
@@ -86,6 +88,8 @@ The flow, top to bottom; a file imports only files above it:
       journal.py      paid replies            -> disk, and back
       recovery.py     a journal of any state  -> one to go on with
       other.py        another run's journal   -> the replies in it, only read
+    judge_name.py     a judge's name          -> who answers under it
+    ranges.py         a setting's value       -> whether it may be so
     sampling.py       a request's parameters  -> those that a user may set
     settings.py       one judge, one rubric   -> their identity
     usable.py         Settings                -> whether this judge can be asked

@@ -16,15 +16,16 @@ from pydantic import JsonValue
 from judge import loop
 from judge.asking import Asker
 from judge.connect import Connection, connect
-from judge.errors import InputError, JudgeError, RecordError
+from judge.errors import ConfigError, InputError, JudgeError, RecordError
 from judge.image import ImageRules
+from judge.judge_name import find_needless, usual_concurrency
 from judge.outcome import Outcome, failed_record
 from judge.price import build_price
 from judge.probe import Granularity
 from judge.purse import Purse
 from judge.record import Record
 from judge.rubric import Rubric, load_rubric
-from judge.settings import LEFT_OPEN, Settings, usual_concurrency
+from judge.settings import LEFT_OPEN, Settings
 from judge.table import Run, build_tables
 from judge.traces.reading import Reader
 from judge.usable import refuse_unusable
@@ -111,9 +112,14 @@ class Judge:
         headers: Mapping[str, str] | None = None,
         engine_args: Mapping[str, JsonValue] | None = None,
     ) -> None:
+        _refuse_needless(judge, api_base=api_base, budget=budget, headers=headers, key_file=key_file)
+        scored = rubric if isinstance(rubric, Rubric) else load_rubric(rubric)
+        calls = usual_concurrency(judge) if concurrency is None else concurrency
+        tokens = None if price is None else build_price(price)
+        root, store, keys = (None if path is None else Path(path) for path in (image_root, cache, key_file))
         settings = Settings(
             judge=judge,
-            rubric=rubric if isinstance(rubric, Rubric) else load_rubric(rubric),
+            rubric=scored,
             api_base=api_base,
             params=dict(params or {}),
             granularity=granularity,
@@ -122,20 +128,19 @@ class Judge:
             probe_evidence=probe_evidence,
             samples=samples,
             min_coverage=min_coverage,
-            concurrency=usual_concurrency(judge) if concurrency is None else concurrency,
+            concurrency=calls,
             rpm=rpm,
             tpm=tpm,
             timeout_s=timeout_s,
             max_retries=max_retries,
-            cache=None if cache is None else Path(cache),
+            cache=store,
             image_max_side=image_max_side,
-            price=None if price is None else build_price(price),
+            price=tokens,
             budget_usd=budget,
-            key_file=None if key_file is None else Path(key_file),
+            key_file=keys,
             headers=dict(headers or {}),
             engine_args=dict(engine_args or {}),
         )
-        root = None if image_root is None else Path(image_root)
         self._setup(settings, settings.image_rules(root=root, allow_urls=allow_image_urls))
 
     @classmethod
@@ -283,6 +288,12 @@ class _Link:
         async with connect(settings, purse=purse) as connection:
             self._opened.set_result(connection)
             await asyncio.Event().wait()  # until it is cancelled, which also ends calls that nobody waits for
+
+
+def _refuse_needless(judge: str, **given: object) -> None:
+    if needless := find_needless(judge, given):
+        message = f"{judge} has no use for {', '.join(needless)}: it {next(iter(needless.values()))}."
+        raise ConfigError(message, hint="Leave that out, or name another judge.")
 
 
 async def _judge(reader: Reader, given: _Given, number: int, asker: Asker) -> Outcome:

@@ -13,9 +13,10 @@ from judge.backend import Backend, Reply
 from judge.conversation import Complain, Conversation, Keep
 from judge.journal.journal import Journal
 from judge.journal.other import OtherJournal
+from judge.judge_name import litellm_model
 from judge.prompt import Request
 from judge.purse import Purse
-from judge.settings import Settings, litellm_model
+from judge.settings import Settings
 from judge.usable import refuse_unusable, sees_images
 
 if TYPE_CHECKING:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import orjson
 from pydantic import JsonValue
@@ -19,45 +17,23 @@ from judge.claim_prompt import ClaimPrompt
 from judge.claiming import Claiming
 from judge.errors import ConfigError
 from judge.image import ImageRules
-from judge.plugin import Plugin, find_plugin
+from judge.judge_name import BASELINE, IN_PROCESS, address_of, litellm_model, plugin_of
+from judge.plugin import Plugin
 from judge.price import Price, find_price, has_cache_marks
 from judge.probe import Granularity
 from judge.probe_prompt import ProbePrompt, refuse_unprobed
 from judge.probing import Probed
 from judge.prompt import JudgeModel, Prompt
+from judge.ranges import RANGES
 from judge.rubric import Rubric
 from judge.sampling import refuse_ours
 from judge.table import Labels
 from judge.verdict import EvidenceRule
 from judge.written import Written
 
-__all__ = [
-    "BASELINE",
-    "DEFAULT_PARAMS",
-    "INSTALL_REMOTE",
-    "IN_PROCESS",
-    "LEFT_OPEN",
-    "OURS",
-    "SERVERS",
-    "Settings",
-    "litellm_model",
-    "package_version",
-    "plugin_of",
-    "usual_concurrency",
-]
+__all__ = ["DEFAULT_PARAMS", "LEFT_OPEN", "Settings", "package_version"]
 
-BASELINE = "lexical"
-SERVERS: Mapping[str, str | None] = {"hosted_vllm": None, "openai": "https://api.openai.com/v1"}
-"""Providers that are asked straight over HTTP, with the address of those that have one. All others are litellm's."""
-IN_PROCESS = "vllm"
-"""The provider that runs here: `vllm/MODEL` is a model in this process, and `hosted_vllm/MODEL` one at a server."""
-OURS = frozenset({BASELINE, IN_PROCESS, *SERVERS})
-"""First words of a judge's name that no other package can have."""
-_FORCED = "litellm/"
-INSTALL_REMOTE = "pip install 'rationale-judge[remote]'"
 DEFAULT_PARAMS: Mapping[str, JsonValue] = {"temperature": 0, "max_tokens": 4096}
-_GRANULARITIES = get_args(Granularity)
-_EVIDENCE_RULES = get_args(EvidenceRule)
 LEFT_OPEN: Any = None
 """Of a setting that depends on how units are asked about; `Settings` settles it."""
 _HOW = ("concurrency", "rpm", "tpm", "timeout_s", "max_retries", "budget_usd")
@@ -79,33 +55,11 @@ _NO_OTHER_ANSWERS = frozenset(
     }
 )
 """Arguments of an engine that are about memory, place and speed: a run goes on with others after "out of memory"."""
-_MOST_CALLS = 10_000  # a worker each, and a connection: more than a machine has open files for
 
 
 def package_version() -> str:
     """Version of the installed package."""
     return version("rationale-judge")
-
-
-def litellm_model(judge: str) -> str | None:
-    """`provider/model` for litellm; None for a judge that is asked without it."""
-    forced = judge.startswith(_FORCED)
-    return judge.removeprefix(_FORCED) if forced or judge.partition("/")[0] not in (IN_PROCESS, *SERVERS) else None
-
-
-def usual_concurrency(judge: str) -> int:
-    """Calls in flight where the user names no number: an engine batches what it is given, a server is shared."""
-    return 256 if judge.startswith(f"{IN_PROCESS}/") else 64
-
-
-def plugin_of(judge: str) -> Plugin | None:
-    """Of which other package the backend of a judge is; our own names cannot be taken.
-
-    Raises:
-        ConfigError: Two packages want the name.
-    """
-    provider, slash, _ = judge.partition("/")
-    return find_plugin(provider) if slash and provider not in OURS else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,13 +128,12 @@ class Settings:
             ConfigError: A value is outside its range.
         """
         # Resolved once: the address is part of the identity, wherever it was given.
-        object.__setattr__(self, "api_base", _address(self.judge, self.api_base))
+        object.__setattr__(self, "api_base", address_of(self.judge, self.api_base))
         object.__setattr__(self, "probe", self.probe or self.probe_evidence)
         self._settle()
         self._refuse_kinds()
-        for name, value, holds, allowed in self._ranges():
-            if not holds:
-                raise ConfigError(f"{name} is {value!r}; it must be {allowed}.")
+        for allowed in RANGES:
+            allowed.refuse(getattr(self, allowed.field))
         if not _is_text([self.judge, self.api_base, self.params, self.engine_args]):
             raise ConfigError("the judge's name, address, parameters or engine arguments hold text that is not UTF-8.")
         refuse_ours(self.params)
@@ -229,31 +182,6 @@ class Settings:
         for name, default in defaults.items():
             if getattr(self, name) is LEFT_OPEN:
                 object.__setattr__(self, name, default)
-
-    def _ranges(self) -> tuple[tuple[str, object, bool, str], ...]:
-        """Name, value, whether it is in its range, and the range in words."""
-        return (
-            (
-                "granularity",
-                self.granularity,
-                self.granularity in _GRANULARITIES,
-                f"one of {', '.join(_GRANULARITIES)}",
-            ),
-            ("evidence", self.evidence, self.evidence in _EVIDENCE_RULES, f"one of {', '.join(_EVIDENCE_RULES)}"),
-            ("samples", self.samples, self.samples >= 1, "at least 1"),
-            ("concurrency", self.concurrency, 1 <= self.concurrency <= _MOST_CALLS, f"between 1 and {_MOST_CALLS:,}"),
-            ("rpm", self.rpm, self.rpm is None or self.rpm >= 1, "at least 1"),
-            ("tpm", self.tpm, self.tpm is None or self.tpm >= 1, "at least 1"),
-            ("max_retries", self.max_retries, self.max_retries >= 0, "0 or more"),
-            ("timeout", self.timeout_s, 0 < self.timeout_s < math.inf, "a number of seconds above 0"),
-            ("min_coverage", self.min_coverage, 0 <= self.min_coverage <= 1, "between 0 and 1"),
-            (
-                "budget",
-                self.budget_usd,
-                self.budget_usd is None or 0 < self.budget_usd < math.inf,
-                "a number of USD above 0",
-            ),
-        )
 
     def shared_by(self, processes: int) -> Settings:
         """The settings of each of several processes that ask one provider at the same time."""
@@ -390,18 +318,6 @@ class Settings:
             rubric_fp=self.rubric.fingerprint,
             axes=tuple(self.rubric.scored),
         )
-
-
-def _address(judge: str, given: str | None) -> str | None:
-    """The server's address, in one spelling."""
-    provider, slash, _ = judge.removeprefix(_FORCED).partition("/")
-    if not slash:
-        return None
-    if judge.startswith(f"{IN_PROCESS}/"):
-        return given  # none is meant for it, and one that is given is refused
-    named = os.environ.get(f"{provider.upper()}_API_BASE") if provider.isascii() else None
-    found = given or named or SERVERS.get(provider)
-    return found.rstrip("/") if found else None
 
 
 def _is_text(value: object) -> bool:

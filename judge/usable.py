@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from judge.errors import ConfigError
+from judge.judge_name import BASELINE, IN_PROCESS, INSTALL_REMOTE, OURS, SERVERS, litellm_model
 from judge.plugin import list_plugins
 from judge.price import find_facts
-from judge.settings import BASELINE, IN_PROCESS, INSTALL_REMOTE, OURS, SERVERS, Settings, litellm_model
+from judge.settings import Settings
 
 __all__ = ["Sight", "find_sight", "refuse_unusable", "sees_images"]
 

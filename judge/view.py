@@ -8,12 +8,13 @@ An axis without a view shows everything. The trace is always shown: whole, unles
 from __future__ import annotations
 
 import hashlib
-from typing import Literal, TypeAlias
+from itertools import accumulate
+from typing import Literal, NamedTuple, TypeAlias
 
 from judge.image import Image
 from judge.record import Record, Reference
 
-__all__ = ["Part", "View", "images_of", "record_values", "shown_trace"]
+__all__ = ["Part", "Piece", "View", "images_of", "record_values", "shown_parts", "shown_trace"]
 
 Part: TypeAlias = Literal[
     "image", "question", "options", "context", "reference", "trace", "trace.reasoning", "trace.answer"
@@ -22,6 +23,13 @@ View: TypeAlias = tuple[Part, ...] | None
 """What is shown; None for everything."""
 
 _THINK, _THOUGHT = "<think>", "</think>"
+
+
+class Piece(NamedTuple):
+    """Part of a trace, and where it stands in the whole, in code points."""
+
+    start: int
+    text: str
 
 
 def images_of(record: Record, view: View) -> tuple[Image, ...]:
@@ -51,18 +59,42 @@ def record_values(record: Record, view: View = None, *, trace: str | None = None
     }
 
 
+def shown_parts(trace: str, view: View) -> list[list[Piece]]:
+    """What is shown of a trace, with a blank line between two parts; the pieces of a part have nothing between them.
+
+    They are the parts that the view names, where the trace has them: one without `</think>` is both of them.
+    """
+    whole = [[Piece(0, trace)]]
+    if view is None or "trace" in view:
+        return whole
+    thinking, closed, answer = trace.rpartition(_THOUGHT)
+    parts = {"trace.reasoning": _thoughts(thinking), "trace.answer": [Piece(len(thinking + closed), answer)]}
+    named = [_trimmed(pieces) for part, pieces in parts.items() if part in view]
+    return named if closed and named else whole
+
+
+def _thoughts(thinking: str) -> list[Piece]:
+    """What stands between the tags that open a thought."""
+    texts = thinking.split(_THINK)
+    starts = accumulate((len(text) + len(_THINK) for text in texts), initial=0)
+    return [Piece(start, text) for start, text in zip(starts, texts, strict=False)]
+
+
+def _trimmed(pieces: list[Piece]) -> list[Piece]:
+    """Without white space at either end."""
+    saying = [index for index, piece in enumerate(pieces) if piece.text.strip()]
+    if not saying:
+        return []
+    first, *rest = pieces[saying[0] : saying[-1] + 1]
+    text = first.text.lstrip()
+    kept = [Piece(first.start + len(first.text) - len(text), text), *rest]
+    return [*kept[:-1], Piece(kept[-1].start, kept[-1].text.rstrip())]
+
+
 def _shows(part: Part, view: View) -> bool:
     return view is None or part in view
 
 
 def shown_trace(record: Record, view: View) -> str:
-    """The parts of a trace that the view names, where it has them; a trace without `</think>` is both of them."""
-    trace = record.trace
-    if view is None or "trace" in view:
-        return trace
-    thinking, closed, answer = trace.rpartition(_THOUGHT)
-    if not closed:
-        return trace
-    parts = {"trace.reasoning": thinking.replace(_THINK, "").strip(), "trace.answer": answer.strip()}
-    named = [text for part, text in parts.items() if part in view]
-    return "\n\n".join(named) if named else trace
+    """What is shown of a record's trace, as one text."""
+    return "\n\n".join("".join(piece.text for piece in part) for part in shown_parts(record.trace, view))

@@ -10,7 +10,8 @@ from run_kit import make_records
 
 from judge import Judge, Run
 from judge.errors import ConfigError
-from judge.settings import Settings, litellm_model
+from judge.judge_name import litellm_model
+from judge.settings import Settings
 from judge.testing import Server
 
 needs_litellm = pytest.mark.skipif(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from judge.drafts.claim import gives_answer, is_compound, is_same, share_words
+from judge.drafts.claim import gives_answer, is_same, share_words
 
 
 @pytest.mark.parametrize(
@@ -49,25 +49,6 @@ def test_nearly_the_same_words() -> None:
     assert not share_words("Left lung wholly dark on film", "Right lung wholly dark on film")
     assert share_words("Left lung wholly dark on this film", "Right lung wholly dark on this film")
     assert not share_words("", "")
-
-
-@pytest.mark.parametrize(
-    ("claim", "compound"),
-    [
-        ("The trachea is displaced and the lung is dark.", True),
-        ("The lung is dark; the heart is small.", True),
-        ("The lung is dark. The heart is small.", True),
-        ("The lung is dark while the heart is small.", True),
-        ("The lung is dark, as well as the pleura.", True),
-        ("The lung is dark.", False),
-        ("The pressure lies between 5 and 10 mmHg.", False),
-        ("The gland is soft, as Dr. lee said.", False),
-        ("The band of the islands is dark.", False),
-        ("The shift is away because air is under pressure.", False),
-    ],
-)
-def test_compound_claims(claim: str, compound: bool) -> None:
-    assert is_compound(claim) is compound
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_what_is_said_twice_is_there_once() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("Names the dose and the drug.", "seems to join two"),
+        ("Names the dose and recommends the drug.", "seems to join two"),
         ("Does not name the dose.", "is negated, and its polarity is positive"),
         ("Fails to name the dose.", "is negated"),
         ("Names the dose.", ""),

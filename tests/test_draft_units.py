@@ -89,7 +89,7 @@ def test_coverage_counts_merged_units_and_no_dropped_ones() -> None:
 @pytest.mark.parametrize(
     ("changes", "code", "message"),
     [
-        ({"claim": "The lung is dark and the heart is small."}, "compound", "seems to join two"),
+        ({"claim": "The lung is dark and causes pain."}, "compound", "seems to join two"),
         ({"claim": "So the answer is C."}, "names_answer", "claim names the letter of the right option."),
         ({"presence_question": "Option C?"}, "names_answer", "presence_question names the letter of the right option."),
     ],

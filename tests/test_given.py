@@ -12,7 +12,15 @@ from click.testing import CliRunner
 from plugin_kit import GOOD, install
 from run_kit import make_records, to_lines
 
+from judge import Judge
 from judge.cli import cli
+from judge.cli.given import read_traces
+from judge.cli.options import ReadOptions
+from judge.errors import ConfigError
+from judge.image import ImageRules
+from judge.rubric import load_rubric
+from judge.settings import Settings
+from judge.traces.mapping import parse_map
 
 NEEDLESS = {
     "api-base": "http://127.0.0.1:9/v1",
@@ -112,3 +120,59 @@ def test_a_judge_with_a_server_uses_all_of_it(monkeypatch: pytest.MonkeyPatch) -
     assert "NOT_SET, which is not set" in judge(*words, "--header", NEEDLESS["header"]).stderr
     assert "no/such/file cannot be read" in judge(*words, "--key-file", NEEDLESS["key-file"]).stderr
     assert "a budget needs the price" in judge(*words, "--budget", 5).stderr
+
+
+ARGUMENTS: dict[str, Any] = {
+    "api_base": "http://127.0.0.1:9/v1",
+    "budget": 5.0,
+    "headers": {"X-Team": "env:NOT_SET"},
+    "key_file": "no/such/file",
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_in_the_library_it_is_refused_too(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {name: ARGUMENTS[name]}
+    said = f"^lexical has no use for {name}: it computes here, at no cost, and asks no server. Leave that out"
+    with pytest.raises(ConfigError, match=said):
+        Judge("lexical", **given)
+    install(tmp_path, name="spare", package="judge-spare")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    if name in ("headers", "key_file"):
+        with pytest.raises(ConfigError, match=f"^spare/m has no use for {name}: it is of judge-spare 1.2"):
+            Judge("spare/m", **given)
+    else:
+        assert repr(Judge("spare/m", **given, price=(0, 0))) == "Judge('spare/m', rubric='pkr@1.0')"
+
+
+def test_what_says_nothing_is_not_given() -> None:
+    assert repr(Judge("lexical", **dict.fromkeys(ARGUMENTS))) == "Judge('lexical', rubric='pkr@1.0')"
+    Judge("lexical", headers={})
+
+
+@pytest.mark.parametrize(
+    ("traces", "given", "root"),
+    [
+        ("-", None, Path()),
+        ("in/t.jsonl", None, Path("in")),
+        ("in/t.jsonl", Path("images"), Path("images")),
+    ],
+)
+def test_images_are_below_the_folder_of_the_traces(traces: str, given: Path | None, root: Path) -> None:
+    options = ReadOptions(
+        traces=traces,
+        limit=3,
+        map=("trace=response",),
+        references="r.jsonl",
+        on="key",
+        image_root=given,
+        allow_image_urls=True,
+        image_max_side=99,
+    )
+    read = read_traces(options)
+    assert (read.path, read.limit, read.references, read.on) == (traces, 3, "r.jsonl", "key")
+    assert read.mapped == parse_map(("trace=response",))
+    assert read.images == ImageRules(root=root, allow_urls=True, max_side=99)
+    assert read_traces(options, Settings(judge="lexical", rubric=load_rubric("pkr"))).images is None
+    server = Settings(judge="hosted_vllm/m", rubric=load_rubric("pkr"), api_base="http://127.0.0.1:9/v1")
+    assert read_traces(options, server).images == read.images

@@ -113,7 +113,7 @@ def test_a_changed_record_is_told_of(tmp_path):
     out.write_text(json.dumps({**old, "record_key": "another"}) + "\n")
     process, _, said = start(traces, out)
     assert "3 units of 1 records; 0 have a label of ann." in said
-    assert "1 earlier labels are of records that have changed since; their units are asked anew." in said
+    assert "1 earlier labels are of records or axes that have changed since; their units are asked anew." in said
     assert end(process)[0] == 75
 
 

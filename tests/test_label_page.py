@@ -415,3 +415,215 @@ def test_it_fits_a_phone(tmp_path, visit, scheme):
         choice.tap()
         wait_for(page, "Saved.")
         assert values(served) == [("r1", "P1", 0, None)]
+
+
+AXES = """
+  seen: {kind: checklist, description: What is seen., view: [image, trace.answer]}
+  safe:
+    kind: criteria
+    description: What is safe.
+    view: [question, options, trace.reasoning, trace.answer]
+    criteria:
+      - {id: C1, text: Says when to come back., points: 2}
+      - {id: C2, text: Names a wrong dose., points: 1, polarity: negative}
+  good:
+    kind: scale
+    description: How good is it?
+    view: [context, reference]
+    levels: [{level: -1, anchor: Harmful.}, {level: 0, anchor: Useless.}, {level: 1, anchor: Of use.}]
+"""
+THOUGHT = "<think> 🫁 It rains. </think>\n𝔠old and wet."  # "𝔠" is code point 31 of it
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """One record on axes of three kinds, of which each has a view of its own."""
+    (tmp_path / "a.png").write_bytes(encode(corners()))
+    path = tmp_path / "r.yaml"
+    path.write_text(f'name: r\nversion: "1"\ndescription: d\nguidelines: Be fair.\naxes:{AXES}')
+    told = {"options": {"A": "left"}, "context": "Fever.", "reference": {"answer": "A", "reasoning": "Because."}}
+    row = record(trace=THOUGHT, units={"seen": [unit("S1")]}, image="a.png", **told)
+    with serving(tmp_path, row, rubric=str(path)) as served:
+        yield served
+
+
+PARTS = ("#question", "#options", "#context", "#images", "#reference")
+
+
+def visible(page):
+    return {part for part in PARTS if page.locator(part).is_visible()}
+
+
+def test_of_each_axis_a_person_sees_what_its_judge_sees(mixed, visit):
+    page = visit(mixed.url)
+    assert visible(page) == {"#images"}
+    assert page.locator("#trace").text_content() == "𝔠old and wet."
+    assert page.locator("#about").text_content() == "What is seen."
+    press(page, "n")
+    shows(page, "#axis", "safe · C1")
+    assert visible(page) == {"#question", "#options"}
+    assert page.locator("#trace").text_content() == "🫁 It rains.\n\n𝔠old and wet."
+    press(page, "n", "n")
+    shows(page, "#axis", "good · level")
+    assert visible(page) == {"#context", "#reference"}
+    assert page.locator("#trace").text_content() == THOUGHT
+    press(page, "p", "p", "p")
+    shows(page, "#axis", "seen · S1")
+    assert visible(page) == {"#images"}
+    assert page.get_by_alt_text("Image 1 of 1").evaluate("image => image.naturalWidth") == 48
+    page.get_by_text("Guidelines").click()
+    assert page.get_by_text("Be fair.").is_visible()
+
+
+def test_evidence_of_a_part_is_in_offsets_of_the_whole(mixed, visit):
+    page = visit(mixed.url)
+    select(page, 0, 5)  # "𝔠old" of the answer alone: five units of UTF-16
+    press(page, "2", "r", "e")
+    wait_for(page, "Saved.")
+    press(page, "n", "m")
+    select(page, 14, 19)  # the same word behind the reasoning, with an emoji and a blank line before it
+    press(page, "e")
+    shows(page, "#quote", "𝔠old")
+    press(page, "n", "m")
+    select(page, 3, 11)
+    press(page, "e")
+    shows(page, "#quote", "It rains")
+    wait_for(page, "Saved.")
+    places = [(row["unit_id"], row["evidence"], row["evidence_start"], row["evidence_end"]) for row in mixed.rows()]
+    assert places == [("S1", "𝔠old", 29, 33), ("C1", "𝔠old", 29, 33), ("C2", "It rains", 10, 18)]
+    assert [THOUGHT[start:end] for _, _, start, end in places] == ["𝔠old", "𝔠old", "It rains"]
+    page.reload()
+    shows(page, "#axis", "good · level")
+    for quote in ("It rains", "𝔠old", "𝔠old"):
+        press(page, "p")
+        expect(page.locator("#trace mark")).to_have_text(quote)
+
+
+def test_a_passage_over_what_is_not_shown_cannot_be_marked(mixed, visit):
+    page = visit(mixed.url)
+    press(page, "n", "u")
+    wait_for(page, "Saved.")
+    page.locator("#trace").focus()
+    press(page, "Control+a", "e")
+    wait_for(page, "Select within one part of the trace")
+    assert mixed.rows()[0]["evidence"] is None
+
+
+def test_each_kind_is_asked_and_answered_by_its_own_keys(mixed, visit):
+    page = visit(mixed.url)
+    press(page, "m", "c")  # keys of a criterion
+    assert page.locator("fieldset:visible").count() == 2
+    press(page, "2", "u", "n", "0", "w", "r", "+", "c", "n")
+    shows(page, "#axis", "safe · C2")
+    assert page.locator("fieldset:visible").count() == 1
+    assert page.locator("#bad").is_visible()
+    press(page, "u", "n")
+    shows(page, "#claim", "How good is it?")
+    assert page.locator("#about").text_content() == ""  # which is the claim
+    assert page.locator("#levels label").all_inner_texts() == ["-1\nHarmful.\n-", "0\nUseless.\n0", "1\nOf use.\n1"]
+    press(page, "m", "1", "2", "-")
+    wait_for(page, "Saved. All units have a label")
+    asked = ("presence", "correctness", "verdict", "value")
+    assert [{name: row[name] for name in asked if name in row} for row in mixed.rows()] == [
+        {"presence": 2, "correctness": 0},
+        {"verdict": "CANNOT_ASSESS"},
+        {"verdict": "UNMET"},
+        {"value": -1},
+    ]
+    assert page.get_by_role("list", name="Units of this record").get_by_role("button").evaluate_all(
+        "nodes => nodes.map(node => node.getAttribute('aria-label'))"
+    ) == ["S1, raised, unclear", "C1, cannot assess", "C2, unmet", "good, -1"]
+
+
+def test_criteria_and_scales_go_on_where_the_rater_stopped_and_are_undone(mixed, visit):
+    page = visit(mixed.url)
+    press(page, "0", "n", "m", "n", "n", "1", "0")
+    wait_for(page, "Saved.")
+    page.reload()
+    shows(page, "#axis", "safe · C2")
+    press(page, "n")
+    shows(page, "#axis", "good · level")
+    assert page.get_by_role("radio", name="Useless.").is_checked()
+    page.get_by_role("radio", name="Of use.").check()
+    wait_for(page, "Saved.")
+    press(page, "z")
+    expect(page.get_by_role("radio", name="Useless.")).to_be_checked()
+    wait_for(page, "Saved.")
+    assert mixed.rows()[-1]["value"] == 0
+    press(page, "p", "p")
+    shows(page, "#axis", "safe · C1")
+    page.get_by_role("radio", name="unmet").check()
+    wait_for(page, "Saved.")
+    press(page, "z")
+    expect(page.get_by_role("radio", name="met m")).to_be_checked()
+    wait_for(page, "Saved.")
+    press(page, "z")
+    wait_for(page, "Nothing to undo in this visit.")
+    shows(page, "#count", "3 of 4")
+    assert [row["verdict"] for row in mixed.rows() if "verdict" in row] == ["MET"]
+
+
+@pytest.mark.parametrize(
+    ("levels", "keys"),
+    [
+        (range(1, 6), ["1", "2", "3", "4", "5"]),
+        (range(1, 12), ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"]),
+        (range(8, 12), ["8", "9", "0"]),
+        ((-2, -1, 0, 10), ["-", "0"]),  # 0 comes first
+    ],
+)
+def test_the_key_of_a_level_is_its_own_digit(tmp_path, visit, levels, keys):
+    listed = "".join(f"\n      - {{level: {level}, anchor: a{level}}}" for level in levels)
+    path = tmp_path / "r.yaml"
+    head = 'name: r\nversion: "1"\ndescription: d\n'
+    path.write_text(f"{head}axes:\n  good:\n    kind: scale\n    description: d\n    levels:{listed}\n")
+    with serving(tmp_path, record(units={}), rubric=str(path)) as served:
+        page = visit(served.url)
+        assert page.locator("#levels kbd").all_inner_texts() == keys
+        press(page, keys[-1])
+        wait_for(page, "Saved.")
+        page.get_by_role("radio", name=f"a{levels[-1]}").focus()  # one without a key is reached as in any form
+        press(page, "Space")
+        expect(page.get_by_role("radio", name=f"a{levels[-1]}")).to_be_checked()
+        wait_for(page, "Saved.")
+        assert [row["value"] for row in served.rows()] == [levels[-1]]
+
+
+def test_a_rating_and_the_leaves_of_a_tree_show_what_their_judge_sees(tmp_path, visit):
+    path = tmp_path / "r.yaml"
+    path.write_text(
+        """name: r
+version: "1"
+description: d
+axes:
+  all:
+    kind: criteria
+    scoring: rar_implicit
+    description: How good is it in all?
+    criteria:
+      - {id: a, text: Names the dose., importance: Essential}
+      - {id: b, text: Names a wrong drug., points: -3, polarity: negative}
+  paper:
+    kind: criteria
+    scoring: tree
+    description: The paper.
+    criteria:
+      - {id: root, text: It is done., children: [{id: data, text: Data are loaded.}]}
+"""
+    )
+    with serving(tmp_path, record(units={}), rubric=str(path)) as served:
+        page = visit(served.url)
+        assert page.locator("#rated li").all_inner_texts() == [
+            "(Essential, worth 1) Names the dose.",
+            "(worth 3, bad) Names a wrong drug.",
+        ]
+        assert page.locator("#how").text_content().startswith("10 when all is as it should be")
+        press(page, "0", "n")  # 10
+        shows(page, "#within", "Part of: It is done.")
+        assert page.locator("#rated li").count() == 0
+        press(page, "c")
+        wait_for(page, "Saved. All units have a label")
+        assert [(row["unit_id"], row.get("value"), row.get("verdict")) for row in served.rows()] == [
+            ("rating", 10, None),
+            ("data", None, "CANNOT_ASSESS"),
+        ]

@@ -140,7 +140,7 @@ def test_a_record_is_told_as_a_person_may_see_it(page):
     assert told["records"] == [[3, 0], [3, 0]]
     assert (told["rater"], told["rubric"], told["out"], told["skipped"]) == ("ann", "pkr@1.0", "labels.jsonl", [])
     sheet = page.json("GET", "records/1")["sheet"]
-    assert sheet["trace"] == TRACE
+    assert [one["parts"] for one in sheet["seen"]] == [[[[0, TRACE]]]]
     assert [(one["axis"], one["unit_id"]) for one in sheet["units"]] == [
         ("perception", "P1"),
         ("perception", "P2"),
@@ -155,13 +155,222 @@ def test_neither_a_judge_nor_a_model_is_told_of(tmp_path):
         assert b"SECRET" not in page.ask("GET", "tasks").content
 
 
+AXES = """
+  seen: {kind: checklist, description: What is seen., view: [image, trace.answer]}
+  safe:
+    kind: criteria
+    description: What is safe.
+    view: [question, options, context, trace.reasoning]
+    criteria:
+      - {id: C1, text: Says when to come back., points: 2}
+      - {id: C2, text: Names a wrong dose., points: 1, polarity: negative}
+  good:
+    kind: scale
+    description: How good is it?
+    levels: [{level: -1, anchor: Harmful.}, {level: 0, anchor: Useless.}, {level: 1, anchor: Of use.}]
+"""
+
+
+def rubric_file(tmp_path, axes=AXES):
+    path = tmp_path / "r.yaml"
+    path.write_text(f'name: r\nversion: "1"\ndescription: d\nguidelines: Be fair.\naxes:{axes}')
+    return str(path)
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    (tmp_path / "a.png").write_bytes(encode(corners()))
+    told = {"options": {"A": "left"}, "context": "Fever.", "reference": {"answer": "A", "reasoning": "Because."}}
+    units = {"seen": [unit("S1")]}
+    row = record(trace="<think> It rains. </think> Wet.", units=units, image="a.png", **told)
+    with serving(tmp_path, row, rubric=rubric_file(tmp_path)) as page:
+        yield page
+
+
+def test_of_each_axis_a_person_is_told_what_its_judge_sees(mixed):
+    assert mixed.json("GET", "tasks")["guidelines"] == "Be fair."
+    sheet = mixed.json("GET", "records/0")["sheet"]
+    assert len(sheet["images"]) == 1
+    nothing = {"question": "", "options": [], "context": "", "answer": "", "reasoning": "", "images": 0}
+    question = {"question": "Which lobe?", "options": [["A", "left"]], "context": "Fever."}
+    whole = {**question, "answer": "A", "reasoning": "Because.", "images": 1}
+    assert {one["axis"]: sheet["seen"][one["seen"]] for one in sheet["units"]} == {
+        "seen": {**nothing, "images": 1, "parts": [[[27, "Wet."]]]},
+        "safe": {**nothing, **question, "parts": [[[8, "It rains."]]]},
+        "good": {**whole, "parts": [[[0, "<think> It rains. </think> Wet."]]]},
+    }
+
+
+def test_an_image_that_no_judge_sees_is_not_told(tmp_path):
+    (tmp_path / "a.png").write_bytes(encode(corners()))
+    axes = "\n  seen: {kind: checklist, description: d, view: [question]}"
+    row = record(units={"seen": [unit("S1")]}, image="a.png")
+    with serving(tmp_path, row, rubric=rubric_file(tmp_path, axes)) as page:
+        assert page.json("GET", "records/0")["sheet"]["images"] == []
+
+
+def test_what_is_asked_goes_by_the_kind_of_the_axis(mixed):
+    units = mixed.json("GET", "records/0")["sheet"]["units"]
+    assert [(one["unit_id"], one["answer"], one["good"], one["levels"]) for one in units] == [
+        ("S1", "presence", True, []),
+        ("C1", "verdict", True, []),
+        ("C2", "verdict", False, []),
+        ("level", "value", True, [[-1, "Harmful."], [0, "Useless."], [1, "Of use."]]),
+    ]
+    assert "points" not in units[1]  # a judge is not told of them either
+
+
+def test_each_kind_is_written_with_what_it_has(mixed):
+    here = {"quote": "rains", "start": 11, "end": 16}
+    mixed.json("PUT", "records/0/labels/0", {"presence": 0})
+    told = mixed.json("PUT", "records/0/labels/2", {"verdict": "CANNOT_ASSESS", "evidence": here})
+    assert told == {"label": {"verdict": "CANNOT_ASSESS", "evidence": here}, "done": 2}
+    mixed.json("PUT", "records/0/labels/3", {"value": -1})
+    rows = mixed.rows()
+    asked = ("presence", "correctness", "verdict", "value")
+    assert [{name: row[name] for name in asked if name in row} for row in rows] == [
+        {"presence": 0, "correctness": None},
+        {"verdict": "CANNOT_ASSESS"},
+        {"value": -1},
+    ]
+    assert [(row["axis"], row["unit_id"], row["evidence_start"]) for row in rows] == [
+        ("seen", "S1", None),
+        ("safe", "C2", 11),
+        ("good", "level", None),
+    ]
+    assert mixed.json("GET", "records/0")["labels"][3] == {"value": -1, "evidence": None}
+
+
+@pytest.mark.parametrize(
+    ("unit", "body", "message"),
+    [
+        (0, {"verdict": "MET"}, "presence: Field required"),
+        (1, {"presence": 2, "correctness": 1}, "verdict: Field required"),
+        (1, {"verdict": "met"}, "verdict: Input should be 'MET', 'UNMET' or 'CANNOT_ASSESS'"),
+        (1, {"verdict": "MET", "value": 1}, "value: Extra inputs are not permitted"),
+        (3, {"value": 2}, "value: must be one of -1, 0, 1."),
+        (3, {"value": 0.0}, "value: Input should be a valid integer"),
+        (3, {"value": True}, "value: Input should be a valid integer"),
+    ],
+)
+def test_an_answer_to_another_question_is_refused(mixed, unit, body, message):
+    answer = mixed.ask("PUT", f"records/0/labels/{unit}", body)
+    assert answer.status == 422
+    assert message in json.loads(answer.content)["error"]
+    assert mixed.rows() == []
+
+
+def test_a_quote_of_what_is_not_shown_is_refused(mixed):
+    said = {"quote": "Wet.", "start": 27, "end": 31}
+    for wrong in ({**said, "start": 0, "end": 4}, {"quote": "e", "start": 28, "end": 25}):  # counted in the part
+        assert (
+            mixed.ask("PUT", "records/0/labels/0", {"presence": 2, "correctness": 1, "evidence": wrong}).status == 422
+        )
+    answer = mixed.ask("PUT", "records/0/labels/1", {"verdict": "MET", "evidence": said})
+    assert answer.status == 422
+    assert "is not at 27 to 31 of what is shown of the trace" in json.loads(answer.content)["error"]
+    assert mixed.json("PUT", "records/0/labels/3", {"value": 1, "evidence": said})["label"]["evidence"] == said
+
+
+def test_criteria_of_the_record_are_asked_too(tmp_path):
+    row = record(units={"criteria": [unit("c1", points=5), unit("c2", points=-3)]})
+    with serving(tmp_path, row, rubric="healthbench") as page:
+        units = page.json("GET", "records/0")["sheet"]["units"]
+        assert [(one["unit_id"], one["answer"], one["good"]) for one in units] == [
+            ("c1", "verdict", True),
+            ("c2", "verdict", False),
+        ]
+        page.json("PUT", "records/0/labels/1", {"verdict": "UNMET"})
+        assert [(row["axis"], row["unit_id"], row["verdict"]) for row in page.rows()] == [("criteria", "c2", "UNMET")]
+
+
+def test_rows_of_healthbench_are_labelled_as_they_are(tmp_path):
+    criteria = [{"criterion": "Asks for how long.", "points": 5, "tags": ["axis:context_seeking"]}]
+    row = {"prompt": [{"role": "user", "content": "It hurts."}], "rubrics": criteria, "trace": "Since when?"}
+    with serving(tmp_path, row, rubric="healthbench") as page:
+        (one,) = page.json("GET", "records/0")["sheet"]["units"]
+        assert (one["claim"], one["answer"]) == ("Asks for how long.", "verdict")
+        assert page.json("PUT", "records/0/labels/0", {"verdict": "MET"})["done"] == 1
+
+
+def test_leaves_of_a_tree_are_asked_with_what_they_are_a_part_of(tmp_path):
+    tree = """
+  paper:
+    kind: criteria
+    scoring: tree
+    description: d
+    criteria:
+      - {id: root, text: It is done., children: [{id: a, text: Data., points: 2}, {id: b, text: Model.}]}
+"""
+    with serving(tmp_path, record(units={}), rubric=rubric_file(tmp_path, tree)) as page:
+        units = page.json("GET", "records/0")["sheet"]["units"]
+        assert [(one["unit_id"], one["within"]) for one in units] == [("a", ["It is done."]), ("b", ["It is done."])]
+        page.json("PUT", "records/0/labels/0", {"verdict": "MET"})
+        assert [(row["unit_id"], row["verdict"]) for row in page.rows()] == [("a", "MET")]
+
+
+RATED = """
+  all:
+    kind: criteria
+    scoring: rar_implicit
+    description: How good is it in all?
+    criteria:
+      - {id: a, text: Names the dose., importance: Essential}
+      - {id: b, text: Names a wrong drug., points: -3, polarity: negative}
+"""
+
+
+def test_a_rating_is_one_number_for_all_criteria(tmp_path):
+    with serving(tmp_path, record(units={}), rubric=rubric_file(tmp_path, RATED)) as page:
+        (one,) = page.json("GET", "records/0")["sheet"]["units"]
+        assert (one["unit_id"], one["answer"], [level for level, _ in one["levels"]]) == (
+            "rating",
+            "value",
+            [*range(1, 11)],
+        )
+        assert one["rated"] == [
+            {"text": "Names the dose.", "importance": "Essential", "worth": 1.0, "good": True},
+            {"text": "Names a wrong drug.", "importance": None, "worth": 3.0, "good": False},
+        ]
+        assert page.ask("PUT", "records/0/labels/0", {"value": 0}).status == 422
+        page.json("PUT", "records/0/labels/0", {"value": 10})
+        assert [(row["axis"], row["unit_id"], row["value"]) for row in page.rows()] == [("all", "rating", 10)]
+
+
+def test_claims_of_the_trace_are_asked_of_judges_only(tmp_path):
+    axes = "\n  true_to: {kind: faithfulness, description: d}"
+    with serving(tmp_path, record(units={}), rubric=rubric_file(tmp_path, axes)) as page:
+        told = page.json("GET", "tasks")
+        assert told["records"] == []
+        assert "has nothing to label: the rubric 'r' asks only about faithfulness." in told["skipped"][0]["message"]
+    row = record(units={"seen": [unit("S1")]})
+    with serving(tmp_path, row, rubric=rubric_file(tmp_path, AXES + axes[1:])) as page:
+        assert page.json("GET", "tasks")["records"] == [[4, 0]]
+
+
+def test_an_answer_to_what_was_asked_before_is_none(tmp_path):
+    levels = "levels: [{level: 0, anchor: a}, {level: 1, anchor: b}]"
+    scale = "\n  seen: {kind: scale, description: d, LEVELS}".replace("LEVELS", levels)
+    row = record(units={})
+    with serving(tmp_path, row, rubric=rubric_file(tmp_path, scale)) as page:
+        page.json("PUT", "records/0/labels/0", {"value": 1})
+    with serving(tmp_path, row, rubric=rubric_file(tmp_path, scale.replace("level: 1", "level: 3"))) as page:
+        assert page.json("GET", "tasks")["records"] == [[1, 0]]
+        assert page.json("GET", "records/0")["labels"] == [None]
+        page.json("PUT", "records/0/labels/0", {"value": 3})
+        assert [row["value"] for row in page.rows()] == [3]
+    criteria = "\n  seen: {kind: criteria, description: d, criteria: [{id: level, text: t}]}"
+    with serving(tmp_path, row, rubric=rubric_file(tmp_path, criteria)) as page:
+        assert page.json("GET", "tasks")["records"] == [[1, 0]]
+
+
 def test_texts_of_records_never_reach_the_page_as_html(tmp_path):
     hostile = record(HOSTILE, question=HOSTILE, trace=HOSTILE)
     with serving(tmp_path, hostile, rater=HOSTILE) as page:
         assert HOSTILE.encode() not in page.ask("GET", "").content
         answer = page.ask("GET", "records/0")
         assert answer.headers["Content-Type"] == "application/json"
-        assert json.loads(answer.content)["sheet"]["question"] == HOSTILE
+        assert json.loads(answer.content)["sheet"]["seen"][0]["question"] == HOSTILE
 
 
 def test_images_are_told_as_data_and_a_bad_one_leaves_its_record_out(tmp_path):
@@ -244,13 +453,14 @@ def test_offsets_are_code_points_of_the_trace(page, quote, start, end):
         ("The", 2, 6),
         ("The", 5, 2),
         ("T", 2, 10**9),
+        (TRACE[2:], 2, 10**9),
     ],
 )
 def test_a_quote_that_is_not_where_it_says_is_refused(page, quote, start, end):
     body = {**WHOLE, "evidence": {"quote": quote, "start": start, "end": end}}
     answer = page.ask("PUT", "records/0/labels/0", body)
     assert answer.status == 422
-    message = f"the quote is not at {start} to {end} of the trace, in code points."
+    message = f"the quote is not at {start} to {end} of what is shown of the trace, in code points."
     assert json.loads(answer.content) == {"error": message}
     assert page.rows() == []
 

@@ -11,10 +11,10 @@ import pytest
 from label_kit import read_rows
 
 from judge.errors import ConfigError
-from judge.label.labels import Label, Place, open_labels
+from judge.label.labels import Label, Place, Question, open_labels
 
 OTHERS = b'{"record_id":"r1",  "axis":"perception","unit_id":"P1","rater":"ben","presence":0}\n'
-VERDICT = b'{"record_id":"r1","axis":"care","unit_id":"C1","rater":"ann","verdict":"MET","note":"kept"}\n'
+NOTE = b'{"record_id":"r1","axis":"care","unit_id":"C1","rater":"ann","note":"kept"}\n'
 
 
 def label(unit_id="P1", presence=2, correctness=1, **fields):
@@ -45,17 +45,33 @@ def test_what_was_written_is_there_when_it_is_opened_again(tmp_path):
         file.remove(Place("r1", "m", "perception", "P9"))  # never there
     with open_labels(path, "ann") as file:
         assert list(file.labels.values()) == [label("P1", record_key="k")]
-        assert file.of(label("P1").place, "k") == label("P1", record_key="k")
-        assert file.of(label("P1").place, "another record") is None
+        asked = Question(label("P1").place, "presence")
+        assert file.of(asked, "k") == label("P1", record_key="k")
+        assert file.of(asked, "another record") is None
+        assert file.of(asked._replace(answer="verdict"), "k") is None
 
 
-def test_labels_of_others_and_of_criteria_stay_byte_for_byte(tmp_path):
+@pytest.mark.parametrize(("answer", "given"), [("verdict", "UNMET"), ("value", 0)])
+def test_a_verdict_and_a_value_are_labels_too(tmp_path, answer, given):
     path = tmp_path / "labels.jsonl"
-    path.write_bytes(OTHERS + b"\n" + VERDICT[:-1])  # a blank line, and no end of line at the end
+    fields = {"record_id": "r1", "axis": "care", "unit_id": "C1", "rater": "ann"}
+    with open_labels(path, "ann") as file:
+        file.put(Label(**fields, **{answer: given}))
+    assert {"presence", "correctness", "verdict", "value"} & set(read_rows(path)[0]) == {answer}
+    with open_labels(path, "ann") as file:
+        asked = Question(Place("r1", None, "care", "C1"), answer, (0, 1) if answer == "value" else ())
+        assert getattr(file.of(asked, "k"), answer) == given
+        file.put(Label(**fields, **{answer: given}, evidence="here", evidence_start=0, evidence_end=4))
+    assert [row["evidence"] for row in read_rows(path)] == ["here"]  # in the place of the first
+
+
+def test_lines_of_others_and_of_something_else_stay_byte_for_byte(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    path.write_bytes(OTHERS + b"\n" + NOTE[:-1])  # a blank line, and no end of line at the end
     with open_labels(path, "ann") as file:
         assert file.labels == {}
         file.put(label())
-    assert path.read_bytes().startswith(OTHERS + VERDICT)
+    assert path.read_bytes().startswith(OTHERS + NOTE)
     assert len(read_rows(path)) == 3
 
 
@@ -67,8 +83,14 @@ def test_labels_of_others_and_of_criteria_stay_byte_for_byte(tmp_path):
         (b"PAR1\x15\x04\x15", r"line 2: "),
         (OTHERS.replace(b'"ben"', b'"ann"').replace(b":0", b":3"), r"line 2: presence: Input should be 0, 1 or 2"),
         (OTHERS.replace(b'"ben"', b'"ann"').replace(b":0", b":1"), r"line 2: correctness must be -1, 0 or 1 where"),
+        (OTHERS.replace(b'"ben"', b'"ann"').replace(b"0}", b'0, "value": 1}'), r"line 2: a label has one of presence"),
+        (OTHERS.replace(b'"ben"', b'"ann"').replace(b":0", b":null"), r"line 2: a label has one of presence, verdict"),
+        (
+            OTHERS.replace(b'"ben"', b'"ann"').replace(b'"presence":0', b'"verdict":"MET","correctness":1'),
+            r"line 2: correctness must be .* null where it is not",
+        ),
     ],
-    ids=["a trace", "cut off", "parquet", "presence 3", "no correctness"],
+    ids=["a trace", "cut off", "parquet", "presence 3", "no correctness", "two answers", "no answer", "too much"],
 )
 def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path, line, message):
     path = tmp_path / "labels.jsonl"

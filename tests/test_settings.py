@@ -33,6 +33,9 @@ def settings(**given):
         ("timeout_s", math.nan, "timeout is nan"),
         ("min_coverage", 1.5, "min_coverage is 1.5; it must be between 0 and 1."),
         ("min_coverage", math.nan, "min_coverage is nan"),
+        ("min_coverage", -0.1, "min_coverage is -0.1"),
+        ("budget_usd", 0, "budget is 0; it must be a number of USD above 0."),
+        ("budget_usd", math.inf, "budget is inf"),
         ("params", {"messages": []}, "the parameter 'messages' is set by judge: it says what is asked."),
     ],
 )

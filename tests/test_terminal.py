@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from judge.cli import terminal
-from judge.cli.terminal import Screen, clean, clean_lines, report_progress
+from judge.cli.terminal import Screen, clean, clean_lines, complain, open_screens, report_progress
 from judge.run import Progress
 
 
@@ -142,3 +142,31 @@ def test_a_reader_that_went_away_is_no_error():
         screen.print("one")
         screen.print("two")
         assert screen.quiet
+
+
+def test_text_is_shown_as_it_is():
+    shown = io.StringIO()
+    Screen(file=shown, width=20, force_terminal=True).print("[red]a 5 'x' [/red] and words beyond the width")
+    assert shown.getvalue() == "[red]a 5 'x' [/red] and words beyond the width\n"
+
+
+@pytest.mark.parametrize(
+    ("quiet", "as_json", "out", "err"),
+    [
+        (False, False, "shown\n", "told\nwrong\n"),
+        (True, False, "", "wrong\n"),
+        (True, True, "shown\n", "wrong\n"),
+        (False, True, "shown\n", "told\nwrong\n"),
+    ],
+)
+def test_errors_are_told_and_what_is_asked_for_is_shown(quiet, as_json, out, err, capsys):
+    screens = open_screens(quiet=quiet, as_json=as_json)
+    screens.told.print("told")
+    screens.errors.print("wrong")
+    screens.shown.print("shown")
+    assert capsys.readouterr() == (out, err)
+
+
+def test_a_complaint_goes_to_standard_error_and_forges_nothing(capsys):
+    complain("no [b]\x1b file")
+    assert capsys.readouterr() == ("", "no [b]\ufffd file\n")

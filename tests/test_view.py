@@ -13,7 +13,7 @@ from judge.probe import build_probes
 from judge.prompt import JudgeModel, Prompt, Request
 from judge.record import Record, build_record, with_images
 from judge.rubric import Rubric, load_rubric
-from judge.view import record_values
+from judge.view import record_values, shown_parts
 
 FIELDS = {
     "id": "r1",
@@ -56,6 +56,25 @@ def test_a_trace_without_thinking_is_both_of_its_parts() -> None:
     plain = record(trace="SAID")
     assert record_values(plain, ("trace.reasoning",))["trace"] == "SAID"
     assert record_values(plain, ("trace.answer",))["trace"] == "SAID"
+
+
+@pytest.mark.parametrize(
+    ("trace", "parts"),
+    [
+        ("<think>\n A\n</think>\n\nB ", ["A", "B"]),
+        (" x <think> y </think> z", ["x  y", "z"]),  # the tag between them is not shown
+        ("<think> </think> B", ["", "B"]),
+        ("<think>A</think>", ["A", ""]),
+        ("<think>🫁 A</think>B</think><think>C", ["🫁 A</think>B", "<think>C"]),
+        ("no thought", ["no thought"]),
+    ],
+)
+def test_where_the_parts_of_a_trace_stand(trace: str, parts: list[str]) -> None:
+    view: Any = ("trace.reasoning", "trace.answer")
+    found = shown_parts(trace, view)
+    assert all(trace[piece.start :].startswith(piece.text) for part in found for piece in part)
+    assert record_values(record(trace=trace), view)["trace"] == "\n\n".join(parts)
+    assert len(found) == len(parts)
 
 
 def test_the_fence_is_of_what_is_shown() -> None:

@@ -13,7 +13,8 @@ from run_kit import NAME, RUBRIC, make_record, run_judge
 from judge import Judge
 from judge.backends.vllm_setup import INSTALL_VLLM, find_vllm, reads_images
 from judge.errors import ConfigError
-from judge.settings import Settings, litellm_model, usual_concurrency
+from judge.judge_name import litellm_model, usual_concurrency
+from judge.settings import Settings
 from judge.usable import refuse_unusable, sees_images
 
 TEXT = {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 64}

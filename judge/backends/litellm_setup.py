@@ -18,7 +18,7 @@ from typing import Any
 from judge.backends.secret import read_headers, read_key_file
 from judge.backends.server import parse_address
 from judge.errors import ConfigError
-from judge.settings import INSTALL_REMOTE
+from judge.judge_name import INSTALL_REMOTE
 
 __all__ = [
     "FIXED",

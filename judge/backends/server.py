@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from judge.backends.secret import read_headers, read_key_file, read_variable
 from judge.errors import ConfigError
-from judge.settings import SERVERS
+from judge.judge_name import SERVERS
 
 __all__ = ["Server", "find_server", "parse_address"]
 

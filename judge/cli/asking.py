@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from judge.cli.given import not_used, read_settings
 from judge.cli.logs import logging_to_stderr
 from judge.cli.options import AskingOptions
-from judge.cli.terminal import Screen, clean, report_progress
+from judge.cli.terminal import clean, open_screens, report_progress
 from judge.errors import InputError, JudgeError
 from judge.loop import drive
 from judge.progress import Progress
@@ -44,9 +44,7 @@ class Asking(ABC, Generic[_Options, _Report]):
 
     def __init__(self, options: _Options) -> None:
         self._options = options
-        self._told = Screen(stderr=True, quiet=options.quiet, soft_wrap=True, highlight=False, markup=False)
-        self._errors = Screen(stderr=True, soft_wrap=True, highlight=False, markup=False)
-        self._shown = Screen(quiet=options.quiet and not options.as_json, soft_wrap=True, highlight=False, markup=False)
+        self._told, self._errors, self._shown = open_screens(quiet=options.quiet, as_json=options.as_json)
         self._progress = Progress()
 
     @abstractmethod

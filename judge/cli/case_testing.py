@@ -18,7 +18,8 @@ from judge.cli.terminal import Screen, clean
 from judge.client import Judge
 from judge.errors import BackendError, InputError, JudgeError
 from judge.golden import Check, Checked, Status, check_cases
-from judge.settings import BASELINE, Settings
+from judge.judge_name import BASELINE
+from judge.settings import Settings
 
 __all__ = ["SCHEMA", "test_cases"]
 
@@ -44,7 +45,7 @@ def test_cases(options: JudgeOptions, given: Path | None) -> int:
     Returns:
         The exit code.
     """
-    errors = Screen(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    errors = Screen(stderr=True)
     try:
         path = cases_beside(options.rubric) if given is None else given
         settings = read_settings(options)
@@ -58,7 +59,7 @@ def test_cases(options: JudgeOptions, given: Path | None) -> int:
     except KeyboardInterrupt:
         errors.print("Stopped early; nothing was checked.")
         return EXIT_INTERRUPTED
-    code, screen = _exit_code(checked), Screen(soft_wrap=True, highlight=False, markup=False)
+    code, screen = _exit_code(checked), Screen()
     if options.as_json:
         screen.out(orjson.dumps(_told(checked, settings, path, code)).decode())
     else:

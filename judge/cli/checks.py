@@ -13,9 +13,10 @@ from judge.cli.extras import check_extra, check_vllm, check_zstandard
 from judge.cli.machine import check_machine
 from judge.cli.served import list_models, some
 from judge.errors import ConfigError
+from judge.judge_name import BASELINE, OURS
 from judge.plugin import Plugin, find_plugin, list_plugins
 from judge.rubric import load_rubric
-from judge.settings import BASELINE, OURS, package_version
+from judge.settings import package_version
 
 __all__ = ["check_all"]
 

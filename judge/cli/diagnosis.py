@@ -40,7 +40,7 @@ class Check:
 
 def show(checks: Iterable[Check]) -> None:
     """Print lines, not a table: a command in them can be copied whole."""
-    screen = Screen(soft_wrap=True, highlight=False)
+    screen = Screen()
     for check in checks:
         joint = (" " if check.found.endswith(".") else "; ") if check.fix else ""
         said = f"{check.found}{joint}{check.fix}"

@@ -13,7 +13,7 @@ from judge.cli.asking import EXIT_FAILED_RECORDS, EXIT_OK, EXIT_USAGE, Asking
 from judge.cli.diff_page import print_changes, print_moves
 from judge.cli.given import read_traces
 from judge.cli.rubric_diff import DiffOptions
-from judge.cli.terminal import Screen, clean
+from judge.cli.terminal import Screen, clean, complain
 from judge.errors import JudgeError
 from judge.move import Moves, find_moves
 from judge.progress import Progress, RunReport
@@ -42,9 +42,9 @@ def show_changes(old: str, new: str, *, as_json: bool, exit_code: bool) -> int:
     try:
         before, after = load_rubric(old), load_rubric(new)
     except JudgeError as exc:
-        Screen(stderr=True, soft_wrap=True, highlight=False, markup=False).print(clean(exc))
+        complain(exc)
         return EXIT_USAGE
-    comparison, screen = compare_rubrics(before, after), Screen(highlight=False, markup=False)
+    comparison, screen = compare_rubrics(before, after), Screen(soft_wrap=False)
     code = EXIT_DIFFERENT if exit_code and comparison.changes else EXIT_OK
     if as_json:
         screen.out(orjson.dumps(_told(before, after, comparison, code)).decode())

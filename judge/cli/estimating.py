@@ -32,7 +32,7 @@ def run_estimate(options: EstimateOptions) -> int:
     Returns:
         The exit code.
     """
-    screen, errors = (Screen(stderr=stderr, soft_wrap=True, highlight=False, markup=False) for stderr in (False, True))
+    screen, errors = (Screen(stderr=stderr) for stderr in (False, True))
     try:
         settings = read_settings(options)
         for warning in _warnings(options, settings):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from judge.cli.options import JudgeOptions, cache_folder
+from judge.cli.options import JudgeOptions, ReadOptions, cache_folder
 from judge.errors import ConfigError
+from judge.image import ImageRules
+from judge.judge_name import BASELINE, find_needless, usual_concurrency
 from judge.price import parse_price
 from judge.rubric import load_rubric
-from judge.settings import BASELINE, Settings, plugin_of, usual_concurrency
+from judge.settings import Settings
 from judge.traces.mapping import parse_map
 from judge.traces.reading import Traces
 
@@ -71,31 +73,33 @@ def _refuse(options: JudgeOptions, needless: Mapping[str, str]) -> None:
 
 def _needless(options: JudgeOptions) -> dict[str, str]:
     """Options that were given and that the judge has no use for, and why."""
-    names, why = list[str](), ""
-    if options.judge == BASELINE:
-        names, why = list(_WORDS), "computes here, at no cost, and asks no server"
-    elif plugin := plugin_of(options.judge):
-        names, why = ["headers", "key_file"], f"is of {plugin.source}, which is given a model and an address only"
-    return {name: why for name in names if getattr(options, name) not in (None, ())}
+    return find_needless(options.judge, {name: getattr(options, name) for name in _WORDS})
 
 
 def _listed(names: Mapping[str, str]) -> str:
     return ", ".join(_WORDS[name] for name in sorted(names))
 
 
-def read_traces(options: JudgeOptions, settings: Settings) -> Traces:
+def read_traces(options: ReadOptions, settings: Settings | None = None) -> Traces:
     """The input of what the user gave.
+
+    Args:
+        options: What says which traces, and how they are read.
+        settings: Of the judge that images are read for; None where a person looks.
 
     Raises:
         ConfigError: A --map is wrong, or the images' longer side.
     """
-    beside = Path() if options.traces == "-" else Path(options.traces).parent
-    root = beside if options.image_root is None else options.image_root
+    root = Path(options.traces).parent if options.image_root is None else options.image_root
+    looks = settings is None or not settings.free
+    rules = (
+        ImageRules(root=root, allow_urls=options.allow_image_urls, max_side=options.image_max_side) if looks else None
+    )
     return Traces(
         path=options.traces,
         limit=options.limit,
         mapped=parse_map(options.map),
         references=options.references,
         on=options.on,
-        images=settings.image_rules(root=root, allow_urls=options.allow_image_urls),
+        images=rules,
     )

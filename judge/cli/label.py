@@ -1,4 +1,4 @@
-"""`judge label`: a page on this machine where a person says of each unit what a judge would be asked."""
+"""`judge label`: a page on this machine where a person answers what a judge would be asked."""
 
 from __future__ import annotations
 
@@ -41,10 +41,13 @@ class _Rater(click.ParamType[str]):
 @click.option("--json", "as_json", is_flag=True, help="What came of it as one JSON object on standard output.")
 @click.option("--quiet", is_flag=True, help="Print the page's address and errors only.")
 def label(**given: Any) -> None:
-    """Label TRACES by hand: whether each unit is raised (0, 1, 2), whether it is right, and where the trace says so.
+    """Label TRACES by hand: what a judge would be asked, and where the trace says so.
 
-    It prints the address of a page, which is open to who has this address, on this machine only. The page shows no
-    verdict of a judge and no model's name. Every label is on the disk before the page says "Saved".
+    Of a unit: whether it is raised (0, 1, 2) and right. Of a criterion: whether it is met. Of a scale: the level. For
+    each you see what a judge sees of the record, and no more: no verdict of a judge, and no model's name.
+
+    It prints the address of a page, which is open to who has this address, on this machine only. Every label is on the
+    disk before the page says "Saved".
 
     \b
     Example:

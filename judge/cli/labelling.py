@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 import orjson
 
 from judge.cli.asking import EXIT_FAILED_RECORDS, EXIT_OK, EXIT_RESUMABLE, EXIT_USAGE
-from judge.cli.terminal import Screen, clean
+from judge.cli.given import read_traces
+from judge.cli.options import ReadOptions
+from judge.cli.terminal import clean, open_screens
 from judge.errors import ConfigError, InputError, JudgeError
-from judge.image import ImageRules
 from judge.rubric import load_rubric
-from judge.traces.mapping import parse_map
-from judge.traces.reading import Traces
 
 if TYPE_CHECKING:
     from judge.label.labels import LabelFile
@@ -40,21 +39,13 @@ _TOKEN_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelOptions:
+class LabelOptions(ReadOptions):
     """What `judge label` was given."""
 
-    traces: str
     out: Path
     rater: str
     rubric: str
     port: int
-    limit: int | None
-    map: tuple[str, ...]
-    references: str | None
-    on: str
-    image_root: Path | None
-    allow_image_urls: bool
-    image_max_side: int
     as_json: bool
     quiet: bool
 
@@ -68,9 +59,7 @@ class Labelling:
 
     def __init__(self, options: LabelOptions) -> None:
         self._options = options
-        self._told = Screen(stderr=True, quiet=options.quiet, soft_wrap=True, highlight=False, markup=False)
-        self._errors = Screen(stderr=True, soft_wrap=True, highlight=False, markup=False)
-        self._shown = Screen(quiet=options.quiet and not options.as_json, soft_wrap=True, highlight=False, markup=False)
+        self._told, self._errors, self._shown = open_screens(quiet=options.quiet, as_json=options.as_json)
 
     def run(self) -> int:
         """Serve the page until a signal: the exit code."""
@@ -92,7 +81,7 @@ class Labelling:
         with ExitStack() as stack:
             tasks = stack.enter_context(opened_tasks(load_rubric(options.rubric)))
             self._told.print(f"Reading {clean(options.traces)} …")
-            await read_tasks(tasks, _traces(options))
+            await read_tasks(tasks, read_traces(options))
             self._list_skipped(tasks)
             if not tasks.tasks:
                 raise InputError(f"{options.traces} holds no record that can be labelled.")
@@ -109,7 +98,7 @@ class Labelling:
             server = LabelServer(build_app(tasks, file, token=token, port=port))
             with _ending(server):
                 self._introduce(tasks, file)
-                self._errors.print(f"http://127.0.0.1:{port}/{token}/", soft_wrap=True)
+                self._errors.print(f"http://127.0.0.1:{port}/{token}/")
                 await server.serve(sockets=[listener])
 
     def _list_skipped(self, tasks: Tasks) -> None:
@@ -124,8 +113,8 @@ class Labelling:
             f"{len(tasks):,} units of {len(tasks.tasks):,} records; {done:,} have a label of {file.rater}."
         )
         if stale:
-            changed = f"{stale:,} earlier labels are of records that have changed since; their units are asked anew."
-            self._told.print(changed)
+            since = "are of records or axes that have changed since; their units are asked anew."
+            self._told.print(f"{stale:,} earlier labels {since}")
         self._told.print("Open this address in a browser on this machine; Ctrl-C ends.")
 
     def _conclude(self, tasks: Tasks, file: LabelFile) -> int:
@@ -148,19 +137,6 @@ def _require_extra() -> None:
         raise ConfigError(message, hint="pip install 'rationale-judge[serve]'")
 
 
-def _traces(options: LabelOptions) -> Traces:
-    beside = Path() if options.traces == "-" else Path(options.traces).parent
-    root = beside if options.image_root is None else options.image_root
-    return Traces(
-        path=options.traces,
-        limit=options.limit,
-        mapped=parse_map(options.map),
-        references=options.references,
-        on=options.on,
-        images=ImageRules(root=root, allow_urls=options.allow_image_urls, max_side=options.image_max_side),
-    )
-
-
 @contextmanager
 def _ending(server: LabelServer) -> Iterator[None]:
     """Signals end the page in order."""
@@ -176,9 +152,9 @@ def _ending(server: LabelServer) -> Iterator[None]:
 
 
 def _count(tasks: Tasks, file: LabelFile) -> tuple[int, int]:
-    """Units with a label, and those whose label is of a record that was another one."""
-    done = sum(file.of(place, key) is not None for place, key in tasks.places())
-    return done, sum(place in file.labels for place, _ in tasks.places()) - done
+    """Units with a label, and those whose label is of a record or an axis that was another one."""
+    done = sum(file.of(question, key) is not None for question, key in tasks.questions())
+    return done, sum(question.place in file.labels for question, _ in tasks.questions()) - done
 
 
 def _tell(tasks: Tasks, file: LabelFile, options: LabelOptions, *, exit_code: int) -> str:

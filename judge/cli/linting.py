@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 from rich.text import Text
 
-from judge.cli.terminal import Screen, clean
+from judge.cli.terminal import Screen, clean, complain
 from judge.errors import ConfigError, JudgeError
 from judge.lint.finding import Finding
 from judge.lint.records import RecordsLint
@@ -36,7 +36,7 @@ def run_lint(
         _refuse_unknown(ignored)
         findings, looked_at = _lint(rubrics, records)
     except JudgeError as exc:
-        Screen(stderr=True, soft_wrap=True, highlight=False, markup=False).print(clean(exc))
+        complain(exc)
         return 2
     shown = [finding for finding in findings if finding.rule not in ignored]
     _show(shown, looked_at, as_json=as_json)
@@ -65,7 +65,7 @@ def _lint(rubrics: Sequence[str], records: str | None) -> tuple[list[Finding], s
 
 
 def _show(findings: Sequence[Finding], looked_at: str, *, as_json: bool) -> None:
-    screen = Screen(soft_wrap=True, highlight=False)
+    screen = Screen()
     errors = len(_errors(findings))
     if as_json:
         counts = {"errors": errors, "warnings": len(findings) - errors}

@@ -20,11 +20,12 @@ from judge.cli.diagnosis import Check
 from judge.cli.served import list_models, some
 from judge.connect import open_backend
 from judge.errors import ConfigError, JudgeError
+from judge.judge_name import SERVERS, litellm_model
 from judge.probe import build_probes
 from judge.prompt import Request
 from judge.record import build_record
 from judge.rubric import load_rubric
-from judge.settings import SERVERS, Settings, litellm_model
+from judge.settings import Settings
 from judge.strict_json import StrictJsonError, parse_json
 from judge.usable import find_sight, refuse_unusable
 

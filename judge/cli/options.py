@@ -22,6 +22,7 @@ __all__ = [
     "AskingOptions",
     "EstimateOptions",
     "JudgeOptions",
+    "ReadOptions",
     "ScoreOptions",
     "asking_options",
     "cache_folder",
@@ -38,7 +39,21 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeOptions:
+class ReadOptions:
+    """What says which traces are read, and how."""
+
+    traces: str
+    limit: int | None = None
+    map: tuple[str, ...]
+    references: str | None
+    on: str
+    image_root: Path | None
+    allow_image_urls: bool
+    image_max_side: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeOptions(ReadOptions):
     """What is judged, by whom and how: from the command line, the environment and the run file, in this order.
 
     Attributes:
@@ -46,7 +61,6 @@ class JudgeOptions:
             may be meant for other judges.
     """
 
-    traces: str
     judge: str
     api_base: str | None
     rubric: str
@@ -68,13 +82,6 @@ class JudgeOptions:
     budget: float | None
     key_file: Path | None
     headers: tuple[tuple[str, str], ...]
-    limit: int | None
-    map: tuple[str, ...]
-    references: str | None
-    on: str
-    image_root: Path | None
-    allow_image_urls: bool
-    image_max_side: int
     as_json: bool
     apart: frozenset[str] = frozenset()
 

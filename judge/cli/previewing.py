@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 from msgspec.structs import asdict
 
+from judge.cli.given import read_traces
+from judge.cli.options import ReadOptions
 from judge.cli.preview_page import ANY_SERVER, page
-from judge.cli.terminal import Screen, clean, clean_lines
+from judge.cli.terminal import Screen, clean_lines, complain
 from judge.errors import InputError, JudgeError, RecordError
-from judge.image import Image, ImageRules
+from judge.image import Image
+from judge.judge_name import BASELINE
 from judge.preview import Example, Preview, PreviewedCall
 from judge.preview import preview as make_preview
 from judge.price import parse_price
 from judge.probe import Granularity
 from judge.record import Record
 from judge.rubric import load_rubric
-from judge.settings import BASELINE, Settings
-from judge.traces.mapping import parse_map
-from judge.traces.reading import Reading, Traces
+from judge.settings import Settings
+from judge.traces.reading import Reading
 from judge.verdict import EvidenceRule
 
 __all__ = ["SCHEMA", "PreviewOptions", "run_preview"]
@@ -33,11 +34,10 @@ EXIT_USAGE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreviewOptions:
+class PreviewOptions(ReadOptions):
     """What `judge rubric preview` was given; all but `record` (an id) and `line` as of `JudgeOptions`."""
 
     rubric: str
-    traces: str
     record: str | None
     line: int | None
     judge: str
@@ -46,12 +46,6 @@ class PreviewOptions:
     probe: bool
     probe_evidence: bool
     price: str | None
-    map: tuple[str, ...]
-    references: str | None
-    on: str
-    image_root: Path | None
-    allow_image_urls: bool
-    image_max_side: int
     as_json: bool
 
 
@@ -65,9 +59,9 @@ def run_preview(options: PreviewOptions) -> int:
         settings = _read_settings(options)
         found = make_preview(asyncio.run(_find(options)), settings)
     except JudgeError as exc:
-        Screen(stderr=True, soft_wrap=True, highlight=False, markup=False).print(clean(exc))
+        complain(exc)
         return EXIT_USAGE
-    screen = Screen(soft_wrap=True, highlight=False, markup=False)
+    screen = Screen()
     if options.as_json:
         screen.out(orjson.dumps(_told(found, settings)).decode())
     else:
@@ -88,15 +82,7 @@ def _read_settings(options: PreviewOptions) -> Settings:
 
 
 async def _find(options: PreviewOptions) -> Record:
-    beside = Path() if options.traces == "-" else Path(options.traces).parent
-    root = beside if options.image_root is None else options.image_root
-    traces = Traces(
-        path=options.traces,
-        mapped=parse_map(options.map),
-        references=options.references,
-        on=options.on,
-        images=ImageRules(root=root, allow_urls=options.allow_image_urls, max_side=options.image_max_side),
-    )
+    traces = read_traces(options)
     with traces.opened() as reading:
         record = await (_by_line(reading, options.line) if options.record is None else _by_id(reading, options.record))
     if record is None:

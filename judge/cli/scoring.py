@@ -19,8 +19,9 @@ from judge.cli.summary import LEGEND, answer_lines, caution_lines, difference_ta
 from judge.cli.terminal import clean
 from judge.cli.told import tell
 from judge.difference import Difference, find_differences
+from judge.judge_name import BASELINE
 from judge.run import Progress, RunReport, score_file
-from judge.settings import BASELINE, Settings
+from judge.settings import Settings
 
 __all__ = ["Scoring"]
 

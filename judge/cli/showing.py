@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from judge.axis import Axis, Criteria, Criterion, Preference, polarity_of
-from judge.cli.terminal import Screen, clean, clean_lines
+from judge.cli.terminal import Screen, clean, clean_lines, complain
 from judge.errors import JudgeError
 from judge.resource import rubric_names
 from judge.rubric import Rubric, load_rubric, locate_rubric
@@ -51,7 +51,7 @@ def show_rubric(name: str, *, as_json: bool) -> int:
     try:
         rubric, path = load_rubric(name), locate_rubric(name)
     except JudgeError as exc:
-        Screen(stderr=True, soft_wrap=True, highlight=False, markup=False).print(clean(exc))
+        complain(exc)
         return EXIT_USAGE
     screen = _screen()
     if as_json:
@@ -64,7 +64,7 @@ def show_rubric(name: str, *, as_json: bool) -> int:
 
 
 def _screen() -> Screen:
-    return Screen(highlight=False, markup=False)
+    return Screen(soft_wrap=False)
 
 
 def _called(rubric: Rubric) -> str:

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -18,7 +18,7 @@ from rich.table import Column
 
 from judge.run import Progress as Counts
 
-__all__ = ["Screen", "clean", "clean_lines", "report_progress"]
+__all__ = ["Screen", "Screens", "clean", "clean_lines", "complain", "open_screens", "report_progress"]
 
 _Show: TypeAlias = Callable[[int, int | None, str], None]  # records done, of how many, what is told beside
 _FORGING = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -28,12 +28,36 @@ _PLAIN_LINE_S = 5.0
 
 
 class Screen(Console):
-    """A console whose reader may go away (`| head`): no reason to stop scoring."""
+    """A console whose reader may go away (`| head`): no reason to stop scoring.
+
+    It shows text as it is, unless told otherwise: no markup, no colours by guess, and lines are not folded.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**{"soft_wrap": True, "highlight": False, "markup": False, **given})
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
         # Else the interpreter's own last flush would fail, and say so.
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+class Screens(NamedTuple):
+    """What a command tells meanwhile, what is wrong, and what came of it."""
+
+    told: Screen
+    errors: Screen
+    shown: Screen
+
+
+def open_screens(*, quiet: bool, as_json: bool) -> Screens:
+    """Those of a command: errors are always told, and so is what came of it where it is asked for as JSON."""
+    return Screens(Screen(stderr=True, quiet=quiet), Screen(stderr=True), Screen(quiet=quiet and not as_json))
+
+
+def complain(error: object) -> None:
+    """Say on standard error why a command ends."""
+    Screen(stderr=True).print(clean(error))
 
 
 def clean(text: object) -> str:

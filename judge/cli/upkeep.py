@@ -17,7 +17,7 @@ from rich.text import Text
 
 from judge.calls.retention import Amount, Entry, clear, entries, find_store, measure, prune
 from judge.cli.options import cache_folder
-from judge.cli.terminal import Screen, clean
+from judge.cli.terminal import Screen, clean, complain
 from judge.errors import ConfigError, JudgeError
 
 __all__ = ["Upkeep"]
@@ -36,7 +36,7 @@ class Upkeep:
     def __init__(self, folder: str | None, *, as_json: bool) -> None:
         self._folder = folder
         self._as_json = as_json
-        self._shown = Screen(soft_wrap=True, highlight=False, markup=False)
+        self._shown = Screen()
 
     def run(self, command: Literal["ls", "stats", "prune", "clear"], **given: Any) -> int:
         """Do it and show what came of it: the exit code."""
@@ -46,7 +46,7 @@ class Upkeep:
                 raise ConfigError("--cache none is no store.", hint="Give --cache DIR.")
             getattr(self, f"_{command}")(find_store(folder), **given)
         except JudgeError as exc:
-            Screen(stderr=True, soft_wrap=True, highlight=False, markup=False).print(clean(exc))
+            complain(exc)
             return 2
         return 0
 

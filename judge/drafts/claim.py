@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from judge.fold import Folded
 from judge.typo import same_words
 
-__all__ = ["gives_answer", "is_compound", "is_same", "share_words"]
+__all__ = ["gives_answer", "is_same", "share_words"]
 
 # Signs and decimals stay: `K > 5` is not `K < 5`, and -5 is not 5.
 _BREAKS = re.compile(r"[\s;:!?'\"()\[\]*_]+|[.,](?!\d)|-(?!\d)")
@@ -16,8 +16,6 @@ _ARTICLES_AND_BE = "a an the is are was were be been being of that which there"
 _FREE = frozenset(_ARTICLES_AND_BE.split())
 """Words that two wordings of one claim may or may not have. `not`, `left` and prepositions are none of them."""
 _ALIKE = 0.75
-_JOINED = re.compile(r";\s|[.!?]\s+(?=[A-Z])|\b(?:and|but|while|whereas|as well as|along with)\b")
-_RANGE = re.compile(r"\bbetween\b[^,;]*?\band\b")
 _ANNOUNCED = r"(?i:\b(?:option|answer|choice|letter|alternative)s?\b(?:\s+(?:is|was|be|letter|option))*)\W{0,3}"
 
 
@@ -34,11 +32,6 @@ def share_words(one: str, other: str) -> bool:
     """Whether two claims share three quarters of their words: nearly the same, or one word apart (left, right)."""
     mine, theirs = set(_words(one)), set(_words(other))
     return bool(mine | theirs) and len(mine & theirs) / len(mine | theirs) >= _ALIKE
-
-
-def is_compound(claim: str) -> bool:
-    """Whether a claim seems to join two, so that a trace may get one of them right."""
-    return _JOINED.search(_RANGE.sub(" ", claim)) is not None
 
 
 def gives_answer(text: str, answer: str | None) -> bool:

@@ -10,7 +10,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from judge.backend import Reply
-from judge.drafts.claim import is_compound, is_same
+from judge.compound import find_second
+from judge.drafts.claim import is_same
 from judge.prompt import one_line
 from judge.unwrapping import off_menu, parse_object
 
@@ -60,7 +61,7 @@ def read_criteria(reply: Reply) -> list[Criterion]:
 def remarks(criterion: Criterion) -> list[str]:
     """What a person should look at, in words."""
     found = []
-    if is_compound(criterion.text):
+    if find_second(criterion.text, "criterion"):
         found.append("seems to join two; a trace may do one of them")
     if any(word in f"{one_line(criterion.text).lower()} " for word in _NEGATED):
         found.append(f"is negated, and its polarity is {criterion.polarity}: is it good that it holds?")

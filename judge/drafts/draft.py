@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from judge.drafts.claim import gives_answer, is_compound, share_words
+from judge.compound import find_second
+from judge.drafts.claim import gives_answer, share_words
 from judge.drafts.coverage import Coverage, cover
 from judge.drafts.merging import Merged, merge
 from judge.drafts.reply import DraftUnit
@@ -109,7 +110,7 @@ def _numbered(units: Iterable[DraftUnit], axes: Iterable[str]) -> dict[str, Draf
 def _each_alone(units: Mapping[str, DraftUnit], answer: str | None) -> list[Warned]:
     warnings = []
     for name, unit in units.items():
-        if is_compound(unit.claim):
+        if find_second(unit.claim, "claim"):
             message = "the claim seems to join two; a trace may get one of them right."
             warnings.append(Warned(unit_id=name, code="compound", message=message))
         fields = [field for field in ("presence_question", "claim") if gives_answer(getattr(unit, field), answer)]

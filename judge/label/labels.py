@@ -3,8 +3,10 @@
 {"record_id": "r1", "model": "m", "axis": "perception", "unit_id": "P1", "rater": "ann", "presence": 2,
 "correctness": 1, "evidence": "The right base is opaque", "evidence_start": 7, "evidence_end": 31, "record_key": "9f…"}
 
-The file may hold labels of other raters, and of criteria: those lines stay as they are. It is replaced as a whole for
-every label, so that a reader sees whole lines, and a crash loses at most the label under way.
+A criterion has `"verdict": "MET"` in place of presence and correctness, and a scale `"value": 3`.
+
+The file may hold labels of other raters: those lines stay as they are. It is replaced as a whole for every label, so
+that a reader sees whole lines, and a crash loses at most the label under way.
 """
 
 from __future__ import annotations
@@ -24,10 +26,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from judge.errors import ConfigError
 from judge.runs.directory import write_atomically
 from judge.strict_json import StrictJsonError, parse_json
+from judge.words import Met
 
-__all__ = ["Label", "LabelFile", "Place", "first_fault", "open_labels"]
+__all__ = ["Answer", "Label", "LabelFile", "Place", "Question", "first_fault", "open_labels"]
+
+Answer: TypeAlias = Literal["presence", "verdict", "value"]
+"""How something is answered: a unit by its presence, and then its correctness; a criterion; a scale."""
 
 _NEEDED = ("record_id", "axis", "unit_id", "rater")
+_ANSWERS: Mapping[Answer, tuple[str, ...]] = {
+    "presence": ("presence", "correctness"),
+    "verdict": ("verdict",),
+    "value": ("value",),
+}
 _State: TypeAlias = tuple[int, int, int]
 
 
@@ -40,12 +51,26 @@ class Place(NamedTuple):
     unit_id: str
 
 
-class Label(BaseModel):
-    """One line of the file.
+class Question(NamedTuple):
+    """What a person is asked at a place.
 
     Attributes:
-        presence: 0 not raised, 1 partly or implied, 2 clearly raised.
+        levels: Of a value: what it may be.
+    """
+
+    place: Place
+    answer: Answer
+    levels: tuple[int, ...] = ()
+
+
+class Label(BaseModel):
+    """One line of the file: a presence, a verdict or a value.
+
+    Attributes:
+        presence: Of a unit: 0 not raised, 1 partly or implied, 2 clearly raised.
         correctness: -1 wrong, 0 unclear, 1 right; null exactly where presence is 0.
+        verdict: Of a criterion: whether it holds.
+        value: Of a scale: the level.
         evidence: A passage of the trace; null where none was marked.
         evidence_start: Where it begins, in code points of the joined trace.
         evidence_end: Where it ends, exclusive.
@@ -59,22 +84,44 @@ class Label(BaseModel):
     axis: str
     unit_id: str
     rater: str
-    presence: Literal[0, 1, 2]
+    presence: Literal[0, 1, 2] | None = None
     correctness: Literal[-1, 0, 1] | None = None
+    verdict: Met | None = None
+    value: int | None = None
     evidence: str | None = None
     evidence_start: int | None = Field(default=None, ge=0)
     evidence_end: int | None = Field(default=None, ge=1)
     record_key: str | None = None
 
     @model_validator(mode="after")
-    def _correctness_where_raised(self) -> Label:
-        if (self.presence == 0) != (self.correctness is None):
-            raise ValueError("correctness must be -1, 0 or 1 where presence is 1 or 2, and null where it is 0")
+    def _answers_once(self) -> Label:
+        if len([name for name in _ANSWERS if getattr(self, name) is not None]) != 1:
+            raise ValueError(f"a label has one of {', '.join(_ANSWERS)}")
+        if bool(self.presence) != (self.correctness is not None):
+            raise ValueError("correctness must be -1, 0 or 1 where presence is 1 or 2, and null where it is not")
         return self
 
     @property
     def place(self) -> Place:
         return Place(self.record_id, self.model, self.axis, self.unit_id)
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """What was said: name -> value, of what was asked only."""
+        return next(
+            {name: getattr(self, name) for name in names}
+            for asked, names in _ANSWERS.items()
+            if getattr(self, asked) is not None
+        )
+
+    def is_of(self, question: Question) -> bool:
+        """Whether it answers what is asked now."""
+        return question.answer in self.answers and (not question.levels or self.value in question.levels)
+
+    def line(self) -> bytes:
+        """As it stands in the file: without what is not asked of its kind."""
+        others = {name for names in _ANSWERS.values() for name in names} - set(self.answers)
+        return orjson.dumps(self.model_dump(exclude=others), option=orjson.OPT_APPEND_NEWLINE)
 
 
 class LabelFile:
@@ -95,10 +142,10 @@ class LabelFile:
         self._read()
         self._state = _state(lock)
 
-    def of(self, place: Place, key: str) -> Label | None:
-        """The label of a place in the record with this key; None where there is none, or the record was another one."""
-        label = self.labels.get(place)
-        return label if label is not None and label.record_key in (None, key) else None
+    def of(self, question: Question, key: str) -> Label | None:
+        """The answer to a question on the record with this key; None where there is none, or it was of another one."""
+        label = self.labels.get(question.place)
+        return label if label is not None and label.record_key in (None, key) and label.is_of(question) else None
 
     def put(self, label: Label) -> None:
         """Write a label, in the line of an earlier one of its place; on the disk when this returns.
@@ -107,8 +154,7 @@ class LabelFile:
             ConfigError: Another program has changed the file.
             OSError: It cannot be written; it is as it was.
         """
-        line = orjson.dumps(label.model_dump(), option=orjson.OPT_APPEND_NEWLINE)
-        self._replace({**self._lines, label.place: line})
+        self._replace({**self._lines, label.place: label.line()})
         self.labels[label.place] = label
 
     def remove(self, place: Place) -> None:
@@ -127,7 +173,7 @@ class LabelFile:
                 continue
             fields = self._fields(line, number)
             key: Place | int = number
-            if fields["rater"] == self.rater and "presence" in fields:
+            if fields["rater"] == self.rater and not _ANSWERS.keys().isdisjoint(fields):
                 key = self._own(fields, number)
             self._lines[key] = line + b"\n"
 

@@ -1,16 +1,34 @@
 // Texts of records go into the page as text nodes only; the page's policy lets no script write HTML.
 
-import { selectedIn, showIn, toPoints } from "./passage.js";
+import { joined, selectedIn, showIn, toPassage } from "./passage.js";
 
-const NOTHING = { presence: null, correctness: null, evidence: null };
-const NAMES = { presence: ["not raised", "partly", "raised"], correctness: { "-1": "wrong", 0: "unclear", 1: "right" } };
+// Of each way to answer: a label that says nothing yet.
+const NOTHING = {
+  presence: { presence: null, correctness: null, evidence: null },
+  verdict: { verdict: null, evidence: null },
+  value: { value: null, evidence: null },
+};
+const NAMES = {
+  presence: ["not raised", "partly", "raised"],
+  correctness: { "-1": "wrong", 0: "unclear", 1: "right" },
+  verdict: { MET: "met", UNMET: "unmet", CANNOT_ASSESS: "cannot assess" },
+};
+const ANSWERS = {
+  presence: {
+    0: { presence: 0 }, 1: { presence: 1 }, 2: { presence: 2 },
+    w: { correctness: -1 }, "-": { correctness: -1 }, u: { correctness: 0 }, r: { correctness: 1 }, "+": { correctness: 1 },
+  },
+  verdict: { m: { verdict: "MET" }, u: { verdict: "UNMET" }, c: { verdict: "CANNOT_ASSESS" } },
+};
+const ALL_TOGETHER = "10 when all is as it should be by the list, 1 when nothing is. What is worth more counts for more.";
+const ANSWER_KEY = /^[0-9wurmc+-]$/;
 const $ = (id) => document.getElementById(id);
 const trace = $("trace");
 
-const state = { records: [], skipped: [], record: 0, unit: 0, sheet: null, labels: [] };
+const state = { records: [], skipped: [], record: 0, unit: 0, sheet: null, labels: [], seen: null, shown: null };
 const unsent = new Map(); // "record/unit" -> a label that is not complete, or that the server does not have yet
 const past = []; // {record, unit, label} before each change of this visit
-let selection = null; // [start, end] in UTF-16 units of the trace
+let selection = null; // [start, end] in UTF-16 units of what is shown of the trace
 let acting = Promise.resolve();
 let waiting = 0; // labels that wait for their turn
 let sending = Promise.resolve(); // one label after the other, in the order they were given
@@ -40,7 +58,7 @@ function send(record, unit, label) {
       waiting -= 1;
       const answer = await ask(whole ? "PUT" : "DELETE", `records/${record}/labels/${unit}`, whole ? label : undefined);
       state.records[record][1] = answer.done;
-      if (unsent.get(key) === label && (whole || label.presence === null && !label.evidence)) unsent.delete(key);
+      if (unsent.get(key) === label && (whole || Object.values(label).every((value) => value === null))) unsent.delete(key);
       showProgress();
       if (whole && !waiting) say(left() ? "Saved." : "Saved. All units have a label: Ctrl-C in the terminal ends.");
     } catch (error) {
@@ -51,8 +69,9 @@ function send(record, unit, label) {
 
 // ---- labels
 
-const isComplete = (label) => label.presence === 0 || (label.presence !== null && label.correctness !== null);
-const current = () => state.labels[state.unit] ?? NOTHING;
+const isComplete = (label) => label.presence === 0 || (label.correctness ?? label.verdict ?? label.value ?? null) !== null;
+const asked = () => state.sheet.units[state.unit];
+const current = () => state.labels[state.unit] ?? NOTHING[asked().answer];
 const left = () => state.records.reduce((sum, [units, done]) => sum + units - done, 0);
 
 function change(given) {
@@ -72,9 +91,24 @@ function put(label) {
   show();
 }
 
-function judgeRight(correctness) {
-  if (current().presence) change({ correctness });
-  else say("First say that the trace raises it: 1 or 2.");
+// What a key says depends on what is asked now.
+function answerBy(key) {
+  const given = state.sheet && answersOf(asked())[key];
+  if (!given) return;
+  if ("correctness" in given && !current().presence) say("First say that the trace raises it: 1 or 2.");
+  else change(given);
+}
+
+function answersOf({ answer, levels }) {
+  if (answer !== "value") return ANSWERS[answer];
+  return Object.fromEntries(levels.map(([value], index) => [keyOf(levels, index), { value }]));
+}
+
+// Of a level: its own digit, and never the digit of another one.
+function keyOf(levels, index) {
+  const own = ([level]) => level === -1 ? "-" : level === 10 ? "0" : level >= 0 && level <= 9 ? String(level) : "";
+  const key = own(levels[index]);
+  return levels.findIndex((level) => own(level) === key) === index ? key : "";
 }
 
 async function undo() {
@@ -87,7 +121,7 @@ async function undo() {
 // ---- evidence
 
 function readSelection() {
-  const found = state.sheet ? selectedIn(trace, state.sheet.trace) : undefined;
+  const found = state.sheet ? selectedIn(trace, state.shown.text) : undefined;
   if (found !== undefined) selection = found; // else a button was pressed: it is kept
 }
 
@@ -95,10 +129,9 @@ function mark() {
   readSelection(); // the browser tells of a change only later
   if (current().presence === 0) return say("What is not raised has no evidence.");
   if (!selection) return say("First select a passage of the trace, with the mouse, or with t and Shift and the arrows.");
-  const text = state.sheet.trace;
-  const [start, end] = selection;
-  const quote = text.slice(start, end);
-  change({ evidence: { quote, start: toPoints(text, start), end: toPoints(text, end) } });
+  const evidence = toPassage(state.shown, selection);
+  if (evidence) change({ evidence });
+  else say("Select within one part of the trace: something between the two is not shown.");
 }
 
 function unmark() {
@@ -119,9 +152,9 @@ async function load(record) {
   state.sheet = null;
   await sending; // so that the server tells of what was given here
   const found = await ask("GET", `records/${record}`);
-  Object.assign(state, { record, sheet: found.sheet });
+  Object.assign(state, { record, sheet: found.sheet, seen: null });
   state.labels = found.labels.map((label, unit) => unsent.get(`${record}/${unit}`) ?? label);
-  showRecord();
+  window.scrollTo(0, 0);
 }
 
 async function step(by) {
@@ -177,19 +210,23 @@ function showProgress() {
   $("count").textContent = `${total - left()} of ${total}`;
 }
 
-function showRecord() {
-  const { question, options, context, images, answer, reasoning } = state.sheet;
-  fill("question", question);
-  fill("context", context);
-  $("options").replaceChildren(...Object.entries(options).flatMap(([name, text]) => [make("dt", name), make("dd", text)]));
-  $("reasoning").textContent = reasoning ?? "";
-  $("answer").textContent = answer ? `Answer: ${answer}` : "";
-  $("reference").hidden = !reasoning && !answer;
+// What the judge sees for this unit: another axis may show other parts of the record.
+function showSeen() {
+  const seen = state.sheet.seen[asked().seen];
+  if (state.seen === seen) return;
+  Object.assign(state, { seen, shown: joined(seen.parts) });
+  fill("context", seen.context);
+  fill("question", seen.question);
+  $("options").replaceChildren(...seen.options.flatMap(([name, text]) => [make("dt", name), make("dd", text)]));
+  if (seen.options.length) $("options").closest("section").hidden = false;
+  $("reasoning").textContent = seen.reasoning;
+  $("answer").textContent = seen.answer ? `Answer: ${seen.answer}` : "";
+  $("reference").hidden = !seen.reasoning && !seen.answer;
+  const images = seen.images ? state.sheet.images : [];
   $("images").closest("section").hidden = !images.length;
   $("images").replaceChildren(...images.map((source, index) => showImage(source, `Image ${index + 1} of ${images.length}`)));
   trace.removeAttribute("data-shown");
   selection = null;
-  window.scrollTo(0, 0);
 }
 
 function showImage(source, name) {
@@ -199,13 +236,37 @@ function showImage(source, name) {
   return button;
 }
 
+function tell(label) {
+  const named = Object.entries(NAMES).map(([name, names]) => names[label[name]]);
+  return [...named, label.value].filter((told) => told != null).join(", ");
+}
+
+function rated({ text, importance, worth, good }) {
+  return `(${[importance, `worth ${worth}`, good ? "" : "bad"].filter(Boolean).join(", ")}) ${text}`;
+}
+
+function showLevels(levels) {
+  const shown = JSON.stringify(levels);
+  if ($("levels").dataset.shown === shown) return; // else the focus would be lost
+  $("levels").dataset.shown = shown;
+  $("levels").classList.toggle("bare", !levels.some(([, anchor]) => anchor));
+  $("levels").replaceChildren(...levels.map(([level, anchor], index) => {
+    const label = make("label", "");
+    label.append(make("input", "", { type: "radio", name: "value", value: level }), make("b", level));
+    label.append(make("span", anchor, { dir: "auto" }));
+    if (keyOf(levels, index)) label.append(make("kbd", keyOf(levels, index)));
+    return label;
+  }));
+}
+
 function showUnits() {
   const items = state.sheet.units.map((unit, index) => {
     const label = state.labels[index];
     const done = label && isComplete(label);
-    const told = done ? [NAMES.presence[label.presence], NAMES.correctness[label.correctness]].filter(Boolean).join(", ") : "open";
-    const button = make("button", `${unit.unit_id}${done ? " ✓" : ""}`, { type: "button", title: told });
-    button.setAttribute("aria-label", `${unit.unit_id}, ${told}`);
+    const told = done ? tell(label) : "open";
+    const name = unit.answer === "value" ? unit.axis : unit.unit_id; // an axis is one scale or rating
+    const button = make("button", `${name}${done ? " ✓" : ""}`, { type: "button", title: told });
+    button.setAttribute("aria-label", `${name}, ${told}`);
     button.setAttribute("aria-current", String(index === state.unit));
     button.classList.toggle("done", Boolean(done));
     button.addEventListener("click", () => perform(() => go(state.record, index)));
@@ -219,21 +280,28 @@ function showUnits() {
 }
 
 function show() {
-  const unit = state.sheet.units[state.unit];
+  const unit = asked();
   const label = current();
+  showSeen();
   $("place").textContent = `Record ${state.record + 1} of ${state.records.length}, unit ${state.unit + 1} of ${state.labels.length}`;
   $("axis").textContent = [unit.axis, unit.unit_id, unit.topic].filter(Boolean).join(" · ");
-  $("axis").title = unit.about;
+  $("about").textContent = unit.about === unit.claim ? "" : unit.about;
   if ($("claim").textContent !== unit.claim) $("claim").textContent = unit.claim; // else it would be read out again
   $("presence-question").textContent = unit.presence_question ?? "";
   $("correctness-question").textContent = unit.correctness_question ?? "";
-  for (const input of document.querySelectorAll("input[type=radio]")) input.checked = label[input.name] === Number(input.value) && label[input.name] !== null;
+  $("within").textContent = unit.within.length ? `Part of: ${unit.within.join(" > ")}` : "";
+  $("rated").replaceChildren(...unit.rated.map((one) => make("li", rated(one), { dir: "auto" })));
+  $("how").textContent = unit.rated.length ? ALL_TOGETHER : "Where two fit, the lower one.";
+  $("bad").hidden = unit.good;
+  showLevels(unit.levels);
+  for (const part of document.querySelectorAll("fieldset")) part.hidden = !(part.id in NOTHING[unit.answer]);
+  for (const input of document.querySelectorAll("input[type=radio]")) input.checked = String(label[input.name]) === input.value;
   $("correctness").disabled = !label.presence;
   $("quote").textContent = label.evidence?.quote ?? "";
   $("quote").hidden = !label.evidence;
   document.querySelector("[data-act=unmark]").hidden = !label.evidence;
   document.querySelector("[data-act=undo]").disabled = !past.length;
-  showIn(trace, state.sheet.trace, label.evidence);
+  showIn(trace, state.shown, label.evidence);
   showUnits();
   showProgress();
 }
@@ -252,8 +320,6 @@ const ACTS = {
   trace: intoTrace, help: () => { $("help").open = !$("help").open; },
 };
 const KEYS = {
-  0: () => change({ presence: 0 }), 1: () => change({ presence: 1 }), 2: () => change({ presence: 2 }),
-  w: () => judgeRight(-1), "-": () => judgeRight(-1), u: () => judgeRight(0), r: () => judgeRight(1), "+": () => judgeRight(1),
   n: ACTS.next, j: ACTS.next, p: ACTS.previous, k: ACTS.previous,
   o: nextOpen, e: mark, x: unmark, z: undo, t: ACTS.trace, "?": ACTS.help,
 };
@@ -273,7 +339,8 @@ document.addEventListener("keydown", (event) => {
   if (event.isComposing || event.altKey) return;
   if (event.key === "Escape") return document.activeElement.blur();
   const undoing = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
-  const act = undoing ? undo : KEYS[event.key.toLowerCase()];
+  const key = event.key.toLowerCase();
+  const act = undoing ? undo : KEYS[key] ?? (ANSWER_KEY.test(key) && (() => answerBy(key)));
   if (!act || (!undoing && (event.ctrlKey || event.metaKey || !$("keys").checked))) return;
   event.preventDefault();
   perform(act);
@@ -285,15 +352,17 @@ document.addEventListener("click", (event) => {
 document.querySelector("[data-act=mark]").addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the selection
 $("panel").addEventListener("submit", (event) => event.preventDefault());
 $("panel").addEventListener("change", ({ target }) => {
-  if (target.type === "radio") perform(() => change({ [target.name]: Number(target.value) }));
+  if (target.type === "radio") perform(() => change({ [target.name]: target.name === "verdict" ? target.value : Number(target.value) }));
 });
 document.addEventListener("selectionchange", readSelection);
 trace.addEventListener("beforeinput", (event) => event.preventDefault()); // it has a caret, and stays as it is
-trace.addEventListener("input", () => { trace.removeAttribute("data-shown"); showIn(trace, state.sheet.trace, current().evidence); }); // of an input method
+trace.addEventListener("input", () => { trace.removeAttribute("data-shown"); showIn(trace, state.shown, current().evidence); }); // of an input method
 window.addEventListener("beforeunload", (event) => { if (unsent.size) event.preventDefault(); });
 
 perform(async () => {
   Object.assign(state, await ask("GET", "tasks"));
+  $("guidelines").hidden = !state.guidelines;
+  $("guidelines").querySelector("p").textContent = state.guidelines;
   $("who").textContent = `${state.rater} · ${state.rubric} · ${state.out}`;
   document.title = `judge label · ${state.rater}`;
   showSkipped();

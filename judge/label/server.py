@@ -1,10 +1,12 @@
 """Tasks × a file of labels -> a page on this machine, for one person.
 
 GET     /TOKEN/                       the page; also page.css, page.js and passage.js
-GET     /TOKEN/tasks                  {"rater", "rubric", "out", "records": [[units, labelled], …], "skipped": […]}
+GET     /TOKEN/tasks                  {"rater", "rubric", "guidelines", "out", "records": [[units, done], …], "skipped"}
 GET     /TOKEN/records/0              {"sheet": {…}, "labels": [{…} or null, …], "done": 3}
 PUT     /TOKEN/records/0/labels/2     {"presence": 2, "correctness": 1, "evidence": {"quote", "start", "end"} or null}
 DELETE  /TOKEN/records/0/labels/2     takes it back
+
+What is put has a verdict or a value in place of presence and correctness, where that is asked (`sent.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +30,7 @@ from uvicorn import Config, Server
 
 from judge.errors import ConfigError, InputError
 from judge.label.guard import Guard
-from judge.label.labels import Label, LabelFile, Place
+from judge.label.labels import Label, LabelFile, Question
 from judge.label.sent import read_sent
 from judge.label.tasks import Task, Tasks
 
@@ -117,8 +120,9 @@ class _Desk:
             {
                 "rater": self._file.rater,
                 "rubric": f"{self._tasks.rubric.name}@{self._tasks.rubric.version}",
+                "guidelines": self._tasks.rubric.guidelines.strip(),
                 "out": self._file.path.name,
-                "records": [(len(task.places), self._done(task)) for task in self._tasks.tasks],
+                "records": [(len(task.questions), self._done(task)) for task in self._tasks.tasks],
                 "skipped": skipped,
             }
         )
@@ -126,25 +130,25 @@ class _Desk:
     async def record(self, request: Request) -> Response:
         task = self._task(request)
         sheet = orjson.Fragment(self._tasks.sheet(request.path_params["number"]))
-        labels = [_shown(self._file.of(place, task.key)) for place in task.places]
+        labels = [_shown(self._file.of(question, task.key)) for question in task.questions]
         return _json({"sheet": sheet, "labels": labels, "done": self._done(task)})
 
     async def put(self, request: Request) -> Response:
-        task, place = self._place(request)
-        trace = self._tasks.trace(request.path_params["number"])
+        task, question = self._question(request)
+        seen = self._tasks.seen(request.path_params["number"], request.path_params["unit"])
         try:
-            sent = read_sent(await _body(request), trace)
+            sent = read_sent(await _body(request), question, chain.from_iterable(seen["parts"]))
         except InputError as exc:
             raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, str(exc)) from exc
-        label = Label(**place._asdict(), rater=self._file.rater, record_key=task.key, **sent.fields())
+        label = Label(**question.place._asdict(), rater=self._file.rater, record_key=task.key, **sent.fields())
         with _written(self._file):
             self._file.put(label)
         return _json({"label": _shown(label), "done": self._done(task)})
 
     async def delete(self, request: Request) -> Response:
-        task, place = self._place(request)
+        task, question = self._question(request)
         with _written(self._file):
-            self._file.remove(place)
+            self._file.remove(question.place)
         return _json({"label": None, "done": self._done(task)})
 
     def _task(self, request: Request) -> Task:
@@ -153,14 +157,14 @@ class _Desk:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no record {number}.")
         return self._tasks.tasks[number]
 
-    def _place(self, request: Request) -> tuple[Task, Place]:
+    def _question(self, request: Request) -> tuple[Task, Question]:
         task, unit = self._task(request), request.path_params["unit"]
-        if unit >= len(task.places):
+        if unit >= len(task.questions):
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no unit {unit} in this record.")
-        return task, task.places[unit]
+        return task, task.questions[unit]
 
     def _done(self, task: Task) -> int:
-        return sum(self._file.of(place, task.key) is not None for place in task.places)
+        return sum(self._file.of(question, task.key) is not None for question in task.questions)
 
 
 def _file(name: str, media_type: str) -> ASGIApp:
@@ -191,11 +195,7 @@ def _shown(label: Label | None) -> dict[str, Any] | None:
     if label is None:
         return None
     evidence = {"quote": label.evidence, "start": label.evidence_start, "end": label.evidence_end}
-    return {
-        "presence": label.presence,
-        "correctness": label.correctness,
-        "evidence": None if label.evidence is None else evidence,
-    }
+    return {**label.answers, "evidence": None if label.evidence is None else evidence}
 
 
 async def _refusal(_: Request, error: Exception) -> Response:

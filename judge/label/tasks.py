@@ -3,27 +3,69 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
-from typing import IO, TypedDict
+from typing import IO, TypedDict, cast
 
 import orjson
 
+from judge.axis import AskedKind
 from judge.errors import RecordError
-from judge.label.labels import Place
-from judge.probe import build_probes
-from judge.record import Record, Unit
+from judge.label.labels import Answer, Place, Question
+from judge.probe import AskedUnit, build_probes
+from judge.record import Record
 from judge.rubric import Rubric
 from judge.traces.lines import Line
 from judge.traces.reading import Traces
+from judge.view import View, record_values, shown_parts
 from judge.working import each
 
-__all__ = ["Sheet", "Task", "Tasks", "checklists", "opened_tasks", "read_tasks"]
+__all__ = ["Seen", "Sheet", "Task", "Tasks", "opened_tasks", "read_tasks"]
+
+_ANSWERS: Mapping[AskedKind, Answer] = {
+    "checklist": "presence",
+    "criteria": "verdict",
+    "scale": "value",
+    "rating": "value",
+}
+"""What of a trace's claims is right is no question to a person: they are found by the judge."""
+_VALUES = ("question", "options", "context", "images", "answer", "reasoning")
+
+
+class Seen(TypedDict):
+    """What a judge sees of a record for some of its units, and so what a person sees.
+
+    `images` says how many; `parts` are those of the trace, as of `view.shown_parts`.
+    """
+
+    question: str
+    options: list[tuple[str, str]]
+    context: str
+    images: int
+    answer: str
+    reasoning: str
+    parts: list[list[tuple[int, str]]]
+
+
+class _Rated(TypedDict):
+    """One of the criteria that are rated together, and what it is worth there."""
+
+    text: str
+    importance: str | None
+    worth: float
+    good: bool
 
 
 class _UnitOnSheet(TypedDict):
+    """What is asked, and how it is answered.
+
+    `within` is what a leaf of a tree is a part of, and `good` says of a criterion whether it is good that it holds.
+    `levels` are those of a scale or rating with their anchors, and `rated` is what is rated together. `seen` is the
+    index of what is seen for it.
+    """
+
     axis: str
     about: str
     unit_id: str
@@ -31,18 +73,19 @@ class _UnitOnSheet(TypedDict):
     claim: str
     presence_question: str | None
     correctness_question: str | None
+    answer: Answer
+    within: list[str]
+    good: bool
+    levels: list[tuple[int, str]]
+    rated: list[_Rated]
+    seen: int
 
 
 class Sheet(TypedDict):
     """What a person sees of a record: no judge's verdict, no model's name, and nothing of `meta`."""
 
-    question: str | None
-    options: dict[str, str]
-    context: str | None
     images: list[str]
-    answer: str | None
-    reasoning: str | None
-    trace: str
+    seen: list[Seen]
     units: list[_UnitOnSheet]
 
 
@@ -53,14 +96,14 @@ class Task:
     Attributes:
         key: Of the record.
         line: Of the input, from 1.
-        places: Of its units, in the order of the rubric's axes.
+        questions: On its units, in the order of the rubric's axes.
         start: Byte of the file that its sheet begins at.
         length: Bytes of its sheet.
     """
 
     key: str
     line: int
-    places: tuple[Place, ...]
+    questions: tuple[Question, ...]
     start: int
     length: int
 
@@ -82,11 +125,11 @@ class Tasks:
 
     def __len__(self) -> int:
         """Units of all records."""
-        return sum(len(task.places) for task in self.tasks)
+        return sum(len(task.questions) for task in self.tasks)
 
-    def places(self) -> Iterator[tuple[Place, str]]:
-        """Every place, with the key of its record."""
-        return ((place, task.key) for task in self.tasks for place in task.places)
+    def questions(self) -> Iterator[tuple[Question, str]]:
+        """Every question, with the key of its record."""
+        return ((question, task.key) for task in self.tasks for question in task.questions)
 
     def sheet(self, number: int) -> bytes:
         """The sheet of a record, as JSON."""
@@ -94,28 +137,30 @@ class Tasks:
         self.file.seek(task.start)
         return self.file.read(task.length)
 
-    def trace(self, number: int) -> str:
-        """The joined trace of a record."""
+    def seen(self, number: int, unit: int) -> Seen:
+        """What is seen of a record for one of its units."""
         sheet: Sheet = orjson.loads(self.sheet(number))
-        return sheet["trace"]
+        return sheet["seen"][sheet["units"][unit]["seen"]]
 
     def add(self, record: Record) -> None:
         """Take in a record.
 
         Raises:
-            RecordError: It has no unit of a checklist, the rubric does not fit it, or an earlier one has its id and
-                its model, so that labels could not tell the two apart.
+            RecordError: No judge could be asked either, nothing is asked that a person can answer, or an earlier record
+                has its id and its model, so that labels could not tell the two apart.
         """
-        build_probes(record, self.rubric, granularity="trace")  # which refuses what no judge could be asked either
-        units = _units(record, self.rubric)
+        asked = [unit for probes in build_probes(record, self.rubric, granularity="axis") for unit in probes.asked]
+        units = [unit for unit in asked if unit.kind in _ANSWERS]
         if not units:
-            raise _refused(record, "units", "no_units", f"has no unit on {', '.join(checklists(self.rubric))}.")
+            kinds = ", ".join(dict.fromkeys(unit.kind for unit in asked))
+            message = f"has nothing to label: the rubric {self.rubric.name!r} asks only about {kinds}."
+            raise _refused(record, "units", "no_units", message)
         self._refuse_twin(record)
         content = orjson.dumps(_sheet(record, self.rubric, units))
-        places = tuple(Place(record.id, record.model, axis, unit.unit_id) for axis, unit in units)
+        questions = tuple(_question(record, unit) for unit in units)
         start = self.file.seek(0, 2)
         self.file.write(content)
-        self.tasks.append(Task(key=record.key, line=record.line, places=places, start=start, length=len(content)))
+        self.tasks.append(Task(key=record.key, line=record.line, questions=questions, start=start, length=len(content)))
 
     def _refuse_twin(self, record: Record) -> None:
         line = self._seen.setdefault((record.id, record.model), record.line)
@@ -151,38 +196,53 @@ async def read_tasks(tasks: Tasks, traces: Traces) -> None:
         await each(reading.lines, take, concurrency=1, reading_waits=reading.lines.waits)
 
 
-def checklists(rubric: Rubric) -> list[str]:
-    """Names of the axes that are judged by a record's units."""
-    return [name for name, axis in rubric.axes.items() if axis.kind == "checklist"]
+def _question(record: Record, asked: AskedUnit) -> Question:
+    place = Place(record.id, record.model, asked.axis, asked.unit.unit_id)
+    return Question(place, _ANSWERS[asked.kind], tuple(asked.levels))
 
 
-def _units(record: Record, rubric: Rubric) -> list[tuple[str, Unit]]:
-    return [(axis, unit) for axis in checklists(rubric) for unit in record.units.get(axis, ())]
-
-
-def _sheet(record: Record, rubric: Rubric, units: list[tuple[str, Unit]]) -> Sheet:
+def _sheet(record: Record, rubric: Rubric, units: Sequence[AskedUnit]) -> Sheet:
+    views = list(dict.fromkeys(unit.view for unit in units))
+    seen = [_seen(record, view) for view in views]
     return {
-        "question": record.question,
-        "options": record.options or {},
-        "context": record.context,
-        "images": [image.data_url for image in record.images],
-        "answer": record.reference.answer,
-        "reasoning": record.reference.reasoning,
-        "trace": record.trace,
-        "units": [_on_sheet(axis, rubric.axes[axis].description, unit) for axis, unit in units],
+        "images": [image.data_url for image in record.images] if any(one["images"] for one in seen) else [],
+        "seen": seen,
+        "units": [_on_sheet(unit, rubric.axes[unit.axis].description, views.index(unit.view)) for unit in units],
     }
 
 
-def _on_sheet(axis: str, about: str, unit: Unit) -> _UnitOnSheet:
+def _seen(record: Record, view: View) -> Seen:
+    values = record_values(record, view)
+    parts = [[(piece.start, piece.text) for piece in part] for part in shown_parts(record.trace, view)]
+    return cast("Seen", {name: values[name] for name in _VALUES} | {"parts": parts})
+
+
+def _on_sheet(asked: AskedUnit, about: str, seen: int) -> _UnitOnSheet:
+    unit = asked.unit
     return {
-        "axis": axis,
+        "axis": asked.axis,
         "about": about,
         "unit_id": unit.unit_id,
         "topic": unit.topic,
         "claim": unit.claim,
         "presence_question": unit.presence_question,
         "correctness_question": unit.correctness_question,
+        "answer": _ANSWERS[asked.kind],
+        "within": list(asked.within),
+        "good": _is_good(asked),
+        "levels": list(asked.levels.items()),
+        "rated": [_on_list(one) for one in asked.criteria],
+        "seen": seen,
     }
+
+
+def _on_list(asked: AskedUnit) -> _Rated:
+    unit = asked.unit
+    return {"text": unit.claim, "importance": unit.importance, "worth": asked.weight, "good": _is_good(asked)}
+
+
+def _is_good(asked: AskedUnit) -> bool:
+    return asked.polarity != "negative"
 
 
 def _refused(record: Record, field: str, code: str, message: str, hint: str = "") -> RecordError:

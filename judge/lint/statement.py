@@ -7,15 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from judge.bare import bare
 from judge.lint.source import Field
 
 __all__ = ["Direction", "Statement", "criteria", "list_statements", "number", "pieces", "read_statement", "texts"]
 
 Direction = Literal["positive", "negative"]
-
-_QUOTED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\"[^\"]*\"|“[^“”]*”|`[^`]*`")
-_DEPTH = 3  # brackets in brackets
-_POINTED = re.compile(r"\b(?:e\.g|i\.e|etc|vs|cf|approx|resp|fig|no|dr|mr|mrs|ms|st|spp|[A-Za-z])\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +34,8 @@ class Statement:
 
     @property
     def bare(self) -> str:
-        """The text with what stands in brackets or quotes, and points that end no sentence, blanked out in place."""
-        text = self.text
-        for _ in range(_DEPTH):  # from within
-            text = _QUOTED.sub(lambda match: " " * len(match[0]), text)
-        return _POINTED.sub(lambda match: match[0].replace(".", "_"), text)
+        """As of `bare.py`."""
+        return bare(self.text)
 
     def said(self, found: re.Match[str]) -> str:
         """What stands in the text where something was found in the bare one, on one line."""

@@ -6,42 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from judge.bare import blank
+from judge.compound import find_second
 from judge.lint.finding import Remark
 from judge.lint.statement import Statement
 
 __all__ = ["remark_on_wording"]
 
-# Verbs that a criterion begins with, and those that claims are made of. A verb after "and" is a second thing that is
-# asked; a noun there ("signs and symptoms") is mostly part of the first one.
-_ASKING: Final = """
-    acknowledge address advise advocate apologize ask assess assert attempt attribute calculate cite clarify
-    classify communicate compare conclude confirm consider correct define describe determine diagnose differentiate
-    discourage discuss distinguish emphasize encourage enumerate evaluate exclude explain express give highlight
-    identify include indicate inform instruct interpret inquire interrogate introduce investigate justify make
-    mention present prioritize propose provide recognize recommend refer remind say seek specify suggest summarize
-    supply tell urge verify warn write
-"""
-_NOUNS_TOO: Final = """
-    answer caution detail direct list name note offer order outline question report request rule show state stress
-    use
-"""
-_OBJECT: Final = "(?:the|an?|that|whether|how|why|what|it|its|their|any|all|each|at|one|two)"
-_CLAIMING: Final = """
-    affect arise block bind cause contain decrease develop enhance improve increase induce inhibit involve lead lower
-    need occur prevent produce promote raise reduce require result reveal stimulate suppress treat worsen
-"""
-_AUXILIARIES: Final = "is|are|was|were|has|have|had|can|cannot|may|might|must|should|will|would|does|do|did"
-_SECOND: Final = (
-    r"(?:,\s*)?\b(?:and/or|and|or|as well as|but)\s+(?:(?:also|then|it|they|clearly|explicitly|correctly)\s+){0,2}"
-)
-_LIST_OF_ALL: Final = re.compile(r"[^\s,;:][^,;:.]{1,60},\s[^,;:.]{2,60},\s(?:and|as well as)\s(?=\w)")
-_SENTENCE: Final = re.compile(r"[.!?]['\")\]]*\s+(?=[A-Z0-9])(?!For (?:example|instance)\b|E_g_|Such as\b)")
-_WHOLE: Final = re.compile(r"\b(?:combination|symptoms?|signs?|triad|presence|history) of\b[^.;]*", re.IGNORECASE)
-_EXAMPLES: Final = re.compile(
-    r"\b(?:such as|including|includes?|like|e_g_|i_e_|for example|for instance)\b.*", re.IGNORECASE
-)
-
-_CONDITION: Final = re.compile(r"\b(?:if|when|unless|whether|in case)\b.*", re.IGNORECASE | re.DOTALL)
 _SAID: Final = re.compile(r"\bthat\b[^.;]*")
 
 _ALWAYS_VAGUE: Final = (
@@ -76,27 +47,6 @@ _INSTRUCTION: Final = re.compile(
 _VERDICT: Final = re.compile(r"\b(?:MET|UNMET|CANNOT_ASSESS)\b")
 
 
-def _verb(stem: str) -> str:
-    if stem.endswith("y") and stem[-2] not in "aeiou":
-        return f"{stem}|{stem[:-1]}ies"
-    return rf"{stem}(?:es|s)?"
-
-
-_FORMS: Final = {
-    "criterion": "|".join(
-        [
-            *map(_verb, _ASKING.split()),
-            "(?:does|do|did|should|must) not",
-            rf"(?:{'|'.join(map(_verb, _NOUNS_TOO.split()))})(?=\s+{_OBJECT}\b)",
-        ]
-    ),
-    "claim": "|".join([_AUXILIARIES, *map(_verb, _CLAIMING.split())]),
-}
-_SECOND_VERB: Final = {
-    what: re.compile(rf"{_SECOND}(?:{forms})\b(?!\s+(?:of|to be)\b)", re.IGNORECASE) for what, forms in _FORMS.items()
-}
-
-
 def remark_on_wording(statement: Statement) -> Iterator[Remark]:
     """Levels of a scale say several things by their nature, and may speak of points; vague they must not be."""
     if statement.what != "level":
@@ -107,7 +57,7 @@ def remark_on_wording(statement: Statement) -> Iterator[Remark]:
 
 def _vague(statement: Statement) -> Iterator[Remark]:
     """One remark a text. What a trace must say ("explains that …") is its own words, and not the judge's measure."""
-    own = _SAID.sub(_blank, statement.bare) if statement.what == "criterion" else statement.bare
+    own = _SAID.sub(blank, statement.bare) if statement.what == "criterion" else statement.bare
     found = list((_VAGUE_LEVEL if statement.what == "level" else _VAGUE).finditer(own))
     if found:
         words = ", ".join(dict.fromkeys(repr(statement.said(one)) for one in found))
@@ -116,21 +66,11 @@ def _vague(statement: Statement) -> Iterator[Remark]:
 
 
 def _compound(statement: Statement) -> Iterator[Remark]:
-    """The first sign only: a text that asks two things is to be split, wherever."""
-    bare = statement.bare
-    told = _EXAMPLES.sub(_blank, bare)
-    signs = {
-        "several sentences": _SENTENCE.search(bare.rstrip()),
-        "two statements with a semicolon between them": re.search(r";\s", bare),
-        "a second verb": _SECOND_VERB["claim" if statement.what == "claim" else "criterion"].search(told),
-        "a list of which all is asked": _LIST_OF_ALL.search(_CONDITION.sub("", _WHOLE.sub(_blank, told))),
-    }
-    for sign, found in signs.items():
-        if found is not None:
-            parts = "claims" if statement.what == "claim" else "criteria"
-            what = f"this {statement.what} says several things ({sign})"
-            yield _remark("compound", found, what, f"split it into {parts} that hold or fail alone")
-            return
+    what, parts = ("claim", "claims") if statement.what == "claim" else ("criterion", "criteria")
+    if second := find_second(statement.text, "claim" if statement.what == "claim" else "criterion"):
+        told = f"this {what} says several things ({second.sign})"
+        to_do = f"split it into {parts} that hold or fail alone"
+        yield Remark(rule="compound", start=second.start, end=second.end, what=told, to_do=to_do)
 
 
 def _instruction(statement: Statement) -> Iterator[Remark]:
@@ -140,10 +80,6 @@ def _instruction(statement: Statement) -> Iterator[Remark]:
         yield _remark(
             "judge-instruction", found, what, "say what is met; points, levels and guidelines say what it counts"
         )
-
-
-def _blank(found: re.Match[str]) -> str:
-    return " " * len(found[0])
 
 
 def _remark(rule: str, found: re.Match[str], what: str, to_do: str) -> Remark:
