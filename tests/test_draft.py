@@ -357,7 +357,7 @@ def test_an_empty_input_touches_nothing(out: Path) -> None:
 
 
 def test_a_rubric_without_a_checklist_is_refused(out: Path) -> None:
-    empty = load_rubric("pkr").model_copy(update={"axes": {}})
+    empty = load_rubric("prometheus")
     with Server(script=Writer()) as server:
         with pytest.raises(RubricError, match="has no checklist axis"):
             run_draft([RECORD], out, server, rubric=empty)
