@@ -57,11 +57,6 @@ BROKEN = {
         "11:7",
     ),
     "negative points, MET good": (changed("points: 5", "points: -5"), "sign-polarity", "14:17"),
-    "negative points, no polarity": (
-        changed("polarity: negative\n        points: -4", "points: -4"),
-        "sign-polarity",
-        "17:17",
-    ),
     "positive points, MET bad": (changed("points: -4", "points: 4"), "sign-polarity", "18:17"),
     # errors: templates
     "unknown variable": (changed(FEVER, '"Names {{ finding }}."'), "template-variable", "12:25"),
