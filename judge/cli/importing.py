@@ -75,14 +75,18 @@ def _documents(file: Path, named: str | None) -> Iterator[tuple[Any, Format]]:
     """Each with its format; a list that is no document is a list of them."""
     nothing = True
     for place, value in read_documents(file):
-        listed = value if isinstance(value, list) and _format(value, named) is None else None
-        for number, one in enumerate([value] if listed is None else listed, start=1):
+        listed = _is_list_of_documents(value, named)
+        for number, one in enumerate(value if listed else [value], start=1):
             known, nothing = _format(one, named), False
             if known is None:
-                raise _unknown(place if listed is None else f"{place}, item {number}", named)
+                raise _unknown(f"{place}, item {number}" if listed else place, named)
             yield one, known
     if nothing:
         raise InputError(f"{file}: holds nothing.")
+
+
+def _is_list_of_documents(value: Any, named: str | None) -> bool:
+    return isinstance(value, list) and not _format(value, named) and any(_format(one, named) for one in value)
 
 
 def _format(value: Any, named: str | None) -> Format | None:
