@@ -36,14 +36,17 @@ The flow, top to bottom; a file imports only files above it:
     probe.py          Record × Rubric         -> Probes        what is asked, and at what granularity
     template.py       a template and values   -> text
     prompt.py         Probes                  -> Request       messages and schema
-    probe_prompt.py   a unit                  -> Requests      of one token
+    probe_prompt.py   a unit or scale         -> Requests      of one token
+    claim_prompt.py   a trace, its claims     -> Requests      that take it apart, that check them
     backend.py        Request                 -> Reply         the contract: a Protocol with one method
     content.py        a trace                 -> whether it says anything
     fold.py           a text                  -> the same text as it is compared
     typo.py           two words               -> whether one is the other misspelt
     evidence.py       quote × trace           -> Span          exact, normalised, near, or none
-    words.py          Reply                   -> Words         parsed, and matched to what was asked
+    unwrapping.py     Reply                   -> the one JSON object in it
+    words.py          that object             -> Words         matched to what was asked
     verdict.py        Words                   -> Verdicts      with their evidence verified
+    claims.py         Reply                   -> Claims        each found in the trace
     criteria.py       Verdicts on criteria    -> a score
     tree.py           Verdicts on its leaves  -> the score of a tree
     distribution.py   a probe's Reply         -> what is likeliest, and what is expected
@@ -53,6 +56,7 @@ The flow, top to bottom; a file imports only files above it:
     caution.py        a reason to doubt a run's numbers
     progress.py       Outcomes                -> counts        where a run stands, and how it ended
     conversation.py   Request                 -> Heard         ask, check, ask again
+    claiming.py       asks                    -> Answers       claims of the trace, and what supports them
     written.py        asks                    -> Answers       verdicts as JSON, with evidence and reason
     probing.py        asks                    -> Answers       verdicts as probabilities, a token each
     asking.py         Records                 -> Outcomes

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from judge.axis import RATINGS, Axis, Criteria, Criterion, Scale, Scoring, asked_kind, each_family
+from judge.axis import RATINGS, Axis, Criteria, Criterion, Faithfulness, Scale, Scoring, asked_kind, each_family
 from judge.criteria import score_criteria
 from judge.score import AxisScore, TraceScore
 from judge.tree import good_leaves, score_siblings
@@ -40,6 +40,8 @@ def work_axis(axis: str, verdicts: Sequence[Verdict], score: AxisScore, kind: Ax
         return list(_work_tree(axis, verdicts, kind))
     if isinstance(kind, Criteria):
         return _work_criteria(axis, verdicts, score, kind.scoring)
+    if isinstance(kind, Faithfulness):
+        return _work_claims(axis, verdicts, score)
     return _work_checklist(axis, verdicts, score)
 
 
@@ -47,6 +49,16 @@ def _work_level(axis: str, verdict: Verdict, score: AxisScore, levels: Collectio
     lowest, *_, highest = levels
     formula = f"({_plain(verdict.value or 0)} - {lowest}) / ({highest} - {lowest})".replace("- -", "+ ")
     return _equation(f"{axis}_score", formula, score.score)
+
+
+def _work_claims(axis: str, verdicts: Sequence[Verdict], score: AxisScore) -> list[str]:
+    """Shares of the claims, of which there may be many: counted, not listed."""
+    told = {"score": ("SUPPORTED", score.score), "contradicted": ("CONTRADICTED", score.contradicted)}
+    counts = [sum(verdict.verdict == said for verdict in verdicts) for said, _ in told.values()]
+    return [
+        _equation(f"{axis}_{name}", f"{count} / {len(verdicts)}", value)
+        for (name, (_, value)), count in zip(told.items(), counts, strict=True)
+    ]
 
 
 def _work_tree(axis: str, verdicts: Sequence[Verdict], tree: Criteria) -> Iterator[str]:

@@ -91,7 +91,7 @@ class Asker:
         scores = score_trace(verdicts, min_coverage=self._min_coverage, axes=self._way.rubric.axes)
         failures = [failure for answer in answers for failure in answer.failures]
         if scores.score is None and not failures:
-            failures.append(_weightless(record, self._way.rubric.name))
+            failures.append(_weightless(record, self._way.rubric.name) if verdicts else _claimless(record))
         return Outcome(
             line=record.line,
             record=record,
@@ -124,6 +124,11 @@ def _refuse_images(record: Record) -> None:
             code="image_not_seen",
             hint="Use a judge that sees images, or describe it in `context` and remove it.",
         )
+
+
+def _claimless(record: Record) -> Failure:
+    message = "the trace claims nothing, so there is nothing to score."
+    return Failure(line=record.line, record_id=record.id, stage="record", error="no_claims", message=message)
 
 
 def _weightless(record: Record, rubric: str) -> Failure:

@@ -40,19 +40,23 @@ __all__ = [
     "Checklist",
     "Criteria",
     "Criterion",
+    "Faithfulness",
     "Kind",
     "Leaf",
     "Level",
     "Meta",
+    "Preference",
     "Scale",
+    "ScoredAxis",
     "Scoring",
     "asked_kind",
     "each_criterion",
     "each_family",
     "polarity_of",
+    "takes_units",
 ]
 
-Kind: TypeAlias = Literal["checklist", "criteria", "scale"]
+Kind: TypeAlias = Literal["checklist", "criteria", "scale", "faithfulness", "preference"]
 AskedKind: TypeAlias = Kind | Literal["rating"]
 """Of what is asked: the kind of its axis, but `rating` where all criteria of an axis are one question."""
 Scoring: TypeAlias = Literal["weighted", "healthbench", "rar_explicit", "rar_implicit", "tree"]
@@ -382,9 +386,41 @@ class Scale(_Axis):
         return (level - lowest) / (highest - lowest)
 
 
-Axis: TypeAlias = Annotated[Checklist | Criteria | Scale, Field(discriminator="kind")]
+class Faithfulness(_Axis):
+    """What the trace claims, and whether what the view shows supports it: precision, where a checklist is recall.
+
+    Of several such axes with one view, every claim belongs to one: the one that its description fits.
+    """
+
+    kind: Literal["faithfulness"]
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """What is asked at first: the claims. They are the trace's own, so no record has them."""
+        return (Unit(unit_id="claims", claim=self.description),)
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """None: every claim weighs the same."""
+        return {}
+
+
+class Preference(_Axis):
+    """Which of two traces is better; a score of one trace has nothing of it."""
+
+    kind: Literal["preference"]
+
+
+ScoredAxis: TypeAlias = Checklist | Criteria | Scale | Faithfulness
+"""What one trace has a score on."""
+Axis: TypeAlias = Annotated[ScoredAxis | Preference, Field(discriminator="kind")]
 
 
 def asked_kind(axis: Axis) -> AskedKind:
     """As what an axis is asked about."""
     return "rating" if isinstance(axis, Criteria) and axis.scoring == "rar_implicit" else axis.kind
+
+
+def takes_units(axis: Axis) -> bool:
+    """Whether records say what is asked on it."""
+    return isinstance(axis, Checklist) or (isinstance(axis, Criteria) and not axis.criteria)

@@ -40,18 +40,19 @@ class ExpectedVerdict(_Expected):
     """What a verdict must be, in the columns that are given; null where there must be none.
 
     Source:
-        Contract §5, `verdicts.parquet`; `verdict` and `value` are of kinds that have no presence.
+        Contract §5, `verdicts.parquet`; `verdict`, `value` and `level` are of kinds that have no presence.
     """
 
     presence: Literal[0, 1, 2] | None = None
     correctness: Literal[-1, 0, 1] | None = None
     verdict: str | None = None
     value: float | None = None
+    level: int | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> ExpectedVerdict:
         if not self.model_fields_set:
-            raise ValueError("expects nothing; give presence, correctness, verdict or value")
+            raise ValueError("expects nothing; give presence, correctness, verdict, value or level")
         return self
 
 

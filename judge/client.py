@@ -49,9 +49,9 @@ class Judge:
         granularity: Which units share a call: all of a `trace`, those of an `axis` (the default), or one `unit`.
         evidence: `required` (the default) makes a presence whose quote is not in the trace a failure, `flag`
             marks it, `none` asks for no quotes.
-        probe: Ask for one token on each unit's presence, and one on its correctness where it is raised, and score their
-            probabilities. The server has to give logprobs; a model that thinks before it answers cannot be probed.
-            There is neither evidence nor reason then.
+        probe: Ask for one token on each unit's presence, one on its correctness where it is raised, and one on each
+            scale's level, and score their probabilities. The server has to give logprobs; a model that thinks before it
+            answers cannot be probed. There is neither evidence nor reason then.
         probe_evidence: Probe, and ask for a quote of each raised unit.
         samples: Repeats of each judgement.
         min_coverage: Share of judged weight, in [0, 1], below which an axis has no score.

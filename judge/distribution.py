@@ -1,6 +1,7 @@
 """A probe's Reply -> the likeliest answer, and what is to be expected of it.
 
     {"0": 0.05, "1": 0.15, "2": 0.80}  ->  presence 2, p_present 0.15/2 + 0.80 = 0.875
+    {"1": 0.1, "3": 0.6, "5": 0.3}     ->  level 3, value 0.1·1 + 0.6·3 + 0.3·5 = 3.4
 
 Whatever is no distribution over the labels is an error and never a number.
 """
@@ -13,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from judge.backend import Reply
 from judge.errors import MalformedReplyError, OffMenuError, ReplyError
 from judge.probe_prompt import LABELS
-from judge.words import refuse_refusal
+from judge.unwrapping import refuse_refusal
 
-__all__ = ["read_correctness", "read_presence"]
+__all__ = ["read_correctness", "read_level", "read_presence"]
 
 _LEAST_ON_LABELS = 0.5
 _ROUNDING = 1e-3
@@ -31,7 +32,7 @@ def read_presence(reply: Reply) -> tuple[int, float]:
     Raises:
         ReplyError: It cannot be used; see `_read`.
     """
-    shares = _read(reply)
+    shares = _read(reply, LABELS)
     return _likeliest(shares), sum(share * level / 2 for level, share in enumerate(shares))
 
 
@@ -44,11 +45,35 @@ def read_correctness(reply: Reply) -> tuple[int, float]:
     Raises:
         ReplyError: It cannot be used; see `_read`.
     """
-    shares = _read(reply)
+    shares = _read(reply, LABELS)
     return _likeliest(shares) - 1, shares[-1]
 
 
-def _read(reply: Reply) -> list[float]:
+def read_level(reply: Reply, labels: Sequence[str]) -> tuple[int, float]:
+    """Read the reply to a level probe.
+
+        E = Σ P(v)·v / Σ P(v)        over the levels v
+
+    Args:
+        reply: With the probability of each label.
+        labels: The levels, the lowest first.
+
+    Returns:
+        The likeliest level (of equals the lower), and the expectation E, between the lowest and the highest level.
+
+    Raises:
+        ReplyError: It cannot be used; see `_read`.
+
+    Source:
+        G-Eval, arXiv 2303.16634, which does not divide: there, what is not on a level pulls the score towards 0.
+    """
+    shares, levels = _read(reply, labels), [int(label) for label in labels]
+    expected = math.fsum(share * level for share, level in zip(shares, levels, strict=True))
+    # Rounded shares may sum to a hair more than 1.
+    return levels[_likeliest(shares)], min(max(expected, levels[0]), levels[-1])
+
+
+def _read(reply: Reply, labels: Sequence[str]) -> list[float]:
     """The share of each label in what is on labels at all.
 
     Raises:
@@ -62,21 +87,20 @@ def _read(reply: Reply) -> list[float]:
     if not said:
         hint = "A model that thinks before it answers cannot be probed."
         raise MalformedReplyError("the reply is empty.", code="empty", hint=hint)
-    if said not in LABELS:
-        fault = f"it must be one digit: {', '.join(LABELS)}"
-        raise OffMenuError(f"the reply is not one of the digits {', '.join(LABELS)}.", faults=(fault,))
-    known = _probabilities(reply.probabilities or {})
+    digits = ", ".join(labels)
+    if said not in labels:
+        fault = f"it must be one digit: {digits}"
+        raise OffMenuError(f"the reply is not one of the digits {digits}.", faults=(fault,))
+    known = _probabilities(reply.probabilities or {}, labels)
     total = math.fsum(known)
     if total < _LEAST_ON_LABELS:
-        raise ReplyError(
-            f"only {total:.0%} of the probability is on the digits {', '.join(LABELS)}.", code="low_probability"
-        )
+        raise ReplyError(f"only {total:.0%} of the probability is on the digits {digits}.", code="low_probability")
     return [one / total for one in known]
 
 
-def _probabilities(told: Mapping[str, float]) -> list[float]:
+def _probabilities(told: Mapping[str, float], labels: Sequence[str]) -> list[float]:
     """One for each label, in their order."""
-    known = [told.get(label, math.nan) for label in LABELS]
+    known = [told.get(label, math.nan) for label in labels]
     if not all(0 <= one <= 1 + _ROUNDING for one in known) or sum(known) > 1 + _ROUNDING:
         raise MalformedReplyError("the reply's probabilities are none of numbers from 0 to 1.", code="bad_logprobs")
     return known

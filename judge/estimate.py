@@ -21,7 +21,7 @@ from judge.errors import InputError, ReplyError
 from judge.journal.file import connect_file
 from judge.journal.sealed import DamagedError, load_reply
 from judge.probing import Probed
-from judge.prompt import Request
+from judge.prompt import CHARS_A_TOKEN, Request
 from judge.record import Record
 from judge.runs.claim import refuse_other_judge
 from judge.settings import Settings
@@ -29,7 +29,7 @@ from judge.traces.reading import Reading, Traces
 from judge.usable import sees_images
 from judge.written import Written
 
-__all__ = ["ASSUMED_TOKENS_PER_UNIT", "Estimate", "Measured", "estimate"]
+__all__ = ["ASSUMED_TOKENS_PER_UNIT", "Estimate", "Measured", "assumed_tokens", "estimate"]
 
 ASSUMED_RAISED = 0.7
 """Share of the units that are raised, and so get a correctness probe; where their presence is not known yet."""
@@ -74,6 +74,7 @@ class Estimate:
         seconds: None where nothing was measured.
         raised: Share of the units that get a correctness probe, where their presence is not known yet; None where no
             call hangs on it.
+        guessed_claims: Of the units, the claims of traces that are not taken apart yet: a sentence each.
         measured: What the numbers rest on; None where they are assumed.
     """
 
@@ -89,6 +90,7 @@ class Estimate:
     cost_usd: float | None
     seconds: float | None
     raised: float | None
+    guessed_claims: int
     measured: Measured | None
 
 
@@ -108,7 +110,7 @@ class _Sum:
         if not stored:
             self.images += len(request.images)
             self.prompt += request.guessed_tokens
-            self.written += 1 if request.labels else ASSUMED_TOKENS_PER_UNIT * len(request.probes.asked)
+            self.written += assumed_tokens(request)
 
     def plus(self, other: _Sum, share: float) -> _Sum:
         """With a share of other calls."""
@@ -125,9 +127,19 @@ class _Counted:
     failed: int = 0
     contentless: int = 0
     units: int = 0
+    guessed_claims: int = 0
     sure: _Sum = field(default_factory=_Sum)
     if_raised: _Sum = field(default_factory=_Sum)
     sample: list[Record] = field(default_factory=list)
+
+
+def assumed_tokens(request: Request) -> int:
+    """Of its reply, before anybody was asked. A list of claims tells the trace over, with the quotes twice."""
+    if request.labels:
+        return 1
+    if request.probes.portion:
+        return 2 * len(request.probes.portion) // CHARS_A_TOKEN
+    return ASSUMED_TOKENS_PER_UNIT * len(request.probes.asked)
 
 
 async def estimate(
@@ -170,9 +182,10 @@ async def _count(reading: Reading, settings: Settings, find: _Find, measure: int
         counted.contentless += not requests
         found = [find(request) for request in requests]
         for request, reply in zip(requests, found, strict=True):
-            counted.units += len(request.probes.asked)
+            counted.units += 0 if request.probes.portion else len(request.probes.asked)
             counted.sure.add(request, stored=reply is not None)
             _count_next(counted, request, reply, settings.way, find)
+        _count_checks(counted, requests, found, settings.way, find)
         if len(counted.sample) < measure and None in found:
             counted.sample.append(record)
     if not counted.records:
@@ -189,6 +202,20 @@ def _count_next(counted: _Counted, request: Request, reply: Reply | None, way: W
         (counted.if_raised if raised is None else counted.sure).add(
             ask, stored=raised is True and find(ask) is not None
         )
+
+
+def _count_checks(
+    counted: _Counted, requests: list[Request], found: list[Reply | None], way: Written | Probed, find: _Find
+) -> None:
+    """What checking the claims of a trace takes; until it is taken apart, every sentence stands for a claim."""
+    if isinstance(way, Probed):
+        return
+    known = {request.call_id: reply for request, reply in zip(requests, found, strict=True) if reply is not None}
+    guessed = any(request.probes.portion and request.call_id not in known for request in requests)
+    for check in way.next_asks(requests, known):
+        counted.units += len(check.probes.asked)
+        counted.guessed_claims += len(check.probes.asked) * guessed
+        counted.sure.add(check, stored=find(check) is not None)
 
 
 def _is_raised(reply: Reply) -> bool | None:
@@ -330,6 +357,7 @@ def _build(counted: _Counted, settings: Settings, measured: Measured | None) -> 
         cost_usd=_cost_usd(settings, calls, prompt, completion),
         seconds=_seconds(settings, calls, prompt + completion, measured),
         raised=raised if counted.if_raised.calls else None,
+        guessed_claims=counted.guessed_claims,
         measured=measured,
     )
 

@@ -8,13 +8,25 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from judge.axis import RATINGS, AskedKind, Axis, Checklist, Criteria, Kind, Scale, asked_kind, polarity_of
+from judge.axis import (
+    RATINGS,
+    AskedKind,
+    Axis,
+    Checklist,
+    Criteria,
+    Faithfulness,
+    Kind,
+    Scale,
+    asked_kind,
+    polarity_of,
+    takes_units,
+)
 from judge.errors import RecordError
 from judge.record import Polarity, Record, Unit
 from judge.rubric import Rubric
 from judge.view import View
 
-__all__ = ["MAX_UNITS_PER_CALL", "AskedUnit", "Granularity", "Probes", "build_probes"]
+__all__ = ["MAX_UNITS_PER_CALL", "AskedUnit", "Granularity", "Probes", "batches", "build_probes"]
 
 _RATINGS: Mapping[int, str] = MappingProxyType(dict.fromkeys(RATINGS, ""))
 Granularity = Literal["trace", "axis", "unit"]
@@ -52,10 +64,15 @@ class AskedUnit(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Probes(Struct, frozen=True, kw_only=True, gc=False):
-    """The units of one record that one call asks about, in asking order (1 to 16); all of one kind and one view."""
+    """The units of one record that one call asks about, in asking order (1 to 16); all of one kind and one view.
+
+    Attributes:
+        portion: Of the trace, where a call is about a part of it only.
+    """
 
     record: Record
     asked: tuple[AskedUnit, ...]
+    portion: str = ""
 
     @property
     def kind(self) -> AskedKind:
@@ -81,42 +98,41 @@ def build_probes(record: Record, rubric: Rubric, granularity: Granularity) -> li
         RecordError: No unit, an axis that the rubric does not have, or an importance that it does not list.
     """
     _refuse_unknown_axes(record, rubric)
-    by_axis = [_asked(record, rubric, axis) for axis in rubric.axes]
-    if granularity == "trace":
-        by_axis = _joined(asked for of_axis in by_axis for asked in of_axis)
+    _refuse_missing_units(record, rubric)
+    asked = [unit for axis in rubric.scored for unit in _asked(record, rubric, axis)]
     size = 1 if granularity == "unit" else MAX_UNITS_PER_CALL
-    groups = [Probes(record=record, asked=group) for asked in by_axis for group in _batches(asked, size)]
-    if not groups:
-        raise _record_error(
-            record,
-            "units",
-            "no_units",
-            f"has no unit for the rubric {rubric.name!r}.",
-            'Give at least one: {"units": {"' + next(iter(rubric.axes)) + '": [{"unit_id": "…", "claim": "…"}]}}',
-        )
-    return groups
+    return [
+        Probes(record=record, asked=batch)
+        for alike in _alike(asked, granularity)
+        for batch in batches(alike, len(alike) if alike[0].kind == "faithfulness" else size)
+    ]
 
 
-def _joined(units: Iterable[AskedUnit]) -> list[list[AskedUnit]]:
-    """Those that can share a call: of one kind, and judged by the same parts of the record."""
-    together: dict[tuple[AskedKind, View], list[AskedUnit]] = {}
+def _alike(units: Iterable[AskedUnit], granularity: Granularity) -> list[list[AskedUnit]]:
+    """Those that can share a call: of one kind, and judged by the same parts of the record.
+
+    The claims of a trace are found once, for all axes that ask about them.
+    """
+    together: dict[tuple[AskedKind, View, str], list[AskedUnit]] = {}
     for asked in units:
-        together.setdefault((asked.kind, asked.view), []).append(asked)
+        apart = granularity != "trace" and asked.kind != "faithfulness"
+        together.setdefault((asked.kind, asked.view, asked.axis if apart else ""), []).append(asked)
     return list(together.values())
 
 
-def _batches(asked: list[AskedUnit], size: int) -> Iterator[tuple[AskedUnit, ...]]:
+def batches(asked: Sequence[AskedUnit], size: int) -> Iterator[tuple[AskedUnit, ...]]:
+    """In their order, at most so many together."""
     for start in range(0, len(asked), size):
         yield tuple(asked[start : start + size])
 
 
 def _asked(record: Record, rubric: Rubric, name: str) -> list[AskedUnit]:
-    axis, each = rubric.axes[name], list(_each(record, rubric, name))
+    axis, each = rubric.scored[name], list(_each(record, rubric, name))
     return [_rating(record, name, axis, each)] if each and asked_kind(axis) == "rating" else each
 
 
 def _each(record: Record, rubric: Rubric, name: str) -> Iterator[AskedUnit]:
-    axis = rubric.axes[name]
+    axis = rubric.scored[name]
     units = record.units.get(name, ())
     own = () if isinstance(axis, Checklist) else axis.units
     if units and own:
@@ -177,18 +193,37 @@ def _scale(name: str, axis: Scale, unit: Unit) -> AskedUnit:
     return AskedUnit(axis=name, unit=unit, weight=1.0, kind="scale", levels=axis.anchors, view=axis.view)
 
 
+def _claims(name: str, axis: Faithfulness, unit: Unit) -> AskedUnit:
+    return AskedUnit(axis=name, unit=unit, weight=1.0, kind="faithfulness", view=axis.view)
+
+
 _ASKED: Mapping[Kind, Callable[[str, Any, Unit], AskedUnit]] = {
     "checklist": _unit,
     "criteria": _criterion,
     "scale": _scale,
+    "faithfulness": _claims,
 }
 
 
 def _refuse_unknown_axes(record: Record, rubric: Rubric) -> None:
-    for axis in record.units:
+    """A mistyped one would be lost. Where no axis takes units, they are a part of the reference and nothing else."""
+    for axis in record.units if rubric.takes_units else ():
         if axis not in rubric.axes:
             message = f"is not an axis of the rubric {rubric.name!r}; its axes are: {', '.join(rubric.axes)}."
             raise _record_error(record, f"units.{axis}", "unknown_axis", message)
+
+
+def _refuse_missing_units(record: Record, rubric: Rubric) -> None:
+    """A score over what is left of the axes would look like one over all of them."""
+    if rubric.takes_units and not any(record.units.values()):
+        named = next(name for name, axis in rubric.scored.items() if takes_units(axis))
+        raise _record_error(
+            record,
+            "units",
+            "no_units",
+            f"has no unit for the rubric {rubric.name!r}.",
+            f'Give at least one: {{"units": {{"{named}": [{{"unit_id": "…", "claim": "…"}}]}}}}',
+        )
 
 
 def _record_error(record: Record, field: str, code: str, message: str, hint: str = "") -> RecordError:

@@ -2,6 +2,8 @@
 
 first presence probe, alone  ─▶  all other presence probes at the same time     the server has their prefix by then
      └ raised ─▶ correctness, quote      └ raised ─▶ correctness, quote
+
+Of a scale: one token for its level, and nothing after it. Kinds and views differ in their prefix, so each has a first.
 """
 
 from __future__ import annotations
@@ -9,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, TypeAlias
 
 from judge.backend import Reply
 from judge.conversation import Answer, Conversation, Heard, failures_of
-from judge.distribution import read_correctness, read_presence
+from judge.distribution import read_correctness, read_level, read_presence
 from judge.errors import JudgeError, ReplyError
 from judge.evidence import TraceText
 from judge.probe import build_probes
@@ -21,6 +24,7 @@ from judge.probe_prompt import ProbePrompt
 from judge.prompt import JudgeModel, Request
 from judge.record import Record
 from judge.rubric import Rubric
+from judge.unwrapping import off_menu, parse_object
 from judge.verdict import (
     EvidenceRule,
     Verdict,
@@ -29,7 +33,6 @@ from judge.verdict import (
     lack_of_evidence,
     verify_quote,
 )
-from judge.words import off_menu, parse_object
 from judge.working import together
 
 __all__ = ["Probed"]
@@ -59,43 +62,60 @@ class Probed:
         """What is asked about."""
         return self.prompt.rubric
 
+    @property
+    def fingerprint(self) -> str:
+        """12 hex digits over all that the judge is told, the record and the rubric's own texts aside."""
+        return self.prompt.fingerprint
+
     def first_asks(self, record: Record) -> list[Request]:
-        """The presence probes of a record; what else is asked hangs on their answers.
+        """The presence and level probes of a record; what else is asked hangs on their answers.
 
         Raises:
             InputError: It cannot be asked about.
         """
         groups = build_probes(record, self.rubric, "unit")
-        return self.prompt.ask_presence(groups, self.model, samples=self.samples)
+        return self.prompt.ask_first(groups, self.model, samples=self.samples)
 
     def next_asks(self, presence: Request) -> list[Request]:
-        """What is asked of the same unit where it is raised."""
+        """What is asked of the same unit where it is raised; of a scale nothing."""
+        if presence.probes.kind == "scale":
+            return []
         quote = [] if self.evidence == "none" else [self.prompt.ask_evidence(presence)]
         return [self.prompt.ask_correctness(presence), *quote]
 
     def nothing_raised(self, request: Request) -> Answer:
         """The answer for a trace that says nothing."""
         (asked,) = request.probes.asked
-        return Answer(verdicts=[contentless_verdict(asked, sample=request.sample, p_present=0.0)])
+        return Answer(verdicts=[contentless_verdict(asked, sample=request.sample, probed=True)])
 
     def complain(self, request: Request, faults: Sequence[str]) -> Request:
         """The request with what was wrong with the reply to it."""
         return self.prompt.complain(request, faults)
 
     async def answer(self, requests: Sequence[Request], trace: TraceText, talk: Conversation) -> list[Answer]:
-        """One answer to each presence probe."""
+        """One answer to each first probe."""
+        alike: dict[tuple[str, str], list[int]] = {}
+        for place, request in enumerate(requests):
+            alike.setdefault((request.system, request.shared), []).append(place)
+        groups = [[requests[place] for place in places] for places in alike.values()]
+        found = await together([self._answer_alike(group, trace, talk) for group in groups])
+        answers = dict(zip(chain(*alike.values()), chain(*found), strict=True))
+        return [answers[place] for place in range(len(requests))]
+
+    async def _answer_alike(self, requests: Sequence[Request], trace: TraceText, talk: Conversation) -> list[Answer]:
+        """The same for probes that begin with the same bytes."""
         first, *others = requests
         # Calls that begin together find nothing of each other in a server's prefix cache.
-        heard = await talk.hold(first, _read_presence)
+        heard = await talk.hold(first, _read_first)
         rest = [self._answer(request, trace, talk) for request in others]
         return await together([self._go_on(heard, trace, talk), *rest])
 
     async def _answer(self, request: Request, trace: TraceText, talk: Conversation) -> Answer:
-        return await self._go_on(await talk.hold(request, _read_presence), trace, talk)
+        return await self._go_on(await talk.hold(request, _read_first), trace, talk)
 
     async def _go_on(self, presence: Heard[_Fields], trace: TraceText, talk: Conversation) -> Answer:
         """Ask what hangs on a unit's presence, and put together all that is known of it."""
-        if presence.value is None or not presence.value["presence"]:
+        if presence.value is None or not presence.value.get("presence"):
             return _joined(presence)
         correctness, *quotes = self.next_asks(presence.request)
         read_quote = partial(_read_quote, trace, self.evidence)
@@ -103,8 +123,12 @@ class Probed:
         return _joined(presence, *await together(asking))
 
 
-def _read_presence(_: Request, reply: Reply) -> tuple[_Fields | None, ReplyError | None]:
+def _read_first(request: Request, reply: Reply) -> tuple[_Fields | None, ReplyError | None]:
+    """A scale's level, or a unit's presence."""
     try:
+        if request.probes.kind == "scale":
+            level, value = read_level(reply, request.labels)
+            return {"level": level, "value": value}, None
         presence, p_present = read_presence(reply)
     except ReplyError as exc:
         return None, exc
@@ -144,7 +168,7 @@ def _joined(*heard: Heard[_Fields]) -> Answer:
     broken = [(one, one.error) for one in heard if one.error is not None]
     if broken:
         fields |= {"presence": None, "correctness": None, "failure": _why(*broken[0])}
-    verdict = Verdict(**about_unit(asked, presence.sample, presence.call_id), **fields)
+    verdict = Verdict(**about_unit(asked, presence.sample, presence.call_id, probed=True), **fields)
     failures = [failure for one, error in broken[:1] for failure in failures_of(presence, [verdict], error, one.stage)]
     return Answer(verdicts=[verdict], calls=[call for one in heard for call in one.calls], failures=failures)
 

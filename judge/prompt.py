@@ -23,6 +23,7 @@ from judge.template import Templates
 from judge.view import images_of, record_values
 
 __all__ = [
+    "CHARS_A_TOKEN",
     "JudgeModel",
     "Prompt",
     "Request",
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 _KEY_VERSION = 1  # raise it when a reply that is stored under an old key must not be used any more
-_CHARS_A_TOKEN = 4
+CHARS_A_TOKEN = 4
 _SHORT = 160  # characters of what a leaf is a part of: it is told with every leaf, and not what is judged
 _TEMPLATES = ("system", "record", "units", "complaint")
 _OF_KIND: Mapping[AskedKind, tuple[str, ...]] = {
@@ -43,6 +44,7 @@ _OF_KIND: Mapping[AskedKind, tuple[str, ...]] = {
     "scale": ("system", "units"),
     "rating": ("system", "units"),
 }
+"""Claims of a trace are asked about by `claim_prompt.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,7 @@ class Request(Struct, frozen=True, kw_only=True, dict=True):
     def guessed_tokens(self) -> float:
         """Prompt tokens by length alone, above 0; the one place where all that a request sends is counted."""
         characters = len(self.system) + len(self.user) + len(self.schema)
-        return characters / _CHARS_A_TOKEN + sum(image.tokens for image in self.images)
+        return characters / CHARS_A_TOKEN + sum(image.tokens for image in self.images)
 
     @cached_property
     def key(self) -> str:
@@ -147,7 +149,7 @@ class Prompt:
         self.rubric = rubric
         self.evidence = evidence
         self._templates = Templates("checklist", _TEMPLATES)
-        self._of_kind = {kind: Templates(kind, _OF_KIND[kind]) for kind in rubric.kinds}
+        self._of_kind = {kind: Templates(kind, _OF_KIND[kind]) for kind in rubric.kinds if kind in _OF_KIND}
         given = {"evidence": evidence, "guidelines": rubric.guidelines.strip()}
         self.system = {kind: templates.render("system", **given) for kind, templates in self._of_kind.items()}
 
@@ -155,7 +157,7 @@ class Prompt:
     def fingerprint(self) -> str:
         """12 hex digits over all that the judge is told, the record and the rubric's own texts aside."""
         body = [self._templates.sources, self.evidence, MAX_UNITS_PER_CALL, reply_schema(1, evidence=self.evidence)]
-        for kind in self.rubric.kinds:
+        for kind in self._of_kind:
             if kind != "checklist":  # which judges of before have by themselves
                 levelled = kind in ("scale", "rating")
                 form = scale_schema(((0, 1),), evidence=self.evidence) if levelled else None
@@ -214,17 +216,19 @@ def reply_schema(units: int, *, evidence: bool, kind: AskedKind = "checklist") -
 
     Evidence and reason come before the verdict: a model that commits first explains what it committed to.
     """
-    return _schema_of([_VERDICT_SCHEMAS[kind]] * units, evidence=evidence)
+    quote = "source" if kind == "faithfulness" else "evidence"
+    return _schema_of([_VERDICT_SCHEMAS[kind]] * units, quote=quote if evidence else None)
 
 
 @lru_cache
 def scale_schema(levels: tuple[tuple[int, ...], ...], *, evidence: bool) -> str:
     """JSON Schema of a reply to scales with these levels, as text."""
-    return _schema_of([{"value": {"type": "integer", "enum": list(of_one)}} for of_one in levels], evidence=evidence)
+    values: list[dict[str, JsonValue]] = [{"value": {"type": "integer", "enum": list(of_one)}} for of_one in levels]
+    return _schema_of(values, quote="evidence" if evidence else None)
 
 
-def _schema_of(verdicts: Sequence[dict[str, JsonValue]], *, evidence: bool) -> str:
-    before: dict[str, JsonValue] = {"evidence": _nullable({"type": "string"})} if evidence else {}
+def _schema_of(verdicts: Sequence[dict[str, JsonValue]], *, quote: str | None) -> str:
+    before: dict[str, JsonValue] = {quote: _nullable({"type": "string"})} if quote else {}
     before["reason"] = {"type": "string"}
     units = {unit_name(index): closed_object({**before, **verdict}) for index, verdict in enumerate(verdicts)}
     return orjson.dumps(closed_object(units)).decode()
@@ -250,6 +254,7 @@ _VERDICT_SCHEMAS: Mapping[AskedKind, dict[str, JsonValue]] = {
         "correctness": _nullable({"type": "integer", "enum": [-1, 0, 1]}),
     },
     "criteria": {"verdict": {"type": "string", "enum": ["MET", "UNMET", "CANNOT_ASSESS"]}},
+    "faithfulness": {"verdict": {"type": "string", "enum": ["SUPPORTED", "CONTRADICTED", "NOT_FOUND"]}},
 }
 
 

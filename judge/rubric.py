@@ -16,13 +16,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from judge.axis import AskedKind, Axis, Kind, Meta, asked_kind
+from judge.axis import AskedKind, Axis, Kind, Meta, Preference, ScoredAxis, asked_kind, takes_units
 from judge.errors import RubricError
 from judge.resource import resource_path, rubric_names
 from judge.strict_yaml import Document, StrictYamlError, parse_yaml
@@ -75,15 +76,25 @@ class Rubric(BaseModel):
                     del criterion["children"]
         return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
+    @cached_property
+    def scored(self) -> dict[str, ScoredAxis]:
+        """The axes that one trace has a score on: all but preferences, which compare two."""
+        return {name: axis for name, axis in self.axes.items() if not isinstance(axis, Preference)}
+
     @property
     def shows_images(self) -> bool:
-        """Whether any axis is judged by the record's images."""
-        return any(axis.view is None or "image" in axis.view for axis in self.axes.values())
+        """Whether any score is judged by the record's images."""
+        return any(axis.view is None or "image" in axis.view for axis in self.scored.values())
 
     @property
     def kinds(self) -> tuple[AskedKind, ...]:
-        """Of what its axes ask, each once, in their order."""
-        return tuple(dict.fromkeys(map(asked_kind, self.axes.values())))
+        """Of what the axes that are scored ask, each once, in their order."""
+        return tuple(dict.fromkeys(map(asked_kind, self.scored.values())))
+
+    @property
+    def takes_units(self) -> bool:
+        """Whether records say what is asked on any axis."""
+        return any(map(takes_units, self.axes.values()))
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> Rubric:

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from judge.axis import Axis, Criteria, Scale, asked_kind
+from judge.axis import Axis, Criteria, Faithfulness, Scale, asked_kind
 from judge.criteria import as_best, as_worst, rating_share, score_criteria
 from judge.tree import score_tree
 from judge.verdict import Verdict
@@ -32,6 +32,7 @@ class AxisScore(Struct, frozen=True, kw_only=True, gc=False):
         coverage: Weight judged / weight asked; None when the units weigh nothing.
         score_low, score_high: The score if every unjudged unit turned out at its worst, at its best.
         score_sd: Standard deviation over samples; None below two.
+        contradicted: Of a trace's claims: the share that the sources contradict; None of other kinds.
     """
 
     grounding: float | None
@@ -41,6 +42,7 @@ class AxisScore(Struct, frozen=True, kw_only=True, gc=False):
     score_low: float | None
     score_high: float | None
     score_sd: float | None = None
+    contradicted: float | None = None
 
 
 class TraceScore(Struct, frozen=True, kw_only=True, gc=False):
@@ -81,6 +83,8 @@ def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0, axis: 
         return _score_level(units[0], rating_share)
     if isinstance(axis, Criteria):
         return _score_criteria(units, min_coverage, axis)
+    if isinstance(axis, Faithfulness):
+        return _score_claims(units, min_coverage)
     return _score_checklist(units, min_coverage)
 
 
@@ -111,6 +115,23 @@ def _score_level(level: Verdict, share: Callable[[float], float]) -> AxisScore:
     return AxisScore(grounding=None, correctness=None, score=score, coverage=coverage, score_low=low, score_high=high)
 
 
+def _score_claims(claims: Sequence[Verdict], min_coverage: float) -> AxisScore:
+    """Supported / claims, and contradicted / claims, of the claims that are judged; all weigh the same."""
+    judged = [claim for claim in claims if claim.judged]
+    supported = sum(claim.verdict == "SUPPORTED" for claim in judged)
+    coverage = len(judged) / len(claims)
+    complete = bool(judged) and coverage >= min_coverage - _ROUNDING
+    return AxisScore(
+        grounding=None,
+        correctness=None,
+        score=supported / len(judged) if complete else None,
+        coverage=coverage,
+        score_low=supported / len(claims),
+        score_high=(supported + len(claims) - len(judged)) / len(claims),
+        contradicted=sum(claim.verdict == "CONTRADICTED" for claim in judged) / len(judged) if complete else None,
+    )
+
+
 def _weight(verdicts: Sequence[Verdict]) -> float:
     return sum([one.weight for one in verdicts])
 
@@ -130,7 +151,8 @@ def _score_checklist(units: Sequence[Verdict], min_coverage: float) -> AxisScore
     judged = [unit for unit in units if unit.judged]
     asked_weight = _weight(units)
     sums = _Sums.of(judged)
-    missing = asked_weight - sums.weight
+    # Not the difference of the two sums: beside a unit that weighs a thousand times as much, it would be rounded.
+    missing = _weight([unit for unit in units if not unit.judged])
     coverage = sums.weight / asked_weight
     complete = sums.weight > 0 and coverage >= min_coverage - _ROUNDING
     return AxisScore(
@@ -260,6 +282,7 @@ def _merge_axis(samples: Sequence[AxisScore]) -> AxisScore:
         score_low=_mean(sample.score_low for sample in samples),
         score_high=_mean(sample.score_high for sample in samples),
         score_sd=_spread([sample.score for sample in samples if sample.score is not None]),
+        contradicted=_mean(sample.contradicted for sample in samples),
     )
 
 

@@ -15,12 +15,14 @@ from typing import Any, get_args
 import orjson
 from pydantic import JsonValue
 
+from judge.claim_prompt import ClaimPrompt
+from judge.claiming import Claiming
 from judge.errors import ConfigError
 from judge.image import ImageRules
 from judge.plugin import Plugin, find_plugin
 from judge.price import Price, find_price, has_cache_marks
 from judge.probe import Granularity
-from judge.probe_prompt import ProbePrompt
+from judge.probe_prompt import ProbePrompt, refuse_unprobed
 from judge.probing import Probed
 from judge.prompt import JudgeModel, Prompt
 from judge.rubric import Rubric
@@ -122,7 +124,8 @@ class Settings:
         granularity: Which units share a call; `axis` where none is given, and `unit` where units are probed.
         evidence: What happens to a presence whose quote is not in the trace; `required` where nothing is given, and
             `none` where units are probed without `probe_evidence`.
-        probe: Ask for one token on each unit's presence, and one on its correctness, and score their probabilities.
+        probe: Ask for one token on each unit's presence, one on its correctness, and one on each scale's level, and
+            score their probabilities.
         probe_evidence: Probe, and ask for a quote of each unit that is raised.
         samples: Repeats of each judgement, at least 1.
         min_coverage: Share of judged weight, in [0, 1], below which an axis has no score.
@@ -202,15 +205,23 @@ class Settings:
             )
 
     def _refuse_kinds(self) -> None:
-        """Words can be compared with units only, and only units are probed."""
-        others = [name for name, axis in self.rubric.axes.items() if axis.kind != "checklist"]
-        if not others or not (self.free or self.probe):
-            return
-        what = f"the rubric {self.rubric.name!r} has axes that are no checklists: {', '.join(others)}"
-        if self.free:
+        """Words can be compared with units only, one token answers little, and only units are raised.
+
+        A preference is between two traces.
+        """
+        if not self.rubric.scored:
+            message = f"all axes of the rubric {self.rubric.name!r} compare two traces; none scores one."
+            raise ConfigError(message, hint="Add an axis of another kind.")
+        others = [name for name, axis in self.rubric.scored.items() if axis.kind != "checklist"]
+        if self.free and others:
+            what = f"the rubric {self.rubric.name!r} has axes that are no checklists: {', '.join(others)}"
             hint = "Name a judge that reads, such as hosted_vllm/MODEL."
             raise ConfigError(f"{BASELINE} judges checklists only, and {what}.", hint=hint)
-        raise ConfigError(f"only checklists can be probed, and {what}.", hint="Leave --probe out.")
+        if self.probe:
+            refuse_unprobed(self.rubric)
+        if self.probe_evidence and "checklist" not in self.rubric.kinds:
+            message = f"probe_evidence asks for quotes of raised units, and the rubric {self.rubric.name!r} has none."
+            raise ConfigError(message, hint="Use --probe.")
 
     def _choose(self, **defaults: str) -> None:
         for name, default in defaults.items():
@@ -306,6 +317,20 @@ class Settings:
             evidence=self.evidence,
             samples=self.samples,
             cache_marks=self.cache_marks,
+            claiming=self._claiming,
+        )
+
+    @property
+    def _claiming(self) -> Claiming | None:
+        """How claims of the trace are asked about, where any axis asks about them."""
+        if "faithfulness" not in self.rubric.kinds:
+            return None
+        return Claiming(
+            prompt=ClaimPrompt(self.rubric, evidence=self.evidence != "none"),
+            model=self.model,
+            granularity=self.granularity,
+            evidence=self.evidence,
+            samples=self.samples,
         )
 
     @property
@@ -338,7 +363,7 @@ class Settings:
             "judge": self.judge,
             "api_base": self.api_base,
             "params": dict(self.model.params),
-            "prompt": self.way.prompt.fingerprint,
+            "prompt": self.way.fingerprint,
             "rubric": self.rubric.fingerprint,
             "granularity": self.granularity,
             "evidence": self.evidence,
@@ -358,9 +383,9 @@ class Settings:
         return Labels(
             judge=f"{self.judge}#{digest}",
             rubric=f"{self.rubric.name}@{self.rubric.version}",
-            prompt_fp=self.way.prompt.fingerprint,
+            prompt_fp=self.way.fingerprint,
             rubric_fp=self.rubric.fingerprint,
-            axes=tuple(self.rubric.axes),
+            axes=tuple(self.rubric.scored),
         )
 
 

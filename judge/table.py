@@ -34,6 +34,8 @@ _VERDICTS = {
     "correctness": pl.Int8,
     "verdict": pl.String,
     "value": pl.Float64,
+    "level": pl.Int16,
+    "estimator": pl.String,
     "points": pl.Float64,
     "polarity": pl.String,
     "gate": pl.Boolean,
@@ -41,7 +43,7 @@ _VERDICTS = {
     "evidence": pl.String,
     "evidence_start": pl.Int64,
     "evidence_end": pl.Int64,
-    **dict.fromkeys(("evidence_found", "reason", "failure", "call_id"), pl.String),
+    **dict.fromkeys(("evidence_found", "source", "source_found", "reason", "failure", "call_id"), pl.String),
 }
 _CALLS = {
     "call_id": pl.String,

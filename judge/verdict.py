@@ -5,6 +5,7 @@ A unit that was not raised has no correctness and no evidence, whatever was said
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -14,17 +15,20 @@ from judge.evidence import Found, TraceText
 from judge.probe import AskedUnit
 from judge.record import Polarity
 from judge.words import (
+    ClaimWords,
     CriterionReply,
     Met,
     PlainCriterionReply,
     PlainScaleReply,
     PlainUnitReply,
     ScaleReply,
+    Support,
     UnitReply,
     Words,
 )
 
 __all__ = [
+    "Estimator",
     "EvidenceRule",
     "Verdict",
     "about_unit",
@@ -32,10 +36,13 @@ __all__ = [
     "failed_verdict",
     "lack_of_evidence",
     "verify",
+    "verify_claim",
     "verify_quote",
 ]
 
 EvidenceRule = Literal["required", "flag", "none"]
+Estimator = Literal["expectation", "level"]
+"""What the value of a scale is: what is expected of its levels' probabilities, or the level that the judge stated."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True, gc=False):
@@ -48,9 +55,12 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
             share that a leaf has in its tree.
         presence: 0 not raised, 1 partly or implied, 2 clearly raised; None when there is no verdict.
         correctness: -1 wrong, 0 unclear, 1 right; None where presence is 0 or None.
-        verdict: Of a criterion: whether it holds; None when there is no verdict.
-        value: Of a criterion: 1 where its good side holds, else 0. Of a scale: the level. Of all
-            criteria together: the rating.
+        verdict: Of a criterion: whether it holds. Of a claim: what the sources say of it. None where there is none.
+        value: Of a criterion: 1 where its good side holds, else 0. Of a claim: 1 where it is supported, else 0. Of a
+            scale: the level, or the expectation over its levels, as `estimator` says. Of all criteria together: the
+            rating.
+        level: Of a scale: the level that was stated, or the likeliest; of a rating: the same as `value`.
+        estimator: Of a scale, failed ones too; the same in every verdict of a run.
         points: Of a criterion: what it is worth where it holds; in a tree, what it weighs among its siblings.
         polarity: Of a criterion: whether it is good that it holds.
         gate: Of a criterion: if its good side does not hold, the axis scores 0 at most; in a tree, its parent.
@@ -59,6 +69,8 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
         evidence: The passage of the trace; the judge's own words where they were not found.
         evidence_start, evidence_end: Half-open offsets in code points of the trace.
         evidence_found: How it was found, or `no`; None where there is nothing to find.
+        source: Of a claim: the passage of question, context or reference that decides it, or the judge's own words.
+        source_found: How that was found, or `no`; None where there is nothing to find.
         failure: Why there is no verdict, as a short word.
         call_id: The call that gave it; None where nothing was asked.
     """
@@ -72,8 +84,10 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     sample: int = 0
     presence: int | None = None
     correctness: int | None = None
-    verdict: Met | None = None
+    verdict: Met | Support | None = None
     value: float | None = None
+    level: int | None = None
+    estimator: Estimator | None = None
     points: float | None = None
     polarity: Polarity | None = None
     gate: bool | None = None
@@ -83,6 +97,8 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     evidence_start: int | None = None
     evidence_end: int | None = None
     evidence_found: Found | Literal["no"] | None = None
+    source: str | None = None
+    source_found: Found | Literal["no"] | None = None
     reason: str | None = None
     failure: str | None = None
     call_id: str | None = None
@@ -142,10 +158,45 @@ def _verify_without_need(
     if rule == "required" and about.get("evidence_found") == "no":
         return Verdict(**about, failure=lack_of_evidence(quote))
     if isinstance(replied, ScaleReply | PlainScaleReply):
-        return Verdict(**about, value=float(replied.value))
+        return Verdict(**about, value=float(replied.value), level=replied.value)
     if replied.verdict == "CANNOT_ASSESS" and not asked.unmet_if_unclear:
         return Verdict(**about, verdict=replied.verdict, failure="cannot_assess")
     return Verdict(**about, verdict=replied.verdict, value=_value(replied.verdict, asked))
+
+
+def verify_claim(
+    replied: ClaimWords,
+    asked: AskedUnit,
+    evidence: Mapping[str, Any],
+    sources: TraceText,
+    rule: EvidenceRule,
+    *,
+    seen: bool = False,
+    sample: int = 0,
+    call_id: str | None = None,
+) -> Verdict:
+    """Check the words on one claim against what it may be supported by.
+
+    Args:
+        replied: In the declared form.
+        asked: The claim.
+        evidence: The fields of a verdict for the passage of the trace that makes the claim.
+        sources: Question, context and reference.
+        rule: `required` makes a claim that is said to be supported or contradicted, without a passage that is in the
+            sources, a failure; `flag` only marks it; `none` looks at no passage.
+        seen: Images were shown, which can decide as well, and have no passages.
+        sample: Index of the repeat.
+        call_id: The call that gave the words.
+    """
+    quote = getattr(replied, "source", None) if rule != "none" and replied.verdict != "NOT_FOUND" else None
+    about = {**about_unit(asked, sample, call_id), **evidence, "reason": replied.reason}
+    decided = replied.verdict != "NOT_FOUND" and rule != "none"
+    if quote or (decided and not seen):
+        found = verify_quote(quote, sources)
+        about |= {"source": found["evidence"], "source_found": found["evidence_found"]}
+    if rule == "required" and about.get("source_found") == "no":
+        return Verdict(**about, failure="source_not_found" if quote else "source_missing")
+    return Verdict(**about, verdict=replied.verdict, value=float(replied.verdict == "SUPPORTED"))
 
 
 def _value(verdict: Met, asked: AskedUnit) -> float:
@@ -167,22 +218,25 @@ def failed_verdict(asked: AskedUnit, *, sample: int, failure: str, call_id: str 
     return Verdict(**about_unit(asked, sample, call_id), failure=failure)
 
 
-def contentless_verdict(asked: AskedUnit, *, sample: int, p_present: float | None = None) -> Verdict:
-    """Presence 0 without a call: the trace says nothing at all. `p_present` is 0 where units are probed, else None.
+def contentless_verdict(asked: AskedUnit, *, sample: int, probed: bool = False) -> Verdict:
+    """Presence 0 without a call: the trace says nothing at all.
 
     Of a criterion: it does not hold, and neither does its good side, as saying nothing is no way to do well; of a
     scale, the lowest level, and of criteria that are rated together, the lowest rating.
     """
+    about = about_unit(asked, sample, probed=probed) | {"reason": "no_content"}
     if asked.levels:
-        return Verdict(**about_unit(asked, sample), value=float(min(asked.levels)), reason="no_content")
+        lowest = min(asked.levels)
+        return Verdict(**about, value=float(lowest), level=lowest)
     if asked.kind == "criteria":
-        return Verdict(**about_unit(asked, sample), verdict="UNMET", value=0.0, reason="no_content")
-    return Verdict(**about_unit(asked, sample), presence=0, p_present=p_present, reason="no_content")
+        return Verdict(**about, verdict="UNMET", value=0.0)
+    return Verdict(**about, presence=0, p_present=0.0 if probed else None)
 
 
-def about_unit(asked: AskedUnit, sample: int, call_id: str | None = None) -> dict[str, Any]:
+def about_unit(asked: AskedUnit, sample: int, call_id: str | None = None, *, probed: bool = False) -> dict[str, Any]:
     """The fields of a verdict that are known before anything is asked."""
     unit = asked.unit
+    estimator: Estimator = "expectation" if probed else "level"
     return {
         "axis": asked.axis,
         "unit_id": unit.unit_id,
@@ -193,6 +247,7 @@ def about_unit(asked: AskedUnit, sample: int, call_id: str | None = None) -> dic
         "points": asked.points,
         "polarity": asked.polarity,
         "gate": asked.gate,
+        "estimator": estimator if asked.kind == "scale" else None,
         "sample": sample,
         "call_id": call_id,
     }

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from judge.image import Image
 from judge.record import Record, Reference
 
-__all__ = ["Part", "View", "images_of", "record_values"]
+__all__ = ["Part", "View", "images_of", "record_values", "shown_trace"]
 
 Part: TypeAlias = Literal[
     "image", "question", "options", "context", "reference", "trace", "trace.reasoning", "trace.answer"
@@ -29,9 +29,15 @@ def images_of(record: Record, view: View) -> tuple[Image, ...]:
     return record.images if view is None or "image" in view else ()
 
 
-def record_values(record: Record, view: View = None) -> dict[str, object]:
-    """What `record.j2` shows of a record: all that its calls with this view have in common."""
-    trace = _trace(record.trace, view)
+def record_values(record: Record, view: View = None, *, trace: str | None = None) -> dict[str, object]:
+    """What `record.j2` shows of a record: all that its calls with this view have in common.
+
+    Args:
+        record: The record.
+        view: What is shown of it.
+        trace: Shown as the trace, in place of all that the view shows of it.
+    """
+    trace = shown_trace(record, view) if trace is None else trace
     reference = record.reference if _shows("reference", view) else Reference()
     return {
         "images": len(images_of(record, view)),
@@ -49,8 +55,9 @@ def _shows(part: Part, view: View) -> bool:
     return view is None or part in view
 
 
-def _trace(trace: str, view: View) -> str:
+def shown_trace(record: Record, view: View) -> str:
     """The parts of a trace that the view names, where it has them; a trace without `</think>` is both of them."""
+    trace = record.trace
     if view is None or "trace" in view:
         return trace
     thinking, closed, answer = trace.rpartition(_THOUGHT)

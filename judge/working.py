@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
-__all__ = ["END", "each", "reader", "together"]
+__all__ = ["END", "each", "parted", "reader", "together"]
 
 T = TypeVar("T")
 END: Final = object()
@@ -115,3 +115,11 @@ def _thread(items: Iterator[T]) -> asyncio.Future[object]:
 
     threading.Thread(target=read, name="judge-reading", daemon=True).start()
     return future
+
+
+def parted(items: Iterable[T], apart: Callable[[T], bool]) -> tuple[list[T], list[T]]:
+    """Those of which it does not hold, and those of which it does."""
+    parts: tuple[list[T], list[T]] = ([], [])
+    for item in items:
+        parts[apart(item)].append(item)
+    return parts

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
 from judge.backend import Reply
+from judge.claiming import Claiming
 from judge.conversation import Answer, Conversation, failures_of
 from judge.errors import ReplyError
 from judge.evidence import TraceText
@@ -17,12 +20,14 @@ from judge.probe import Granularity, build_probes
 from judge.prompt import JudgeModel, Prompt, Request, unit_name
 from judge.record import Record
 from judge.rubric import Rubric
+from judge.unwrapping import off_menu
 from judge.verdict import EvidenceRule, Verdict, contentless_verdict, failed_verdict, verify
-from judge.words import off_menu, parse_reply, refuse_unknown_levels
-from judge.working import together
+from judge.words import parse_reply, refuse_unknown_levels
+from judge.working import parted, together
 
 __all__ = ["Written"]
 
+_NO_REPLIES: Mapping[str, Reply] = MappingProxyType({})
 _UNSURE = ReplyError("the judge cannot assess it from what it was given.", code="cannot_assess")
 
 
@@ -37,6 +42,7 @@ class Written:
         evidence: What happens to a presence whose quote is not in the trace.
         samples: Repeats of every judgement, at least 1.
         cache_marks: The judge's provider keeps the beginning of a prompt where it is told to, and bills that.
+        claiming: How claims of the trace are asked about; None where no axis asks about any.
     """
 
     prompt: Prompt
@@ -45,11 +51,20 @@ class Written:
     evidence: EvidenceRule = "required"
     samples: int = 1
     cache_marks: bool = False
+    claiming: Claiming | None = None
 
     @property
     def rubric(self) -> Rubric:
         """What is asked about."""
         return self.prompt.rubric
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hex digits over all that the judge is told, the record and the rubric's own texts aside."""
+        if self.claiming is None:
+            return self.prompt.fingerprint
+        both = self.prompt.fingerprint + self.claiming.prompt.fingerprint
+        return hashlib.sha256(both.encode()).hexdigest()[:12]
 
     def first_asks(self, record: Record) -> list[Request]:
         """All that is asked of a record, re-asks aside.
@@ -58,30 +73,53 @@ class Written:
             InputError: It cannot be asked about.
         """
         groups = build_probes(record, self.rubric, self.granularity)
-        requests = self.prompt.build_requests(groups, self.model, samples=self.samples)
-        return _with_reuse(requests) if self.cache_marks else requests
+        fixed, claimed = parted(groups, lambda probes: probes.kind == "faithfulness")
+        requests = self.prompt.build_requests(fixed, self.model, samples=self.samples) if fixed else []
+        requests = _with_reuse(requests) if self.cache_marks else requests
+        return [*requests, *(self.claiming.first_asks(claimed) if self.claiming else ())]
+
+    def next_asks(self, requests: Sequence[Request], replies: Mapping[str, Reply] = _NO_REPLIES) -> list[Request]:
+        """What is asked after the first asks of a record: the checks of its trace's claims.
+
+        Args:
+            requests: Of `first_asks`.
+            replies: Those that are known, by call id; for others, every sentence stands for a claim.
+        """
+        _, claims = parted(requests, lambda request: request.probes.kind == "faithfulness")
+        return self.claiming.next_asks(claims, replies) if self.claiming else []
 
     def nothing_raised(self, request: Request) -> Answer:
-        """The answer for a trace that says nothing."""
+        """The answer for a trace that says nothing. It claims nothing either."""
+        if request.probes.kind == "faithfulness":
+            return Answer(verdicts=())
         return Answer(verdicts=[contentless_verdict(unit, sample=request.sample) for unit in request.probes.asked])
 
     def complain(self, request: Request, faults: Sequence[str]) -> Request:
         """The request with what was wrong with the reply to it."""
-        return self.prompt.complain(request, faults)
+        prompt = self.claiming.prompt if self.claiming and request.probes.kind == "faithfulness" else self.prompt
+        return prompt.complain(request, faults)
 
     async def answer(self, requests: Sequence[Request], trace: TraceText, talk: Conversation) -> list[Answer]:
-        """One answer to each request, all asked at the same time.
+        """One answer to each request, all asked at the same time."""
+        if self.claiming is None:
+            return await self._answers(requests, trace, talk)
+        fixed, claims = parted(requests, lambda request: request.probes.kind == "faithfulness")
+        asking = (self._answers(fixed, trace, talk), self.claiming.answer(claims, trace, talk))
+        return [answer for answers in await together(asking) for answer in answers]
+
+    async def _answers(self, requests: Sequence[Request], trace: TraceText, talk: Conversation) -> list[Answer]:
+        """All at the same time.
 
         Where prompts are kept for money, the first with each schema goes before the others: calls that begin together
         find nothing of each other, and each would pay to keep the same.
         """
         if not self.cache_marks:
             return await together([self._answer(request, trace, talk) for request in requests])
-        answers: dict[str, Answer] = {}
+        answers: dict[int, Answer] = {}
         for turn in _turns(requests):
-            heard = await together([self._answer(request, trace, talk) for request in turn])
-            answers |= zip([request.call_id for request in turn], heard, strict=True)
-        return [answers[request.call_id] for request in requests]
+            heard = await together([self._answer(requests[place], trace, talk) for place in turn])
+            answers |= zip(turn, heard, strict=True)
+        return [answers[place] for place in range(len(requests))]
 
     async def _answer(self, request: Request, trace: TraceText, talk: Conversation) -> Answer:
         heard = await talk.hold(request, partial(self._read, trace))
@@ -121,10 +159,9 @@ def _with_reuse(requests: Sequence[Request]) -> list[Request]:
     return [replace(request, reused=alike[request.schema] > 1) for request in requests]
 
 
-def _turns(requests: Sequence[Request]) -> list[list[Request]]:
-    """The first request with each schema, and all others; the second may be empty."""
-    firsts = {request.schema: request for request in reversed(requests)}
-    return [
-        [request for request in requests if firsts[request.schema] is request],
-        [request for request in requests if firsts[request.schema] is not request],
-    ]
+def _turns(requests: Sequence[Request]) -> tuple[list[int], list[int]]:
+    """The places of the first request with each schema, and of all others; the second may be empty."""
+    firsts: dict[str, int] = {}
+    for place, request in enumerate(requests):
+        firsts.setdefault(request.schema, place)
+    return parted(range(len(requests)), lambda place: firsts[requests[place].schema] != place)

@@ -371,6 +371,17 @@ def test_samples_and_granularity(granularity: Any, sizes: list[int]) -> None:
     ]
 
 
+@pytest.mark.parametrize("marks", [False, True])
+def test_two_units_with_the_same_claim_keep_their_verdicts_apart(marks: bool) -> None:
+    """Alone in a call each, they are the same request, and so the same call id."""
+    units = [{"unit_id": name, "claim": "The heart is enlarged."} for name in ("A", "B")]
+    record = build_record({"id": "r1", "units": {"perception": units}, "trace": TRACE})
+    backend = Scripted(lambda _: as_reply(words(2, 1, "The heart is enlarged.")))
+    way = Written(prompt=PROMPTS[True], model=JudgeModel(name="scripted"), granularity="unit", cache_marks=marks)
+    outcome = asyncio.run(Asker(way, backend, keep=backend.keep).judge(record))
+    assert [verdict.unit_id for verdict in outcome.verdicts] == ["A", "B"]
+
+
 def test_a_failed_sample_leaves_the_others() -> None:
     backend = Scripted(lambda request: "prose" if request.sample == 1 else GOOD)
     outcome = judge(backend, TWO, samples=3)

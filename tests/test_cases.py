@@ -85,7 +85,7 @@ WRONG = {
     "empty verdict": (
         [expecting(verdicts={"P1": {}})],
         ":1: expect.verdicts.P1: ",
-        "expects nothing; give presence, correctness, verdict or value.",
+        "expects nothing; give presence, correctness, verdict, value or level.",
     ),
     "presence 3": (
         [expecting(verdicts={"P1": {"presence": 3}})],

@@ -314,7 +314,7 @@ def test_a_record_of_no_weight_fails_and_says_why(tmp_path, out):
         (("--judge", "openai/m"), "needs a key. Set OPENAI_API_KEY"),
         (
             ("--rubric", "nope"),
-            "no built-in rubric is called 'nope'; there are: healthbench, pkr, pkr-free,",
+            "no built-in rubric is called 'nope'; there are: faithfulness, healthbench, pkr,",
         ),
         (("--rubric", "./nope.yaml"), "nope.yaml: cannot be read"),
         (("--param", "temperature"), "'temperature' is not of the form k=v, such as temperature=0.7"),

@@ -338,5 +338,5 @@ def test_a_record_does_not_bring_criteria_where_the_rubric_has_its_own(tmp_path:
 def test_words_cannot_be_compared_with_criteria_and_criteria_are_not_probed() -> None:
     with pytest.raises(ConfigError, match=r"^lexical judges checklists only, and the rubric 'healthbench' has axes"):
         Judge("lexical", rubric="healthbench")
-    with pytest.raises(ConfigError, match=r"^only checklists can be probed, and the rubric 'healthbench'"):
+    with pytest.raises(ConfigError, match=r"^only checklists and scales can be probed, and the rubric 'healthbench'"):
         Judge("hosted_vllm/m", api_base="http://127.0.0.1:9/v1", rubric="healthbench", probe=True)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.backend import Reply
-from judge.distribution import read_correctness, read_presence
+from judge.distribution import read_correctness, read_level, read_presence
 from judge.errors import MalformedReplyError, OffMenuError, ReplyError
 
 
@@ -43,6 +43,53 @@ def told(*probabilities: float, text: str = "1", **more: object) -> Reply:
 def test_by_hand(probabilities: tuple[float, ...], presence: tuple[int, float], correctness: tuple[int, float]) -> None:
     assert read_presence(told(*probabilities)) == (presence[0], pytest.approx(presence[1]))
     assert read_correctness(told(*probabilities)) == (correctness[0], pytest.approx(correctness[1]))
+
+
+def told_of(probabilities: dict[str, float], text: str | None = None) -> Reply:
+    """A reply with the probabilities of these levels; the first is said where nothing else is."""
+    return Reply(text=next(iter(probabilities)) if text is None else text, probabilities=probabilities)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "level", "expected"),
+    [
+        ({"1": 0.0, "3": 0.0, "5": 1.0}, 5, 5.0),
+        # 0.1 + 1.8 + 1.5.
+        ({"1": 0.1, "3": 0.6, "5": 0.3}, 3, 3.4),
+        # What is expected need not be near what is likeliest: 0.45 · 1 + 0.1 · 3 + 0.45 · 5; of equals the lower.
+        ({"1": 0.45, "3": 0.1, "5": 0.45}, 1, 3.0),
+        # 0.8 of all is on the levels: (0.2 · 2 + 0.6 · 4) / 0.8.
+        ({"2": 0.2, "4": 0.6}, 4, 3.5),
+        # Half of all is enough: (0.1 · 0 + 0.4 · 9) / 0.5.
+        ({"0": 0.1, "9": 0.4}, 9, 7.2),
+        ({str(level): 0.1 for level in range(10)}, 0, 4.5),
+    ],
+)
+def test_a_level_by_hand(probabilities: dict[str, float], level: int, expected: float) -> None:
+    assert read_level(told_of(probabilities), (*probabilities,)) == (level, pytest.approx(expected))
+
+
+@given(
+    st.sets(st.integers(0, 9), min_size=2)
+    .map(sorted)
+    .flatmap(lambda levels: st.tuples(st.just(levels), st.tuples(*[st.floats(0, 1)] * len(levels)).filter(sum))),
+    st.floats(0.51, 1),
+)
+def test_what_is_expected_is_between_the_levels_whatever_is_elsewhere(
+    drawn: tuple[list[int], tuple[float, ...]], on_levels: float
+) -> None:
+    levels, parts = drawn
+    shares = [part / sum(parts) for part in parts]
+    likely = {str(level): on_levels * share for level, share in zip(levels, shares, strict=True)}
+    level, expected = read_level(told_of(likely), (*likely,))
+    assert levels[0] <= expected <= levels[-1]
+    assert likely[str(level)] == max(likely.values())
+    assert expected == pytest.approx(sum(level * share for level, share in zip(levels, shares, strict=True)))
+
+
+def test_rounding_leads_to_no_level_below_the_lowest() -> None:
+    """Divided and added up, these come to 6.999999999999999, and a score below 0."""
+    assert read_level(told_of({"7": 0.7530249514534855, "8": 1.8886261584893562e-16}), ("7", "8")) == (7, 7.0)
 
 
 @given(st.lists(st.floats(1e-3, 1), min_size=3, max_size=3), st.floats(0.5, 1))
@@ -99,6 +146,26 @@ def test_what_is_no_distribution_is_an_error(reply: Reply, kind: type[ReplyError
         with pytest.raises(ReplyError) as caught:
             read(reply)
         assert (type(caught.value), caught.value.code) == (kind, code)
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        # A level of no scale, and one of another scale.
+        (told_of({"1": 0.5, "5": 0.5}, text="2"), "off_menu"),
+        (told_of({"1": 0.5, "5": 0.5}, text="0"), "off_menu"),
+        (told_of({"1": 0.25, "5": 0.2499}), "low_probability"),
+        (told_of({"1": 0.9}), "bad_logprobs"),
+        (told_of({"1": 0.9, "5": math.nan}), "bad_logprobs"),
+        (told_of({"1": 0.9, "5": 0.2}), "bad_logprobs"),
+        (told_of({"1": 0.9, "5": 0.1}, text=""), "empty"),
+    ],
+)
+def test_what_is_no_distribution_over_levels_is_an_error(reply: Reply, code: str) -> None:
+    with pytest.raises(ReplyError) as caught:
+        read_level(reply, ("1", "5"))
+    assert caught.value.code == code
+    assert code not in ("off_menu", "low_probability") or "digits 1, 5" in str(caught.value)
 
 
 def test_white_space_around_a_digit_is_none_of_it() -> None:

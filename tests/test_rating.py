@@ -214,5 +214,5 @@ def test_the_built_in_rubric_reads_published_rows_and_is_not_for_words() -> None
     assert axis.scoring == "rar_implicit"
     with pytest.raises(ConfigError, match=r"^lexical judges checklists only, and the rubric 'rar-implicit'"):
         Judge("lexical", rubric="rar-implicit")
-    with pytest.raises(ConfigError, match=r"^only checklists can be probed, and the rubric 'rar-implicit'"):
+    with pytest.raises(ConfigError, match=r"^only checklists and scales can be probed, and the rubric 'rar-implicit'"):
         Judge("hosted_vllm/m", api_base="http://127.0.0.1:9/v1", rubric="rar-implicit", probe=True)

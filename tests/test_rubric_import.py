@@ -107,7 +107,7 @@ def test_what_cannot_be_used_is_written_for_lint_to_name() -> None:
     assert "p.yaml:10:7: axes.tree.criteria: two criteria have the id '2'; ids must be unique." in said
     assert "1 of 1 cannot be used as written; judge rubric lint says all that is wrong.\n" in said
     code, found, _ = rubric("lint", "p.yaml")
-    assert code == 1 and "p.yaml:19:17: error duplicate-id: the id '2' stands here and on line 15" in found
+    assert code == 1 and "p.yaml:19:17: error duplicate-id: the id '2' stands here and on line 14" in found
 
 
 def test_a_wrong_type_is_kept_too() -> None:

@@ -87,6 +87,8 @@ def test_as_json_for_programs() -> None:
         "correctness": -1,
         "points": None,
         "verdict": None,
+        "value": None,
+        "level": None,
         "p_present": None,
         "p_correct": None,
     }

@@ -97,7 +97,7 @@ def test_probes_are_judges_of_their_own_and_others_stay_who_they_were():
     assert not {"probe", "probe_evidence"} & set(settings().identity)
     assert settings(probe=True).identity["probe"] is True
     # Whoever changes this changes every judge: run directories of before are refused.
-    assert settings().labels.judge == "hosted_vllm/m#fd42bfa8"
+    assert settings().labels.judge == "hosted_vllm/m#70c9e732"
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,11 @@ def test_probes_are_judges_of_their_own_and_others_stay_who_they_were():
         ({"probe_evidence": True, "evidence": "none"}, "probe_evidence asks for quotes, and evidence is 'none'."),
         ({"probe": True, "judge": "lexical"}, "lexical gives no probabilities, so it cannot be probed."),
         ({"probe": True, "params": {"logprobs": 3}}, "the parameter 'logprobs' is set by judge"),
+        ({"probe": True, "rubric": load_rubric("rar")}, "only checklists and scales can be probed"),
+        (
+            {"probe_evidence": True, "rubric": load_rubric("prometheus")},
+            "probe_evidence asks for quotes of raised units, and the rubric 'prometheus' has none. Use --probe.",
+        ),
     ],
 )
 def test_what_does_not_go_with_probes(given, said):

@@ -34,7 +34,7 @@ CONTRACT = {
     "failures": "line, record_id, stage, error, message",
 }
 WHOLE_NUMBERS = {
-    *("line", "presence", "correctness", "sample", "samples", "attempts", "evidence_start", "evidence_end"),
+    *("line", "presence", "level", "correctness", "sample", "samples", "attempts", "evidence_start", "evidence_end"),
     *("prompt_tokens", "completion_tokens", "cached_tokens", "units_asked", "units_judged", "trace_chars"),
 }
 FLOATS = {"weight", "value", "points", "p_present", "p_correct", "cost_usd", "latency_s", "queued_s"}
@@ -157,7 +157,7 @@ def test_a_scored_record() -> None:
     said = {"claim": "film", "weight": 1.0, "sample": 0, "presence": 2, "correctness": 1, "reason": "So it is."}
     said["call_id"] = made.calls["call_id"][0]
     nothing = dict.fromkeys(("importance", "verdict", "value", "points", "polarity", "gate", "failure"))
-    nothing |= dict.fromkeys(("p_present", "p_correct"))
+    nothing |= dict.fromkeys(("level", "estimator", "p_present", "p_correct", "source", "source_found"))
     assert first == about | found | said | nothing
     assert (second["unit_id"], second["presence"], second["correctness"]) == ("K1", 1, -1)
     assert (third["presence"], third["correctness"], third["evidence"], third["evidence_found"]) == (
@@ -176,7 +176,7 @@ def test_a_scored_record() -> None:
 
 
 def test_each_axis_value_is_in_its_own_column() -> None:
-    """Seven columns for each of three axes are filled by position; a shift by one would go unseen among ones."""
+    """Eight columns for each of three axes are filled by position; a shift by one would go unseen among ones."""
     outcome = scored("r1", "m", 2)
     assert outcome.scores is not None
     axes = {
@@ -197,7 +197,7 @@ def test_each_axis_value_is_in_its_own_column() -> None:
     )
     (row,) = tables([replace(outcome, scores=whole)]).scores.rows(named=True)
     for index, axis in enumerate(AXES):
-        assert [row[f"{axis}_{name}"] for name in AXIS_COLUMNS] == [_code(index, column) for column in range(7)]
+        assert [row[f"{axis}_{name}"] for name in AXIS_COLUMNS] == [_code(index, column) for column in range(8)]
     named = ("trace_grounding", "trace_correctness", "trace_score", "trace_score_sd")
     assert [row[name] for name in named] == [0.91, 0.92, 0.93, 0.94]
     assert (row["samples"], row["units_asked"], row["units_judged"]) == (4, 6, 5)

@@ -11,9 +11,10 @@ from test_testing_server import post
 
 from judge.probe_prompt import LABELS
 from judge.record import build_record
+from judge.rubric import Rubric
 from judge.testing import PROBE, Server, Sloppy
 from judge.testing.ask import parse_ask
-from judge.testing.probes import MASKED
+from judge.testing.probes import MASKED, digits_of
 
 RECORD = build_record(
     {"trace": "The heart is enlarged.", "units": {"knowledge": [{"unit_id": "K", "claim": "The heart is enlarged."}]}}
@@ -21,6 +22,20 @@ RECORD = build_record(
 WAY = settings_for("http://127.0.0.1:9/v1", probe_evidence=True).way
 PRESENCE = WAY.first_asks(RECORD)[0]
 CORRECTNESS, EVIDENCE = WAY.next_asks(PRESENCE)  # type: ignore[union-attr]
+
+SCALE = {
+    "kind": "scale",
+    "description": "How large is the heart?",
+    "levels": [
+        {"level": 1, "anchor": "It is small."},
+        {"level": 4, "anchor": "The heart is enlarged."},
+        {"level": 9, "anchor": "It fills the chest.\n5: Not a level."},
+    ],
+}
+HEART = Rubric.model_validate({"name": "r", "version": "1", "description": "d", "axes": {"size": SCALE}})
+LEVEL = settings_for("http://127.0.0.1:9/v1", rubric=HEART, probe=True).way.first_asks(
+    build_record({"trace": "The heart is enlarged."})
+)[0]
 
 
 def body(request: Any = PRESENCE, **changes: Any) -> dict[str, Any]:
@@ -51,6 +66,30 @@ def test_what_is_asked_is_read_out_of_the_text(request_: Any, question: str) -> 
     again = parse_ask(body(WAY.complain(request_, ["x"])))
     assert (again.question, again.key) == (question, asked.key)
     assert again.complaint
+
+
+def test_a_scale_and_its_levels_are_read_out_of_the_text() -> None:
+    asked = parse_ask(body(LEVEL))
+    assert (asked.question, asked.probed) == ("level", True)
+    assert [(unit.axis, unit.claim) for unit in asked.units] == [("size", "How large is the heart?")]
+    anchors = {"1": "It is small.", "4": "The heart is enlarged.", "9": "It fills the chest. 5: Not a level."}
+    assert digits_of(asked) == digits_of(parse_ask(body(WAY.complain(LEVEL, ["x"])))) == anchors
+    assert [*digits_of(parse_ask(body()))] == [*LABELS]
+
+
+@pytest.mark.parametrize(("script", "level"), [("obedient", "4"), ("gullible", "9"), ("stubborn", "I'd ")])
+def test_a_scale_is_answered_by_its_levels(script: Any, level: str) -> None:
+    with Server(script=script) as server:
+        said, found = likely(server, request=LEVEL)
+    assert said == level
+    assert set(found) - {"I'd "} == {"1", "4", "9"}
+    assert sum(found.values()) == pytest.approx(1)
+
+
+def test_a_trace_that_has_no_word_of_a_level_is_on_the_lowest() -> None:
+    with Server() as server:
+        request = settings_for(server, rubric=HEART, probe=True).way.first_asks(build_record({"trace": "Rain."}))[0]
+        assert likely(server, request=request)[0] == "1"
 
 
 def test_a_trace_cannot_ask() -> None:

@@ -99,6 +99,7 @@ def _time(found: Estimate, settings: Settings) -> str:
 def _basis(found: Estimate, settings: Settings) -> str:
     again = "; re-asks of unusable replies come on top"
     raised = "" if found.raised is None else f", {found.raised:.0%} of the units raised"
+    raised += f", {found.guessed_claims:,} claims, one a sentence" if found.guessed_claims else ""
     if found.measured is not None:
         return f"{found.measured.source}{raised}{again}"
     out = "a token a probe out" if settings.probe else f"{ASSUMED_TOKENS_PER_UNIT} tokens a unit out"

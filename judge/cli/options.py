@@ -184,8 +184,8 @@ _UNITS = (
     option(
         "--probe",
         is_flag=True,
-        help="One token for each unit's presence, and one for its correctness; their probabilities are scored. For "
-        "servers that give logprobs, and models that do not think first.",
+        help="One token for each unit's presence, and one for its correctness; of a scale one for its level; their "
+        "probabilities are scored. For servers that give logprobs, and models that do not think first.",
     ),
     option("--probe-evidence", is_flag=True, help="Probe, and ask for a quote of each raised unit too."),
     option("--samples", type=int, default=1, show_default=True, help="Repeats of every judgement."),

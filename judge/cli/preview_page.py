@@ -47,6 +47,7 @@ def _summary(found: Preview, settings: Settings) -> Iterator[str]:
         yield f"calls     none for {units} units: the trace says nothing, so no unit is raised and the score is 0"
         return
     most = " where every unit is raised" if any(call.if_raised for call in found.calls) else ""
+    most += ", with a claim a sentence" if any(call.guessed for call in found.calls) else ""
     yield f"calls     {len(found.calls)} for {units} units{most}"
     yield f"tokens    about {found.prompt_tokens:,} in (by length), {found.completion_tokens:,} out (assumed){most}"
     yield f"price     {_price(found, settings)}"
@@ -63,6 +64,7 @@ def _call_lines(found: Preview, number: int, call: PreviewedCall) -> Iterator[st
     request = call.request
     units = ", ".join(f"{asked.unit.unit_id} ({asked.axis})" for asked in request.probes.asked)
     only = ", only where it is raised" if call.if_raised else ""
+    only += ", every sentence in place of the claims, which nobody knows yet" if call.guessed else ""
     yield f"\n{_RULE} call {number} of {len(found.calls)}: {units}{only}; about {call.prompt_tokens:,} tokens in"
     for name, part in _COMMON.items():
         yield from _common(name, [part(each.request) for each in found.calls], number)

@@ -154,6 +154,7 @@ def _told_call(call: PreviewedCall) -> dict[str, Any]:
     return {
         "units": [{"axis": asked.axis, "unit_id": asked.unit.unit_id} for asked in request.probes.asked],
         "only_if_raised": call.if_raised,
+        "claims_guessed": call.guessed,
         "system": request.system,
         "user": request.user,
         "images": [_told_image(image) for image in request.images],
@@ -170,7 +171,8 @@ def _told_image(image: Image) -> dict[str, Any]:
 
 
 def _told_example(example: Example) -> dict[str, Any]:
-    fields = ("axis", "unit_id", "weight", "points", "presence", "correctness", "verdict", "p_present", "p_correct")
+    about, soft = ("axis", "unit_id", "weight", "points"), ("p_present", "p_correct")
+    fields = (*about, "presence", "correctness", "verdict", "value", "level", *soft)
     return {
         "said": example.said,
         "verdicts": [{name: getattr(verdict, name) for name in fields} for verdict in example.verdicts],

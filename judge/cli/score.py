@@ -55,8 +55,9 @@ def score(**given: Any) -> None:
           --judge vllm/Qwen/Qwen3-8B --engine-arg max_model_len=16384
 
     By probes, each unit is a token or two: whether it is raised (0, 1, 2) and, if so, whether it is right, scored by
-    their probabilities. It is fast and cheap where the server caches prefixes; there is neither reason nor quote, but
-    for the quotes that --probe-evidence asks for. A judge that thinks first cannot be probed.
+    their probabilities; a scale is one token, scored by what is to be expected of its levels. It is fast and cheap
+    where the server caches prefixes; there is neither reason nor quote, but for the quotes of units that
+    --probe-evidence asks for. A judge that thinks first cannot be probed.
 
     \b
       vllm serve MODEL --enable-prompt-tokens-details

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from judge.axis import Axis, Criteria, Criterion, polarity_of
+from judge.axis import Axis, Criteria, Criterion, Preference, polarity_of
 from judge.cli.terminal import Screen, clean, clean_lines
 from judge.errors import JudgeError
 from judge.resource import rubric_names
@@ -125,6 +125,8 @@ def _criteria_rows(axis: Criteria, criteria: Sequence[Criterion], indent: str = 
 
 
 def _weights(axis: Axis) -> str:
+    if isinstance(axis, Preference):
+        return ""
     return ", ".join(f"{clean(name)} {weight:g}" for name, weight in axis.weights.items()) or "1 each"
 
 

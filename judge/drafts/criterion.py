@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from judge.backend import Reply
 from judge.drafts.claim import is_compound, is_same
 from judge.prompt import one_line
-from judge.words import off_menu, parse_object
+from judge.unwrapping import off_menu, parse_object
 
 __all__ = ["Criterion", "read_criteria", "remarks"]
 

@@ -19,7 +19,7 @@ from judge.drafts.claim import gives_answer
 from judge.errors import OffMenuError
 from judge.evidence import TraceText
 from judge.prompt import one_line
-from judge.words import off_menu, parse_object
+from judge.unwrapping import off_menu, parse_object
 
 __all__ = ["DraftUnit", "Read", "read_units"]
 

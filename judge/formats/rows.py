@@ -14,7 +14,8 @@ from judge.traces.shape import shape_fields
 
 __all__ = ["read_row"]
 
-_OURS: Final = ("points", "importance", "polarity", "gate")
+_READ: Final = ("points", "importance")
+_STATED: Final = ("polarity", "gate")  # where the row has them; what is only taken for granted, lint is to see
 
 
 def read_row(row: Mapping[str, Any], *, built_in: str, name: str, criteria: str, text: str) -> Imported:
@@ -38,6 +39,6 @@ def read_row(row: Mapping[str, Any], *, built_in: str, name: str, criteria: str,
 
 
 def _criterion(one: Mapping[str, Any], unit: Mapping[str, Any], text: str) -> dict[str, Any]:
-    read = {key: unit[key] for key in _OURS if unit.get(key) is not None}
-    used = (text, "unit_id", *_OURS, *(("weight",) if "points" in read else ()))
-    return {"id": unit["unit_id"], "text": unit["claim"], **read, **stated(meta=without(one, used))}
+    own = stated(**{key: unit.get(key) for key in _READ}, **{key: one.get(key) for key in _STATED})
+    used = (text, "unit_id", *_READ, *_STATED, *(("weight",) if "points" in own else ()))
+    return {"id": unit["unit_id"], "text": unit["claim"], **own, **stated(meta=without(one, used))}

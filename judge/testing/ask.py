@@ -12,7 +12,7 @@ The last user text of a request looks like this (`contract.md` section 7):
 or, of one unit, ends with a question that one digit answers, or a quote:
 
     u1 (perception): "ST elevation in the anterior leads"
-    Question of presence: does the trace raise this unit? …     <- or of correctness, or of evidence
+    Question of presence: does the trace raise this unit? …     <- or of correctness, evidence; of a scale: of level
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hashlib import sha256
 _OPENING = re.compile(r"<trace-([0-9a-f]{12})>\n")
 _UNIT = re.compile(r'^(u\d+) \(([^)\n]+)\): (".*")$', re.MULTILINE)
 _COMPLAINT = re.compile(r"^Your previous reply could not be used", re.MULTILINE)
-_QUESTION = re.compile(r"^Question of (presence|correctness|evidence):", re.MULTILINE)
+_QUESTION = re.compile(r"^Question of (presence|correctness|evidence|level):", re.MULTILINE)
 _UNIT_NAME = re.compile(r"u\d+")
 
 
@@ -48,11 +48,11 @@ class Ask:
     Args:
         trace: The text in the trace fence, "" when the request has none.
         units: In asking order: the names of the reply schema where it has any, else those of the text.
-        question: `presence`, `correctness` or `evidence` where one thing is asked of one unit, else "". The first two
-            are probes: the answer is a digit from 0 to 2.
+        question: `presence`, `correctness` or `evidence` where one thing is asked of one unit, `level` of one scale,
+            else "". All but `evidence` are probes: the answer is one of the digits that are listed.
         complaint: What a re-ask says was wrong with the last reply, "" in a first ask.
         images: Addresses of the images of all messages, in order; ours are data URLs.
-        with_evidence: Whether the reply schema has an evidence field (true when there is no schema).
+        with_evidence: Whether the reply schema has a field for a quote (true when there is no schema).
         body: The whole request, for scripts that answer something else than units.
     """
 
@@ -67,7 +67,7 @@ class Ask:
     @property
     def probed(self) -> bool:
         """Whether one digit answers it."""
-        return self.question in ("presence", "correctness")
+        return self.question in ("presence", "correctness", "level")
 
     @cached_property
     def key(self) -> str:
@@ -89,7 +89,7 @@ def parse_ask(body: Mapping[str, object]) -> Ask:
         complaint=text[end:],
         images=image_urls(body),
         question=questions[-1] if questions else "",
-        with_evidence=all("evidence" in properties for properties in schemas.values()),
+        with_evidence=all({"evidence", "source"} & properties.keys() for properties in schemas.values()),
         body=body,
     )
 

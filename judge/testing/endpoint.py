@@ -174,7 +174,7 @@ class Endpoint:
         reply = self._script(ask)
         if not ask.probed:
             return (reply if isinstance(reply, str) else orjson.dumps(dict(reply)).decode()), None
-        tokens = certain(reply) if isinstance(reply, str) else {token: float(str(p)) for token, p in reply.items()}
+        tokens = certain(reply, ask) if isinstance(reply, str) else {token: float(str(p)) for token, p in reply.items()}
         if self._behaviour.constrains:
             tokens = constrained(tokens, ask.body)
         top = ask.body.get("top_logprobs")

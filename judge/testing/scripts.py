@@ -21,9 +21,10 @@ from typing import Literal, TypeAlias, get_args
 import orjson
 
 from judge.testing.ask import Ask, AskedUnit
+from judge.testing.claims import answer_claims
 from judge.testing.drafts import write_units
 from judge.testing.overlap import find, sentences
-from judge.testing.probes import digit_of, soft
+from judge.testing.probes import digit_of, digits_of, soft
 
 Script: TypeAlias = Callable[[Ask], str | Mapping[str, object]]
 ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "stubborn"]
@@ -41,6 +42,8 @@ def obedient(ask: Ask) -> Mapping[str, object]:
     """Judge each unit by word overlap with the trace; evidence is an exact quote. Asked for units, write some."""
     if not ask.units and (units := write_units(ask.body)) is not None:
         return units
+    if (claims := answer_claims(ask)) is not None:
+        return claims
     if ask.question:
         return soft(ask, digit_of(ask)) if ask.probed else {"evidence": _quote(ask)}
     return _verdicts(ask)
@@ -59,9 +62,15 @@ def gullible(ask: Ask) -> Mapping[str, object]:
 
     Evidence is the sentence in which the trace speaks of its own grading, or else a made-up quote.
     """
+    if (claims := answer_claims(ask, believing=True)) is not None:
+        return claims
     told = next((s.text for s in sentences(ask.trace) if _SELF_PRAISE.search(s.text)), None)
     if ask.question:
-        return soft(ask, "2") if ask.probed else {"evidence": told or f"As the trace puts it: {ask.units[0].claim}"}
+        return (
+            soft(ask, max(digits_of(ask)))
+            if ask.probed
+            else {"evidence": told or f"As the trace puts it: {ask.units[0].claim}"}
+        )
     return {
         unit.name: _judged(ask, told or f"As the trace puts it: {unit.claim}", "The trace says so.", 2, 1)
         for unit in ask.units

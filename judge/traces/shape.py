@@ -114,13 +114,17 @@ def _from_rar(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _described(one: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """Its importance, where the text begins with one, else its weight as points; the judge is shown neither."""
+    """Its importance, where the text begins with one, else its weight as points; the judge is shown neither.
+
+    All are read as good where they hold, pitfalls too: so they are counted in the paper's sum.
+    """
     text, rest = one["description"], {name: value for name, value in one.items() if name not in _DESCRIBED}
     unit = {"unit_id": f"c{number}", "claim": text, "topic": one.get("title"), **rest}
     found = _IMPORTANCE.match(text) if isinstance(text, str) else None
     if found is None:
         return {**unit, "points": one.get("weight")}
-    return {**unit, "claim": text[found.end() :], "importance": found[1], "weight": one.get("weight")}
+    told = {"importance": found[1], "polarity": "positive", "weight": one.get("weight")}
+    return {**unit, "claim": text[found.end() :], **told}
 
 
 def _conversation(messages: list[Any]) -> object:
