@@ -165,7 +165,7 @@ def test_options_in_even_steps_are_a_scale_and_others_are_kept() -> None:
     assert length.meta["options"] == AUTORUBRIC["rubric"]["criteria"][3]["options"]
     assert (rubric.guidelines, rubric.meta["prompt"]) == ("Judge what is written.", "What should the parents do?")
     assert FORMATS["autorubric"].read(AUTORUBRIC, "made").lost == (
-        "weight: axes count alike ('tone' has levels, so it is an axis of its own)",
+        "weight 5.0 of 'tone': it has levels, so it is an axis of its own, and axes count alike",
         "items (1 to grade): they are traces, for judge score",
         "options of 'length', which are no even steps from 0 to 1: kept in its meta, and not asked",
     )
@@ -312,9 +312,21 @@ def test_what_rubric_cannot_hold(tmp_path: Path) -> None:
     ]
 
 
-def test_a_tree_keeps_no_side_of_what_is_bad(tmp_path: Path) -> None:
-    found = lost(SAFETY, "paperbench", tmp_path)
-    assert "axis.criteria.text 'Says when.' and 2 more" in found  # its criteria are one level down
+def test_a_tree_keeps_the_size_of_points_and_says_nothing_of_good_and_bad(tmp_path: Path) -> None:
+    """Its criteria stand one level down, under the rubric itself; they are found by their ids."""
+    found = [line for line in lost(SAFETY, "paperbench", tmp_path) if "criteria." in line]
+    assert found == [
+        "axis.criteria.importance 'must'",
+        "axis.criteria.gate True",
+        "axis.criteria.polarity 'negative'",
+        "axis.criteria.points -5.0",
+    ]
+
+
+def test_ids_that_a_format_has_not_are_lost_and_nothing_else_of_their_criteria(tmp_path: Path) -> None:
+    found = [line for line in lost(SAFETY, "healthbench", tmp_path) if "criteria." in line]
+    gate = "axis.criteria.gate True"
+    assert found == ["axis.criteria.id 'when' and 1 more", "axis.criteria.importance 'must'", gate]
 
 
 def test_a_polarity_that_the_sign_says_is_not_lost(tmp_path: Path) -> None:
@@ -331,12 +343,27 @@ def test_what_was_beside_and_means_something_there_is_lost(tmp_path: Path) -> No
     assert found == ["description 'd'", "axis.criteria.meta.weight 7"]
 
 
+def test_guidelines_mean_nothing_in_rubric_and_are_read_by_autorubric(tmp_path: Path) -> None:
+    axis = "  criteria:\n    kind: criteria\n    description: What is asked of the trace.\n    criteria:\n"
+    text = f"{axis}      - {{id: x, text: t, points: 2}}\nguidelines: Judge.\n"
+    assert lost(text, "rubric", tmp_path, "criteria") == ["description 'd'", "guidelines 'Judge.'"]
+    assert lost(text, "autorubric", tmp_path, "criteria") == ["description 'd'"]
+
+
 def test_leaves_of_a_tree_in_a_list_count_their_share(tmp_path: Path) -> None:
     rubric = read("paperbench", PAPERBENCH)
     axis = criteria(rubric, "tree")
     write = FORMATS["rubric"].write
     assert write is not None
-    assert [(one["id"], one["weight"]) for one in write(rubric, axis)] == [("1a", 0.25), ("1b", 0.75), ("2", 0)]
+    written = write(rubric, axis)
+    assert [(one["id"], one["weight"]) for one in written] == [("1a", 0.25), ("1b", 0.75), ("2", 0)]
+    told = [line for line in find_losses(rubric, "tree", read("rubric", written)) if "criteria" in line]
+    assert told == [
+        "axis.criteria.id '40ff-root' and 1 more",
+        "axis.criteria.text 'The paper is reproduced.' and 1 more",
+        "axis.criteria.points 1.0 and 3 more",
+        "axis.criteria.within '40ff-root' and 3 more",
+    ]
 
 
 # Real rows.

@@ -94,7 +94,7 @@ def test_what_is_lost_is_told() -> None:
     code, _, said = rubric("import", put("a.json", AUTORUBRIC), "--out", "a.yaml")
     assert code == 0
     assert [line for line in said.splitlines() if "lost" in line] == [
-        "a.yaml: lost: weight: axes count alike ('tone' has levels, so it is an axis of its own)",
+        "a.yaml: lost: weight 5.0 of 'tone': it has levels, so it is an axis of its own, and axes count alike",
         "a.yaml: lost: items (1 to grade): they are traces, for judge score",
         "a.yaml: lost: options of 'length', which are no even steps from 0 to 1: kept in its meta, and not asked",
     ]

@@ -41,6 +41,7 @@ def _read(value: Any, name: str) -> Imported:
         weight=_WEIGHT,
         anchors=_anchors,
         answers=("options", "scale_type"),
+        guided=True,
     )
     return Imported(rubric=read.rubric, lost=(*read.lost, *traces, *_unasked(read.rubric)))
 
@@ -76,7 +77,9 @@ def _write(rubric: Rubric, axis: Criteria) -> Any:
         named = {} if one.id == own_id(number) else {"name": one.id}
         criteria.append(beside({**named, "weight": as_json_number(points), "requirement": one.text}, one.meta))
     scales = {name: scale for name, scale in rubric.axes.items() if isinstance(scale, Scale)}
-    return write_flat(rubric, [*criteria, *(_options(name, scale) for name, scale in scales.items())], under="criteria")
+    criteria += [_options(name, scale) for name, scale in scales.items()]
+    guidelines = {"guidelines": rubric.guidelines} if rubric.guidelines else {}
+    return write_flat(criteria, {**rubric.meta, **guidelines}, under="criteria")
 
 
 def _options(name: str, scale: Scale) -> dict[str, Any]:

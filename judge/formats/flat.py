@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from judge.axis import Criteria, Criterion, each_criterion
 from judge.formats.format import Imported, are_objects, stated, without
 from judge.identifier import id_text
-from judge.rubric import RESERVED_AXES, Rubric
+from judge.rubric import RESERVED_AXES
 
 __all__ = ["Anchors", "Said", "asked", "is_flat", "own_id", "read_flat", "write_flat"]
 
@@ -60,6 +60,7 @@ def read_flat(
     weight: float | None = None,
     anchors: Anchors = lambda _: None,
     answers: Sequence[str] = (),
+    guided: bool = False,
 ) -> Imported:
     """The rubric that a list of criteria is.
 
@@ -71,6 +72,7 @@ def read_flat(
         weight: Of a criterion without one.
         anchors: A criterion that has some becomes an axis of its own, a scale.
         answers: Keys that are said by its levels then.
+        guided: `guidelines` beside the list are for the judge.
     """
     axes: dict[str, Any] = {}
     lost, own, scales = [*said.lost], [], []
@@ -82,25 +84,25 @@ def read_flat(
             own.append({"id": called, "text": one[text], **stated(points=points, meta=meta)})
         else:
             scales.append((called, one[text], levels))
-            lost += _lost(called, without(one, (text, named, *answers)))
+            more = {"weight": weight or 1, **without(one, (text, named, *answers))}
+            lost += _lost(called, more if len(said.criteria) > 1 else without(more, ("weight",)))
     if own:
         axes["criteria"] = {"kind": "criteria", "description": "What is asked of the trace.", "criteria": own}
     for called, asks, levels in scales:
         steps = [{"level": level, "anchor": anchor} for level, anchor in enumerate(levels)]
         axes[_axis_name(called, axes)] = {"kind": "scale", "description": asks, "levels": steps}
     about = {"name": name, "version": "1.0", "description": "Weighted criteria of another tool."}
-    guidelines, meta = said.meta.get("guidelines"), without(said.meta, ("guidelines",))
-    return Imported(rubric={**about, **stated(guidelines=guidelines, meta=meta), "axes": axes}, lost=tuple(lost))
+    guidelines = said.meta.get("guidelines") if guided else None
+    beside = stated(guidelines=guidelines, meta=without(said.meta, ("guidelines",) if guided else ()))
+    return Imported(rubric={**about, **beside, "axes": axes}, lost=tuple(lost))
 
 
-def write_flat(rubric: Rubric, criteria: Sequence[Mapping[str, Any]], under: str) -> Any:
-    """A list of criteria, in sections where some have one; an object with it under a key where more is to be said."""
+def write_flat(criteria: Sequence[Mapping[str, Any]], around: Mapping[str, Any], under: str) -> Any:
+    """A list of criteria, in sections where some have one; where more is to be said, under a key beside it."""
     whole: Any = list(criteria)
     if any(isinstance(one.get("section"), dict) for one in criteria):
         parts = groupby(criteria, lambda one: one.get("section"))
         whole = [{**(about or {}), "criteria": [without(one, ("section",)) for one in part]} for about, part in parts]
-    guidelines = {"guidelines": rubric.guidelines} if rubric.guidelines else {}
-    around = {**guidelines, **rubric.meta}
     return {**around, under: whole} if around else whole
 
 
@@ -127,8 +129,8 @@ def _unfolded(items: Sequence[Any]) -> Iterator[Any]:
 
 def _lost(called: str, fields: Mapping[str, Any]) -> Iterator[str]:
     for key, value in fields.items():
-        told = "weight: axes count alike" if key == "weight" else f"{key} {value!r}"
-        yield f"{told} ({called!r} has levels, so it is an axis of its own)"
+        why = ", and axes count alike" if key == "weight" else ""
+        yield f"{key} {value!r} of {called!r}: it has levels, so it is an axis of its own{why}"
 
 
 def _axis_name(called: str, taken: Mapping[str, Any]) -> str:

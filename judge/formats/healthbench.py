@@ -34,7 +34,7 @@ def _write(rubric: Rubric, axis: Criteria) -> dict[str, Any]:
         beside({"criterion": one.text, "points": as_json_number(points)}, {"tags": [], **one.meta})
         for one, points in asked(axis)
     ]
-    return beside({"rubrics": criteria}, {"prompt_id": rubric.name, "prompt": [], "example_tags": [], **rubric.meta})
+    return {"prompt_id": rubric.name, "prompt": [], "example_tags": [], **rubric.meta, "rubrics": criteria}
 
 
 HEALTHBENCH = Format(

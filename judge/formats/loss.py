@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from judge.axis import Criteria, Criterion, polarity_of
+from judge.axis import Criteria, Criterion, each_family, polarity_of
 from judge.rubric import Rubric
 
 __all__ = ["find_losses"]
 
-_Place: TypeAlias = tuple[int, ...]
-_Fact: TypeAlias = tuple[str, _Place, Any]
+_Fact: TypeAlias = tuple[str, str | int, Any]
+"""A field, of which criterion, and what it says."""
+
 _NOTHING: Final[tuple[object, ...]] = (None, "", (), {})
 _SHOWN: Final = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = 60
@@ -26,11 +27,12 @@ def find_losses(before: Rubric, exported: str, after: Rubric) -> list[str]:
         exported: Name of its axis of criteria that was exported.
         after: What its export says.
     """
-    named = next((name for name, axis in after.axes.items() if isinstance(axis, Criteria)), "")
-    there = {(field, place): value for field, place, value in _facts(after, named)}
+    read = next((name for name, axis in after.axes.items() if isinstance(axis, Criteria)), "")
+    kept = _criteria(before, exported).keys() & _criteria(after, read).keys()
+    there = {(field, whose): value for field, whose, value in _facts(after, read, kept)}
     gone: dict[str, list[Any]] = {}
-    for field, place, value in _facts(before, exported):
-        if value not in _NOTHING and there.get((field, place)) != value:
+    for field, whose, value in _facts(before, exported, kept):
+        if value not in _NOTHING and there.get((field, whose)) != value:
             gone.setdefault(field, []).append(value)
     return [_line(field, values) for field, values in gone.items()]
 
@@ -40,26 +42,31 @@ def _line(field: str, values: list[Any]) -> str:
     return f"{field} {shown}" if len(values) == 1 else f"{field} {shown} and {len(values) - 1} more"
 
 
-def _facts(rubric: Rubric, exported: str) -> Iterator[_Fact]:
+def _criteria(rubric: Rubric, name: str) -> Mapping[str, tuple[Criterion, Criterion | None]]:
+    """Those of an axis by their ids, each with what it is a part of."""
+    axis = rubric.axes.get(name)
+    families = each_family(axis.criteria) if isinstance(axis, Criteria) else ()
+    return {one.id: (one, parent) for parent, siblings in families for one in siblings}
+
+
+def _facts(rubric: Rubric, exported: str, kept: Collection[str]) -> Iterator[_Fact]:
     for field in ("name", "version", "description", "guidelines"):
-        yield field, (), getattr(rubric, field)
-    yield from ((f"meta.{key}", (), value) for key, value in rubric.meta.items())
+        yield field, "", getattr(rubric, field)
+    yield from ((f"meta.{key}", "", value) for key, value in rubric.meta.items())
     for name, axis in rubric.axes.items():
-        body = axis.model_dump(exclude={"criteria"})
         at = "axis" if name == exported else f"axes.{name}"
-        yield f"{at}.name", (), name
-        yield from ((f"{at}.{key}", (), value) for key, value in body.items())
+        yield f"{at}.name", "", name
+        yield from ((f"{at}.{key}", "", value) for key, value in axis.model_dump(exclude={"criteria"}).items())
         if isinstance(axis, Criteria):
-            yield from _of_criteria(axis, axis.criteria, f"{at}.criteria", ())
+            for place, (one, parent) in enumerate(_criteria(rubric, name).values()):
+                whose = one.id if one.id in kept else place  # else it has another id there, and the same place
+                told = _of_criterion(axis, one, parent)
+                yield from ((f"{at}.criteria.{field}", whose, value) for field, value in told)
 
 
-def _of_criteria(axis: Criteria, criteria: tuple[Criterion, ...], at: str, within: _Place) -> Iterator[_Fact]:
-    for number, one in enumerate(criteria):
-        place = (*within, number)
-        yield from ((f"{at}.{field}", place, getattr(one, field)) for field in ("id", "text", "importance"))
-        # Said or not, they count the same: the sign of points has a polarity, and importance a weight.
-        yield f"{at}.polarity", place, polarity_of(one)
-        yield f"{at}.points", place, axis.worth(one)
-        yield f"{at}.gate", place, one.gate or None
-        yield from ((f"{at}.meta.{key}", place, value) for key, value in one.meta.items())
-        yield from _of_criteria(axis, one.children, at, place)
+def _of_criterion(axis: Criteria, one: Criterion, parent: Criterion | None) -> Iterator[tuple[str, Any]]:
+    """Polarity and points as they count: the sign of points says a polarity too, and an importance has a weight."""
+    yield from (("id", one.id), ("text", one.text), ("within", parent and parent.id))
+    yield from (("polarity", polarity_of(one)), ("points", axis.worth(one)))
+    yield from (("importance", one.importance), ("gate", one.gate or None))
+    yield from ((f"meta.{key}", value) for key, value in one.meta.items())

@@ -36,8 +36,8 @@ def _read(row: dict[str, Any], name: str) -> Imported:
 
 def _write(rubric: Rubric, axis: Criteria) -> dict[str, Any]:
     criteria = [_criterion(one, points, own_id(number)) for number, (one, points) in enumerate(asked(axis), start=1)]
-    meta = {"question": rubric.description, "reference_answer": "", **_repeated(criteria), **rubric.meta}
-    return beside({"rubric": criteria}, meta)
+    row = {"question": rubric.description, "reference_answer": "", **rubric.meta, "rubric": criteria}
+    return {**row, **_repeated(criteria), **rubric.meta, "rubric": criteria}
 
 
 def _criterion(one: Criterion, points: float, number: str) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def _write(rubric: Rubric, axis: Criteria) -> Any:
         own = {"weight": as_json_number(points), "requirement": one.text}
         named = {} if one.id == own_id(number) else {"id": one.id}
         criteria.append(beside({**named, **own}, one.meta))
-    return write_flat(rubric, criteria, under="rubric")
+    return write_flat(criteria, rubric.meta, under="rubric")
 
 
 RUBRIC = Format(
