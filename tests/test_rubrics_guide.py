@@ -12,7 +12,7 @@ from run_kit import environment
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "rubrics.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"^```(?:json|yaml) (\S+)\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE))
+FILES = dict(re.findall(r"^```(?:json|yaml|toml) (\S+)\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE))
 BLOCKS = re.findall(r"^```console\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
 
 
@@ -45,7 +45,8 @@ def pattern(shown: list[str]) -> str:
 
 
 def test_the_guide_shows_something() -> None:
-    assert len(BLOCKS) >= 4 and FILES.keys() == {"fever.yaml", "notes.jsonl", "triage.cases.jsonl"}
+    assert len(BLOCKS) >= 4
+    assert FILES.keys() == {"fever.yaml", "notes.jsonl", "triage.cases.jsonl", "grader.toml", "cough.jsonl"}
 
 
 def test_what_is_shown_is_what_is_printed(folder: Path) -> None:

@@ -67,6 +67,6 @@ def _facts(rubric: Rubric, exported: str, kept: Collection[str]) -> Iterator[_Fa
 def _of_criterion(axis: Criteria, one: Criterion, parent: Criterion | None) -> Iterator[tuple[str, Any]]:
     """Polarity and points as they count: the sign of points says a polarity too, and an importance has a weight."""
     yield from (("id", one.id), ("text", one.text), ("within", parent and parent.id))
-    yield from (("polarity", polarity_of(one)), ("points", axis.worth(one)))
+    yield from (("polarity", None if one.children else polarity_of(one)), ("points", axis.worth(one)))
     yield from (("importance", one.importance), ("gate", one.gate or None))
     yield from ((f"meta.{key}", value) for key, value in one.meta.items())
