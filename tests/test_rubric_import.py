@@ -11,6 +11,8 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 from formats_kit import AUTORUBRIC, HEALTHBENCH, PAPERBENCH, RAR, RUBRIC, VERIFIERS
+from hypothesis import given
+from hypothesis import strategies as st
 
 from judge.axis import Criteria
 from judge.cli import cli
@@ -18,6 +20,7 @@ from judge.cli.rubric_export import export
 from judge.cli.rubric_import import import_
 from judge.formats import FORMATS
 from judge.rubric import load_rubric
+from judge.strict_yaml import parse_yaml
 
 
 @pytest.fixture(autouse=True)
@@ -281,3 +284,36 @@ def test_verifiers_is_read_only() -> None:
     put("v.toml", VERIFIERS)
     assert "Triage" in rubric("import", "v.toml")[1]
     assert CliRunner().invoke(cli, ["rubric", "export", "pkr", "--to", "verifiers"]).exit_code == 2
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-2, 2) | st.sampled_from(["", "Pitfall Criteria: "]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["criteria", "id", "a"]), inner),
+    max_leaves=4,
+)
+SEEDS = [HEALTHBENCH, RAR, PAPERBENCH, RUBRIC, AUTORUBRIC, {"criteria": [{"name": "a", "text": "b", "choices": ["c"]}]}]
+
+
+def spoilt(value: Any, draw: st.DrawFn) -> Any:
+    """The same with one part of it something else."""
+    inner = list(value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())
+    if not inner or draw(st.integers(0, 3)) == 0:
+        return draw(JSON)
+    at, child = draw(st.sampled_from(inner))
+    changed = {**dict(inner), at: spoilt(child, draw)}
+    return changed if isinstance(value, dict) else list(changed.values())
+
+
+@pytest.mark.parametrize("items", [5, None, "x", {}])
+def test_what_is_called_items_and_holds_none_is_kept(items: Any) -> None:
+    code, text, said = rubric("import", put("a.json", {**AUTORUBRIC, "items": items}))
+    assert (code, parse_yaml(text).value["meta"]["items"], "to grade" in said) == (0, items, False)
+
+
+@given(st.data())
+def test_whatever_stands_in_a_document_it_is_written_or_refused_in_words(data: st.DataObject) -> None:
+    document = spoilt(data.draw(st.sampled_from(SEEDS)), data.draw)
+    Path("r.json").write_text(json.dumps(document))
+    code, text, said = rubric("import", "r.json")
+    assert (code, bool(text)) in ((0, True), (1, True), (2, False))
+    assert code == 0 or said.startswith("r.json") or ".yaml:" in said

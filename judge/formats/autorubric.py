@@ -31,8 +31,9 @@ def _fits(value: object) -> bool:
 
 def _read(value: Any, name: str) -> Imported:
     said = Said(value)
-    items = said.meta.pop("items", None)
-    traces = (f"items ({len(items)} to grade): they are traces, for judge score",) if items else ()
+    traces: tuple[str, ...] = ()
+    if isinstance(said.meta.get("items"), list):
+        traces = (f"items ({len(said.meta.pop('items'))} to grade): they are traces, for judge score",)
     read = read_flat(
         said,
         name,
