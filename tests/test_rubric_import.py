@@ -61,11 +61,20 @@ def test_one_rubric_goes_to_standard_output_or_a_file() -> None:
 
 
 def test_rows_go_to_a_folder_and_two_of_a_name_stay_apart() -> None:
-    put("rows.jsonl", HEALTHBENCH, {**HEALTHBENCH, "canary": "another"}, {**HEALTHBENCH, "prompt_id": "x/../y"})
+    others = [{**HEALTHBENCH, "prompt_id": "00aa-11bb-2"}, {**HEALTHBENCH, "prompt_id": "x/../y"}]
+    put("rows.jsonl", others[0], HEALTHBENCH, {**HEALTHBENCH, "canary": "another"}, others[1])
     code, _, said = rubric("import", "rows.jsonl", "--out", "made")
-    assert (code, said.splitlines()[0]) == (0, "Written to made: 3 rubrics. To look at them:")
-    assert sorted(path.name for path in Path("made").iterdir()) == ["00aa-11bb-2.yaml", "00aa-11bb.yaml", "x-..-y.yaml"]
-    assert load_rubric("made/00aa-11bb-2.yaml").meta["canary"] == "another"
+    assert (code, said.splitlines()[0]) == (0, "Written to made: 4 rubrics. To look at them:")
+    assert sorted(path.name for path in Path("made").iterdir()) == [
+        f"{name}.yaml" for name in ("00aa-11bb-2", "00aa-11bb-3", "00aa-11bb", "x-..-y")
+    ]
+    assert load_rubric("made/00aa-11bb-3.yaml").meta["canary"] == "another"
+
+
+def test_rows_without_a_name_have_that_of_the_file_and_their_number() -> None:
+    assert rubric("import", put("rar test.jsonl", RAR, RAR), "--out", "made")[0] == 0
+    names = {path.stem: load_rubric(path).name for path in Path("made").iterdir()}
+    assert names == {"rar-test-1": "rar-test-1", "rar-test-2": "rar-test-2"}
 
 
 @pytest.mark.parametrize("out", [(), ("--out", "one.yaml")])

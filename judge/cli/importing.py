@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,8 +37,7 @@ def run_import(file: Path, named: str | None, out: Path | None) -> int:
     """
     told = Screen(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
-        name = as_name(file.name.split(".")[0])
-        found = [known.read(value, name or known.name) for value, known in _documents(file, named)]
+        found = _read(list(_documents(file, named)), as_name(file.name.split(".")[0]) or "imported")
         texts = dict(zip(_paths(found, file, out), (yaml_text(one.rubric) for one in found), strict=True))
         if out is None:
             click.echo("".join(texts.values()), nl=False)
@@ -69,6 +67,12 @@ def write_new(texts: dict[Path, str]) -> None:
             path.write_text(text, encoding="utf-8")
     except OSError as exc:
         raise ConfigError(f"{exc.filename} cannot be written: {exc.strerror}.") from exc
+
+
+def _read(documents: Sequence[tuple[Any, Format]], name: str) -> list[Imported]:
+    """Those without a name of their own have that of the file, and their number where they are several."""
+    names = [name] if len(documents) == 1 else [f"{name}-{number}" for number in range(1, len(documents) + 1)]
+    return [known.read(value, called) for (value, known), called in zip(documents, names, strict=True)]
 
 
 def _documents(file: Path, named: str | None) -> Iterator[tuple[Any, Format]]:
@@ -114,11 +118,13 @@ def _paths(found: Sequence[Imported], file: Path, out: Path | None) -> Iterator[
 
 def _file_names(found: Sequence[Imported]) -> Iterator[str]:
     """By their names; the second of a name is `name-2`."""
-    named: Counter[str] = Counter()
+    taken: set[str] = set()
     for one in found:
-        name = one.rubric["name"]
-        named[name] += 1
-        yield f"{name}.yaml" if named[name] == 1 else f"{name}-{named[name]}.yaml"
+        name, again = one.rubric["name"], 2
+        while name in taken:
+            name, again = f"{one.rubric['name']}-{again}", again + 1
+        taken.add(name)
+        yield f"{name}.yaml"
 
 
 def _fault(text: str, path: Path) -> RubricError | None:
