@@ -31,6 +31,7 @@ The flow, top to bottom; a file imports only files above it:
       references.py   units in another file   -> the fields that a record lacks
       reading.py      where traces are        -> Records, one after the other
     view.py           a record                -> what a judge sees of it
+    misfit.py         what a rubric cannot say -> what to do about it
     axis.py           what a rubric scores    -> its kind, and what units and criteria are worth
     rubric.py         a YAML file             -> Rubric
     probe.py          Record × Rubric         -> Probes        what is asked, and at what granularity
@@ -38,6 +39,7 @@ The flow, top to bottom; a file imports only files above it:
     prompt.py         Probes                  -> Request       messages and schema
     probe_prompt.py   a unit or scale         -> Requests      of one token
     claim_prompt.py   a trace, its claims     -> Requests      that take it apart, that check them
+    change.py         two Rubrics             -> Changes       and whether a judge must be asked anew
     backend.py        Request                 -> Reply         the contract: a Protocol with one method
     content.py        a trace                 -> whether it says anything
     fold.py           a text                  -> the same text as it is compared
@@ -66,6 +68,7 @@ The flow, top to bottom; a file imports only files above it:
     table.py          Outcomes                -> Polars frames the schemas are the contract
     aggregate.py      Scores                  -> means, intervals
     difference.py     Scores                  -> how far models are apart on what they share
+    move.py           two runs × Comparison   -> Moves         of verdicts and scores between two versions of a rubric
     price.py          a judge's name          -> what its tokens cost
     purse.py          a budget                -> room for a call, or none
     cautions/
@@ -82,6 +85,7 @@ The flow, top to bottom; a file imports only files above it:
       salvage.py      a damaged journal       -> every reply in it that is whole
       journal.py      paid replies            -> disk, and back
       recovery.py     a journal of any state  -> one to go on with
+      other.py        another run's journal   -> the replies in it, only read
     sampling.py       a request's parameters  -> those that a user may set
     settings.py       one judge, one rubric   -> their identity
     usable.py         Settings                -> whether this judge can be asked
@@ -94,6 +98,7 @@ The flow, top to bottom; a file imports only files above it:
       worker.py       one share of a run      -> its parts     in a process of its own
       workers.py      N processes on one run
     run.py            traces                  -> a run directory
+    versions.py       traces × two Settings   -> two run directories, of which the second asks what differs
     drafts/
       coverage.py     a reference × quotes    -> Coverage      what of it no unit comes from
       claim.py        claims                  -> whether two say the same, and what to look at in one

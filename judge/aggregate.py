@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-__all__ = ["MANY_RECORDS", "Interval", "interval", "summarise"]
+__all__ = ["MANY_RECORDS", "Interval", "cut", "interval", "summarise"]
 
 _DRAWS = 2_000
 _DRAWN_AT_ONCE = 500_000
@@ -72,11 +72,11 @@ def _rows(values: pl.LazyFrame, groups: pl.DataFrame, measures: list[str], seed:
         frame = frames.get((group["model"], group["judge"]))
         for measure in measures:
             mean, (low, high, method) = _measured(values if frame is None else frame.lazy(), group, measure, seed)
-            bounds = map(_cut, (mean, low, high))
+            bounds = map(cut, (mean, low, high))
             yield (group["model"], group["judge"], measure, *bounds, method, group[f"n:{measure}"], group["n_failed"])
 
 
-def _cut(value: float | None) -> float | None:
+def cut(value: float | None) -> float | None:
     """HealthBench's records may score below 0, and their mean does not (contract §2); all others are in [0, 1]."""
     return None if value is None else min(1.0, max(0.0, value))
 

@@ -29,6 +29,7 @@ from pydantic import (
     model_validator,
 )
 
+from judge.misfit import MisfitError
 from judge.record import Polarity, Unit
 from judge.view import View
 
@@ -52,6 +53,7 @@ __all__ = [
     "asked_kind",
     "each_criterion",
     "each_family",
+    "form_of",
     "polarity_of",
     "takes_units",
 ]
@@ -85,7 +87,10 @@ def as_tuple(value: Any) -> Any:
 def _checked_weights(value: dict[str, float]) -> dict[str, float]:
     for name, weight in value.items():
         if not math.isfinite(weight) or weight < 0:
-            raise ValueError(f"the weight of {name!r} is {weight}; it must be finite and at least 0")
+            raise MisfitError(
+                f"the weight of {name!r} is {weight}; it must be finite and at least 0",
+                "Write a number such as 2 or 0.5.",
+            )
     return value
 
 
@@ -123,7 +128,9 @@ class Checklist(_Axis):
     @classmethod
     def _has_a_default(cls, value: Weights | None) -> Weights | None:
         if value is not None and "default" not in value:
-            raise ValueError("the weight `default` is missing; units without an importance get it")
+            raise MisfitError(
+                "the weight `default` is missing; units without an importance get it", "Add `default: 1`."
+            )
         return value
 
     @property
@@ -201,7 +208,7 @@ def _refuse_depth(value: Any) -> Any:
     while isinstance(level, tuple) and level:
         depth += 1
         if depth > MAX_DEPTH:
-            raise ValueError(f"the tree has more than {MAX_DEPTH} levels; join some of them")
+            raise MisfitError(f"the tree has more than {MAX_DEPTH} levels", "Join some of them.")
         level = tuple(child for one in level for child in _children(one))
     return value
 
@@ -238,42 +245,46 @@ class Criteria(_Axis):
         seen: set[str] = set()
         for criterion in each_criterion(value):
             if criterion.id in seen:
-                raise ValueError(f"two criteria have the id {criterion.id!r}; ids must be unique")
+                raise MisfitError(
+                    f"two criteria have the id {criterion.id!r}; ids must be unique", "Rename one of them."
+                )
             seen.add(criterion.id)
         return value
 
     @model_validator(mode="after")
     def _fits_its_scoring(self) -> Criteria:
         if self.scoring == "rar_implicit" and self.cannot_assess == "unmet":
-            raise ValueError("`cannot_assess` says nothing with `scoring: rar_implicit`, which asks for a number only")
+            problem = "`cannot_assess` says nothing with `scoring: rar_implicit`, which asks for a number only"
+            raise MisfitError(problem, "Leave it away.")
         for criterion in each_criterion(self.criteria):
             if misfit := _misfit(criterion, self.scoring):
-                raise ValueError(f"{criterion.id!r} {misfit}")
+                raise MisfitError(f"{criterion.id!r} {misfit[0]}", misfit[1])
         return self
 
     @model_validator(mode="after")
     def _can_score(self) -> Criteria:
         if self.scoring == "tree" and not self.criteria:
-            raise ValueError("`scoring: tree` needs criteria here, as records have no trees")
+            raise MisfitError("`scoring: tree` needs criteria here, as records have no trees", "Add `criteria:`.")
         for parent, siblings in each_family(self.criteria):
             worth = [self.worth(one) for one in siblings]
             if worth and not any(worth):
                 named = f"all children of {parent.id!r}" if parent else "all criteria"
-                raise ValueError(f"{named} are worth 0 points, so there is nothing to score")
+                problem = f"{named} are worth 0 points, so there is nothing to score"
+                raise MisfitError(problem, "Give at least one of them points or an importance that weighs something.")
         return self
 
     def worth(self, criterion: Criterion) -> float:
         """What a criterion of the rubric is worth; see `points`.
 
         Raises:
-            ValueError: The axis does not list its importance.
+            MisfitError: The axis does not list its importance.
         """
         try:
             return self.points(criterion.points, criterion.importance, polarity_of(criterion))
         except KeyError:
             named = ", ".join(self.weights) or "none"
             message = f"the importance of {criterion.id!r} is {criterion.importance!r}; the axis lists: {named}"
-            raise ValueError(message) from None
+            raise MisfitError(message, "Add it to the axis's `importance`, with its weight.") from None
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
@@ -320,22 +331,23 @@ class Criteria(_Axis):
         return weight if polarity == "positive" or self.scoring == "tree" else -weight
 
 
-def _misfit(criterion: Criterion, scoring: Scoring) -> str:
-    """Why a criterion cannot be scored so; empty where it can."""
+def _misfit(criterion: Criterion, scoring: Scoring) -> tuple[str, str] | None:
+    """Why a criterion cannot be scored so, and what to do; None where it can."""
     if criterion.children and scoring != "tree":
-        return f"has children, and `scoring: {scoring}` has no use for them; they are for `scoring: tree`"
-    if criterion.children and criterion.gate:
-        return "is a gate and has children; a gate is asked, so it has none"
-    if criterion.children and criterion.polarity == "negative":
-        return "has children and `polarity: negative`; that is for what is asked, so for those without children"
-    if scoring == "tree" and (criterion.points or 0) < 0:
         return (
-            f"has {criterion.points:g} points; in a tree, points are a weight of at least 0, and what is bad has "
-            "`polarity: negative`"
+            f"has children, and `scoring: {scoring}` has no use for them",
+            "Write `scoring: tree`, or leave them away.",
         )
+    if criterion.children and criterion.gate:
+        return "is a gate and has children; a gate is asked, so it has none", "Make one of its children the gate."
+    if criterion.children and criterion.polarity == "negative":
+        return "has children and `polarity: negative`", "Write it with those without children, which are asked."
+    if scoring == "tree" and (criterion.points or 0) < 0:
+        problem = f"has {criterion.points:g} points; in a tree, points are a weight of at least 0"
+        return problem, "Write them without the sign; what is bad has `polarity: negative`."
     if scoring == "rar_implicit" and criterion.gate:
-        return "is a gate, and `scoring: rar_implicit` asks about no criterion alone"
-    return ""
+        return "is a gate, and `scoring: rar_implicit` asks about no criterion alone", "Leave `gate` away."
+    return None
 
 
 class Level(BaseModel):
@@ -362,7 +374,8 @@ class Scale(_Axis):
     def _ascend(cls, value: tuple[Level, ...]) -> tuple[Level, ...]:
         for lower, higher in pairwise(value):
             if lower.level >= higher.level:
-                raise ValueError(f"level {higher.level} follows level {lower.level}; levels must ascend")
+                problem = f"level {higher.level} follows level {lower.level}; levels must ascend"
+                raise MisfitError(problem, "Write the lowest level first, and each level once.")
         return value
 
     @cached_property
@@ -414,6 +427,18 @@ class Preference(_Axis):
 ScoredAxis: TypeAlias = Checklist | Criteria | Scale | Faithfulness
 """What one trace has a score on."""
 Axis: TypeAlias = Annotated[ScoredAxis | Preference, Field(discriminator="kind")]
+_FORMS: Final[Mapping[Kind, type[ScoredAxis | Preference]]] = {
+    "checklist": Checklist,
+    "criteria": Criteria,
+    "scale": Scale,
+    "faithfulness": Faithfulness,
+    "preference": Preference,
+}
+
+
+def form_of(kind: Kind) -> type[ScoredAxis | Preference]:
+    """The fields of an axis of this kind."""
+    return _FORMS[kind]
 
 
 def asked_kind(axis: Axis) -> AskedKind:

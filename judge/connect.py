@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from judge.asking import Asker
 from judge.backend import Backend, Reply
 from judge.conversation import Complain, Conversation, Keep
 from judge.journal.journal import Journal
+from judge.journal.other import OtherJournal
 from judge.prompt import Request
 from judge.purse import Purse
 from judge.settings import Settings, litellm_model
@@ -70,7 +71,7 @@ async def connect(
 
     Raises:
         ConfigError: As `refuse_unusable`.
-        CacheError: The shared store cannot be opened.
+        CacheError: The shared store, or the journal of another run, cannot be opened.
     """
     refuse_unusable(settings)
     async with AsyncExitStack() as stack:
@@ -104,7 +105,16 @@ async def _connect_paid(
     limited = _limited(settings, backend, stop, throttled, concurrency=concurrency)
     guarded = _guarded(settings, _budgeted(settings, limited, journal, stop, purse), stop, throttled)
     prepared = _prepared(settings, backend, guarded, stop)
-    cached = Cached(prepared, journal=journal, store=store, stop=stop, notes=backend.notes, done=limited.release)
+    others = [stack.enter_context(closing(OtherJournal(path))) for path in settings.journals]
+    cached = Cached(
+        prepared,
+        journal=journal,
+        others=others,
+        store=store,
+        stop=stop,
+        notes=backend.notes,
+        done=limited.release,
+    )
     stack.push_async_exit(_ending(cached, settings.timeout_s))
     asker = _asker(settings, cached, keep=cached.keep)
     return Connection(asker=asker, backend=cached, keep=cached.keep, notes=backend.notes)

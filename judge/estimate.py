@@ -19,7 +19,8 @@ from judge.content import has_content
 from judge.distribution import read_presence
 from judge.errors import InputError, ReplyError
 from judge.journal.file import connect_file
-from judge.journal.sealed import DamagedError, load_reply
+from judge.journal.journal import find_replies
+from judge.journal.sealed import DamagedError
 from judge.probing import Probed
 from judge.prompt import CHARS_A_TOKEN, Request
 from judge.record import Record
@@ -265,10 +266,8 @@ def _has_replies(path: Path) -> bool:
 def _in_journal(journal: sqlite3.Connection | None, request: Request) -> Reply | None:
     if journal is None:
         return None
-    query = "SELECT reply FROM replies WHERE call_id = ? AND retired = 0 ORDER BY rowid DESC LIMIT 1"
     with _journal_errors():
-        found = journal.execute(query, (request.call_id,)).fetchone()
-        return None if found is None else load_reply(request.call_id, found[0])
+        return find_replies(journal, [request.call_id]).get(request.call_id)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from judge.caution import Caution
 from judge.outcome import Call, Outcome
@@ -36,6 +36,10 @@ class Progress:
     def done(self) -> int:
         """Records that are finished, one way or the other."""
         return self.scored + self.failed
+
+    def plus(self, other: Progress) -> Progress:
+        """Where two runs stand together."""
+        return Progress(**{name: count + getattr(other, name) for name, count in asdict(self).items()})
 
     def keep(self) -> None:
         """Count a record of an earlier session."""

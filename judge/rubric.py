@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -23,8 +23,21 @@ from typing import Any, get_args
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from judge.axis import AskedKind, Axis, Kind, Meta, Preference, ScoredAxis, asked_kind, takes_units
+from judge.axis import (
+    AskedKind,
+    Axis,
+    Criterion,
+    Kind,
+    Level,
+    Meta,
+    Preference,
+    ScoredAxis,
+    asked_kind,
+    form_of,
+    takes_units,
+)
 from judge.errors import RubricError
+from judge.misfit import MisfitError, remedy
 from judge.resource import resource_path, rubric_names
 from judge.strict_yaml import Document, StrictYamlError, parse_yaml
 
@@ -58,9 +71,11 @@ class Rubric(BaseModel):
     def _names_can_be_columns(cls, value: dict[str, Axis]) -> dict[str, Axis]:
         for name in value:
             if not (name.isascii() and name.isidentifier() and name.islower()):
-                raise ValueError(f"the axis name {name!r} must be lower-case letters, digits and underscores")
+                problem = f"the axis name {name!r} must be lower-case letters, digits and underscores"
+                raise MisfitError(problem, "Rename it: it becomes the beginning of columns.")
             if name in RESERVED_AXES:
-                raise ValueError(f"the axis name {name!r} is taken; columns such as `{name}_score` exist already")
+                problem = f"the axis name {name!r} is taken; columns such as `{name}_score` exist already"
+                raise MisfitError(problem, "Choose another name.")
         return value
 
     @property
@@ -155,7 +170,7 @@ def parse_rubric(text: str, path: Path) -> Rubric:
     try:
         document = parse_yaml(text)
     except StrictYamlError as exc:
-        raise RubricError(f"{path}:{exc.place}: {exc.problem}.") from exc
+        raise RubricError(f"{path}:{exc.place}: {exc.problem}.", hint=exc.hint) from exc
     try:
         return Rubric.model_validate(document.value)
     except ValidationError as exc:
@@ -167,8 +182,18 @@ def _first_error(exc: ValidationError, document: Document, path: Path) -> Rubric
     where = _where(error["type"], error["loc"])
     field = ".".join(str(part) for part in where) or "the file"
     converted = document.words(where) if error["type"] == "string_type" else ""
-    hint = f'If it is text, write it in quotes: "{converted}".' if converted else ""
+    in_quotes = f'If it is text, write it in quotes: "{converted}".' if converted else ""
+    hint = in_quotes or remedy(error, _fields(where, document.value) if error["type"] == "extra_forbidden" else ())
     return RubricError(f"{path}:{document.place(where)}: {field}: {_said(error)}", hint=hint)
+
+
+def _fields(where: tuple[int | str, ...], value: Any) -> Iterable[str]:
+    """The fields of what a field is in."""
+    if len(where) == 1:
+        return Rubric.model_fields
+    if len(where) == 3:
+        return form_of(value["axes"][where[1]]["kind"]).model_fields
+    return (Level if "levels" in where else Criterion).model_fields
 
 
 def _said(error: Mapping[str, Any]) -> str:

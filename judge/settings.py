@@ -134,6 +134,7 @@ class Settings:
         timeout_s: Seconds that one attempt may take.
         max_retries: Further attempts after a transport error, 0 or more.
         cache: Folder of the shared store; None for none.
+        journals: Of other runs; what is paid for there is not asked for again.
         image_max_side: Pixels of the longer side that images are shrunk to before they are sent, from 16 to 16,384.
         price: What tokens cost, in place of what is known of the model; money does not make another judge.
         budget_usd: What the run may cost, above 0; None for no limit.
@@ -158,6 +159,7 @@ class Settings:
     timeout_s: float = 120.0
     max_retries: int = 4
     cache: Path | None = None
+    journals: tuple[Path, ...] = ()
     image_max_side: int = 1568
     price: Price | None = None
     budget_usd: float | None = None
@@ -285,6 +287,7 @@ class Settings:
             **{name: None if path is None else str(path) for name, path in paths.items()},
             "headers": dict(self.headers),
             **({"engine_args": dict(self.engine_args)} if self.engine_args else {}),
+            **({"journals": [str(path) for path in self.journals]} if self.journals else {}),
             "usd_per_token": None if price is None else asdict(price),
         }
 

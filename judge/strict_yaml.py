@@ -7,14 +7,22 @@ Strict: no aliases (a bomb of 430 bytes ends the process later), no tags, no dup
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Literal
 
 import yaml
 
 __all__ = ["Code", "Document", "StrictYamlError", "parse_yaml"]
 
 Code = Literal["syntax", "alias", "tag", "key", "duplicate", "value"]
+_TO_DO: Final[Mapping[Code, str]] = {
+    "syntax": "correct it; nothing after this place was looked at",
+    "alias": "write the text again where it is needed",
+    "tag": "leave it away, and put the value in quotes if it is text",
+    "key": "put the key in quotes",
+    "duplicate": "keep one of the two, or rename it",
+    "value": 'write a plain number, or "…" for text',
+}
 """Kinds of faults. All but `syntax` can be passed over, to look for more."""
 
 _PLAIN_NUMBER = re.compile(r"[-+]?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
@@ -28,6 +36,9 @@ class StrictYamlError(ValueError):
         place: `line:column`, from 1.
         problem: What is wrong there, without a full stop.
         code: What kind of fault it is.
+
+    Attributes:
+        to_do: How to mend it, in words that go on after a comma.
     """
 
     def __init__(self, place: str, problem: str, code: Code = "syntax") -> None:
@@ -35,6 +46,12 @@ class StrictYamlError(ValueError):
         self.place = place
         self.problem = problem
         self.code = code
+        self.to_do = _TO_DO[code]
+
+    @property
+    def hint(self) -> str:
+        """How to mend it, as a sentence."""
+        return f"{self.to_do[0].upper()}{self.to_do[1:]}."
 
 
 class Document:

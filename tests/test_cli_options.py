@@ -7,6 +7,7 @@ import pytest
 
 from judge.cli.estimate import estimate
 from judge.cli.options import options_of_score
+from judge.cli.rubric_diff import diff
 from judge.cli.rubric_preview import preview
 from judge.cli.rubric_test import test as rubric_test
 from judge.cli.score import score
@@ -25,7 +26,7 @@ def test_a_name_that_is_none_is_our_fault() -> None:
         made("jugde")
 
 
-@pytest.mark.parametrize("command", [estimate, preview, rubric_test], ids=["estimate", "preview", "test"])
+@pytest.mark.parametrize("command", [diff, estimate, preview, rubric_test])
 def test_what_is_called_alike_is_alike(command: click.Command) -> None:
     known = {param.name: param for param in score.params}
     shared = [param for param in command.params if param.name in known and param.name != "out"]

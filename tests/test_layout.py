@@ -229,7 +229,7 @@ except SystemExit as exc:
 """
 
 
-RUBRIC_COMMANDS = ("new", "import", "show", "lint", "preview", "draft", "test", "export")
+RUBRIC_COMMANDS = ("new", "import", "show", "lint", "preview", "draft", "test", "diff", "export")
 
 
 @pytest.mark.parametrize(

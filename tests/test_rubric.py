@@ -180,7 +180,29 @@ def test_a_wrong_rubric_is_refused_with_its_place(case: str, file: Path) -> None
         load_rubric(file)
     assert str(caught.value).startswith(f"{file}:{place}: "), str(caught.value)
     assert says in str(caught.value), str(caught.value)
-    assert len(str(caught.value)) < len(str(file)) + 300
+    assert caught.value.hint, str(caught.value)
+    assert len(str(caught.value)) < len(str(file)) + 400
+
+
+@pytest.mark.parametrize(
+    ("text", "to_do"),
+    [
+        (GOOD + "    weigth: {default: 1}\n", "Leave it away; there are: description, view, kind, importance."),
+        (_with("guidelines", "guideline"), "Did you mean `guidelines`?"),
+        (_with("importance", "importnce"), "Did you mean `importance`?"),
+        (GOOD + "  c: {kind: criteria, description: d, criteria: [{id: a, txt: t}]}\n", "Add it."),
+        (
+            GOOD + "  s: {kind: scale, description: d, levels: [{level: 1, anchr: t, anchor: u}]}\n",
+            "Did you mean `anchor`?",
+        ),
+        (_with("core: 2", "core: -1"), "Write a number such as 2 or 0.5."),
+    ],
+)
+def test_what_to_do_about_it_is_said(text: str, to_do: str, file: Path) -> None:
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(RubricError) as caught:
+        load_rubric(file)
+    assert caught.value.hint == to_do
 
 
 def test_an_alias_bomb_ends_at_once(file: Path) -> None:

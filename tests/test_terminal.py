@@ -55,7 +55,7 @@ def progress_shown(counts, total, *, terminal, monkeypatch, width=100):
         counted = asyncio.get_running_loop().create_future()
         if total != "not yet":
             counted.set_result(total)
-        task = asyncio.ensure_future(report_progress(counts, counted, console))
+        task = asyncio.ensure_future(report_progress(lambda: counts, counted, console))
         await asyncio.sleep(0.2)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -367,12 +367,12 @@ LEAF = "{id: x, text: t}"
         (
             "scoring: tree\n    criteria: [{id: p, text: t, children: [{id: x, text: t, points: -1}]}]",
             "6:5",
-            "'x' has -1 points; in a tree, points are a weight of at least 0, and what is bad has `polarity: negative`",
+            "'x' has -1 points; in a tree, points are a weight of at least 0. Write them without the sign;",
         ),
         (
             "scoring: tree\n    criteria: [{id: p, text: t, children: [{id: p, text: t}]}]",
             "9:15",
-            "two criteria have the id 'p'; ids must be unique.\n",
+            "two criteria have the id 'p'; ids must be unique. Rename one of them.\n",
         ),
         (
             "scoring: tree\n    criteria: [{id: p, text: t, children: [{id: x, text: t, points: 0}]}]",
@@ -414,7 +414,7 @@ def test_a_tree_is_as_deep_as_is_allowed_and_no_deeper(tmp_path: Path) -> None:
     (found,) = axis.leaves.values()
     assert (found.share, len(found.within)) == (1.0, MAX_DEPTH - 1)
     assert scored(axis, x=1).score == 1.0
-    with pytest.raises(RubricError, match=r"r\.yaml:9:15: axes\.a\.criteria: the tree has more than 32 levels; join "):
+    with pytest.raises(RubricError, match=r"r\.yaml:9:15: axes\.a\.criteria: the tree has more than 32 levels\. Join "):
         load(chain(MAX_DEPTH + 1), tmp_path)
     # Far deeper than what reads it may call itself.
     deep = leaf("x")

@@ -11,6 +11,7 @@ from judge.calls.grouped import Grouped
 from judge.calls.store import Kept, Store
 from judge.errors import CacheError
 from judge.journal.journal import Journal, served
+from judge.journal.other import OtherJournal
 from judge.prompt import Request
 
 __all__ = ["Cached"]
@@ -21,13 +22,14 @@ _KEPT_TOGETHER = 512
 
 
 class Cached:
-    """Looks in the run's journal, then in the shared store, and commits what it has to pay for.
+    """Looks in the run's journal, in those of other runs, in the shared store, and commits what it has to pay for.
 
     Equal requests at the same time are one call.
 
     Args:
         backend: Asked where nothing is stored.
         journal: Replays the chain of this run, unusable replies included; None outside a run.
+        others: Journals of other runs, in the order in which they are looked in.
         store: Usable replies of all runs; None for none.
         stop: Set when a paid reply cannot be committed, so that no call that waits for its turn is sent any more.
         notes: Gets a sentence when the store fails. It is a convenience: the run goes on without it.
@@ -39,6 +41,7 @@ class Cached:
         backend: Backend,
         *,
         journal: Journal | None = None,
+        others: Sequence[OtherJournal] = (),
         store: Store | None = None,
         stop: asyncio.Event | None = None,
         notes: list[str] | None = None,
@@ -47,6 +50,7 @@ class Cached:
         self._backend = backend
         self._done = done
         self._journal = journal
+        self._journals: list[Journal | OtherJournal] = [*([] if journal is None else [journal]), *others]
         self._commits = Grouped(self._commit, written=self._release) if journal is not None else None
         self._store = store
         self._keeps = Grouped(store.keep_all, linger_s=_LINGER_S, most=_KEPT_TOGETHER) if store is not None else None
@@ -91,8 +95,10 @@ class Cached:
             raise error
 
     def _look_up(self, requests: Sequence[Request]) -> list[Reply | None]:
-        """In the journal, and what is not there in the store."""
-        replayed = self._journal.find_all([request.call_id for request in requests]) if self._journal else {}
+        """In the journals, and what is in none of them in the store."""
+        replayed: dict[str, Reply] = {}
+        for journal in self._journals:
+            replayed |= journal.find_all([one.call_id for one in requests if one.call_id not in replayed])
         stored = self._stored({request.key for request in requests if request.call_id not in replayed})
         return [replayed.get(request.call_id) or stored.get(request.key) for request in requests]
 

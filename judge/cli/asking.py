@@ -57,6 +57,14 @@ class Asking(ABC, Generic[_Options, _Report]):
     def _conclude(self, report: _Report, settings: Settings) -> int:
         """Print what came of it, and say how it ended: the exit code."""
 
+    def _counts(self) -> Progress:
+        """Where all that this command does stands."""
+        return self._progress
+
+    async def _total(self) -> int | None:
+        """Records that are to be done; None where they cannot be counted."""
+        return await count_rows(self._options.traces, self._options.limit)
+
     def run(self) -> int:
         """Ask, print, and say how it ended: the exit code."""
         with logging_to_stderr(self._options.log_level):
@@ -100,9 +108,9 @@ class Asking(ABC, Generic[_Options, _Report]):
     async def _show_progress(self) -> None:
         if self._options.quiet:
             return
-        counting = asyncio.ensure_future(count_rows(self._options.traces, self._options.limit))
+        counting = asyncio.ensure_future(self._total())
         try:
-            await report_progress(self._progress, counting, self._told)
+            await report_progress(self._counts, counting, self._told)
         finally:
             counting.cancel()
 
@@ -139,14 +147,14 @@ class Asking(ABC, Generic[_Options, _Report]):
         self._complain(error)
         # Nothing was answered, so a wrong key, model or folder was found before the first paid call. A server that is
         # down, a disk that is full, a reply that was paid for and could not be kept: the same command may work later.
-        mistaken = not self._progress.calls and error.code not in _NO_MISTAKES
+        mistaken = not self._counts().calls and error.code not in _NO_MISTAKES
         misused = isinstance(error, InputError) and error.code != UNREADABLE
         return EXIT_USAGE if mistaken or misused else self._stopped()
 
     def _left(self) -> str:
         """How many records are left, where the input can be read once more to count them."""
-        lines = asyncio.run(count_rows(self._options.traces, self._options.limit))
-        return f" {max(lines - self._progress.done, 0):,} records left." if lines is not None else ""
+        total = asyncio.run(self._total())
+        return f" {max(total - self._counts().done, 0):,} records left." if total is not None else ""
 
     def _stopped(self) -> int:
         again = [word for word in sys.argv[1:] if word != "--overwrite"]  # which would throw away what is done

@@ -17,6 +17,7 @@ _COMMANDS = {
     "preview": "What a judge is sent for a record, and how its verdicts are scored.",
     "draft": "Units from the reasoning of references, or criteria from a task, for a person to edit.",
     "test": "Whether a judge says of golden cases what it must.",
+    "diff": "What differs between two versions, and which verdicts and scores move.",
     "export": "A rubric for other tools, and what it loses on the way.",
 }
 
@@ -34,5 +35,6 @@ def rubric() -> None:
       judge rubric preview triage.yaml traces.jsonl
       judge rubric draft records.jsonl --judge openai/gpt-5-mini --out units.jsonl
       judge rubric test triage.yaml
+      judge rubric diff triage-1.yaml triage-2.yaml
       judge rubric export triage.yaml --to autorubric --out triage.json
     """

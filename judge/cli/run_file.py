@@ -28,8 +28,13 @@ from judge.strict_yaml import Document, StrictYamlError, parse_yaml
 
 __all__ = ["read_run_file"]
 
+
+def _is_rubric_file(given: str) -> bool:
+    return "/" in given or given.endswith((".yaml", ".yml"))
+
+
 PATHS: dict[str, Callable[[str], bool]] = {
-    "rubric": lambda given: "/" in given or given.endswith((".yaml", ".yml")),
+    **dict.fromkeys(("rubric", "old", "new"), _is_rubric_file),
     "cache": lambda given: given != "none",
 }
 """Options that hold a path at times, and when; those of the type `click.Path` always do."""

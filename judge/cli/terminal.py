@@ -48,11 +48,11 @@ def clean_lines(text: str) -> str:
     return "".join(part if part in "\n\t" else clean(part) for part in re.split(r"([\n\t])", text))
 
 
-async def report_progress(counts: Counts, total: asyncio.Future[int | None], console: Console) -> None:
+async def report_progress(count: Callable[[], Counts], total: asyncio.Future[int | None], console: Console) -> None:
     """Show the counts until cancelled: a bar on a terminal, else a plain line every five seconds.
 
     Args:
-        counts: Change while they are shown.
+        count: Gives what is done by now.
         total: Records to be done; while it is not known, nothing is said of the time left.
         console: On standard error.
     """
@@ -60,7 +60,7 @@ async def report_progress(counts: Counts, total: asyncio.Future[int | None], con
     with (_bar if console.is_terminal else _lines)(console) as show:
         while True:
             await asyncio.sleep(_REFRESH_S if console.is_terminal else _PLAIN_LINE_S)
-            known = total.result() if total.done() else None
+            known, counts = total.result() if total.done() else None, count()
             show(counts.done, known, _told(counts, known, time.monotonic() - begun))
 
 

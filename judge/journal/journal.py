@@ -25,7 +25,7 @@ from judge.journal.sealed import DamagedError, dump_reply, load_reply
 from judge.journal.wal import log_of
 from judge.price import Price
 
-__all__ = ["Journal", "Spent", "is_full", "served"]
+__all__ = ["Journal", "Spent", "find_replies", "is_full", "served"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _LEAST_ROOM = 2**16
@@ -176,10 +176,8 @@ class Journal:
 
     def find_all(self, call_ids: Sequence[str]) -> dict[str, Reply]:
         """The replies to those of these calls that have one."""
-        asked = ", ".join("?" * len(call_ids))
         with self._errors(reading=True):
-            found = dict(self._reading.execute(_FIND.format(asked), call_ids).fetchall())
-            return {call_id: load_reply(call_id, sealed) for call_id, sealed in found.items()}
+            return find_replies(self._reading, call_ids)
 
     def retire(self, call_ids: Iterable[str]) -> None:
         """Stop replaying what earlier sessions paid for these calls; its cost still counts.
@@ -242,6 +240,16 @@ class Journal:
 
 
 _AGAIN = "The same command again recovers what can be read."
+
+
+def find_replies(db: sqlite3.Connection, call_ids: Sequence[str]) -> dict[str, Reply]:
+    """The replies of a journal's file to those of these calls that have one that is not retired.
+
+    Raises:
+        DamagedError: One is not as it was written.
+    """
+    found = dict(db.execute(_FIND.format(", ".join("?" * len(call_ids))), call_ids).fetchall())
+    return {call_id: load_reply(call_id, sealed) for call_id, sealed in found.items()}
 
 
 def is_full(error: OSError | sqlite3.Error, folder: Path) -> bool:

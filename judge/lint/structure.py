@@ -11,18 +11,9 @@ from judge.lint.finding import Finding
 from judge.lint.source import Field, Source
 from judge.lint.statement import criteria, pieces
 from judge.rubric import load_rubric
-from judge.strict_yaml import Code
 
 __all__ = ["check_format", "check_ids", "check_texts", "check_yaml"]
 
-_TO_DO: Final[dict[Code, str]] = {
-    "syntax": "correct it; nothing after this place was looked at",
-    "alias": "write the text again where it is needed",
-    "tag": "leave it away, and put the value in quotes if it is text",
-    "key": "put the key in quotes",
-    "duplicate": "keep one of the two, or rename it",
-    "value": 'write a plain number, or "…" for text',
-}
 _TEXTS: Final = frozenset(
     {"name", "version", "description", "guidelines", "kind", "id", "text", "anchor", "polarity", "scoring"}
 )
@@ -31,7 +22,7 @@ _TEXTS: Final = frozenset(
 def check_yaml(source: Source) -> Iterator[Finding]:
     """What strict YAML refuses, all of it."""
     for fault in source.faults:
-        yield source.at_place(fault.place, f"yaml-{fault.code}", fault.problem, _TO_DO[fault.code])
+        yield source.at_place(fault.place, f"yaml-{fault.code}", fault.problem, fault.to_do)
 
 
 def check_texts(source: Source, value: object, field: Field = ()) -> Iterator[Finding]:
