@@ -149,6 +149,18 @@ def test_sections_stay_beside_their_criteria() -> None:
     assert write("rubric", rubric) == {"id": "triage-1", "rubric": SECTIONS["rubric"]["sections"]}
 
 
+def test_a_word_for_a_section_is_no_section(tmp_path: Path) -> None:
+    items = [{"weight": 1, "requirement": "a", "section": "x"}, {"weight": 2, "requirement": "b", "section": {"t": 1}}]
+    rubric = read("rubric", items)
+    assert read("rubric", write("rubric", rubric)) == rubric
+
+
+def test_what_is_beside_a_rubric_is_not_taken_for_its_criteria() -> None:
+    rubric = read("rubric", {"criteria": RUBRIC, "note": 1})
+    rubric = rubric.model_copy(update={"meta": {"note": 1, "rubric": [], "sections": 7, "criteria": "x"}})
+    assert read("autorubric", write("autorubric", rubric)).meta == {"note": 1}
+
+
 def test_what_stands_twice_around_a_list_is_told() -> None:
     read_twice = FORMATS["rubric"].read({"id": "outer", "rubric": {"id": "inner", "sections": RUBRIC}}, "made")
     assert read_twice.rubric["meta"] == {"id": "inner"}

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from judge.axis import Criteria, Scale
-from judge.formats.flat import Said, asked, is_flat, own_id, read_flat, write_flat
+from judge.formats.flat import Dialect, Said, asked, is_flat, own_id, read_flat, write_flat
 from judge.formats.format import Format, Imported, are_objects, as_json_number, beside
 from judge.rubric import Rubric
 
@@ -34,17 +34,13 @@ def _read(value: Any, name: str) -> Imported:
     traces: tuple[str, ...] = ()
     if isinstance(said.meta.get("items"), list):
         traces = (f"items ({len(said.meta.pop('items'))} to grade): they are traces, for judge score",)
-    read = read_flat(
-        said,
-        name,
-        text="requirement",
-        named="name",
-        weight=_WEIGHT,
-        anchors=_anchors,
-        answers=("options", "scale_type"),
-        guided=True,
-    )
+    read = read_flat(said, name, _dialect())
     return Imported(rubric=read.rubric, lost=(*read.lost, *traces, *_unasked(read.rubric)))
+
+
+def _dialect() -> Dialect:
+    answers = ("options", "scale_type")
+    return Dialect(text="requirement", named="name", weight=_WEIGHT, anchors=_anchors, answers=answers, guided=True)
 
 
 def _anchors(one: Mapping[str, Any]) -> Sequence[str] | None:

@@ -7,7 +7,8 @@ of them under "rubric", "sections" or "criteria". Sections mean nothing there: t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final, TypeAlias
 
@@ -16,10 +17,31 @@ from judge.formats.format import Imported, are_objects, stated, without
 from judge.identifier import id_text
 from judge.rubric import RESERVED_AXES
 
-__all__ = ["Anchors", "Said", "asked", "is_flat", "own_id", "read_flat", "write_flat"]
+__all__ = ["Dialect", "Said", "asked", "is_flat", "own_id", "read_flat", "write_flat"]
 
-Anchors: TypeAlias = Callable[[Mapping[str, Any]], Sequence[str] | None]
-"""The answers of a criterion that is no question of yes and no, from the worst and in even steps; else None."""
+_Anchors: TypeAlias = Callable[[Mapping[str, Any]], Sequence[str] | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How one tool writes such lists.
+
+    Attributes:
+        text: Key of a criterion's text.
+        named: Key of its id.
+        weight: Of a criterion without one; None where that is 1, as it is here.
+        anchors: The answers of a criterion, from the worst and in even steps; None where they are no and yes.
+        answers: Keys that these say all of.
+        guided: `guidelines` beside the list are for the judge.
+    """
+
+    text: str
+    named: str
+    weight: float | None = None
+    anchors: _Anchors = lambda _: None
+    answers: Sequence[str] = ()
+    guided: bool = False
+
 
 _LISTS: Final = ("rubric", "sections", "criteria")
 
@@ -51,59 +73,35 @@ def is_flat(value: object, *keys: str) -> bool:
     return are_objects(Said(value).criteria, *keys)
 
 
-def read_flat(
-    said: Said,
-    name: str,
-    *,
-    text: str,
-    named: str,
-    weight: float | None = None,
-    anchors: Anchors = lambda _: None,
-    answers: Sequence[str] = (),
-    guided: bool = False,
-) -> Imported:
-    """The rubric that a list of criteria is.
+def read_flat(said: Said, name: str, dialect: Dialect) -> Imported:
+    """The rubric that a list of criteria is; each that has more answers than yes and no is an axis of its own, a scale.
 
     Args:
         said: Of a document that `is_flat`.
         name: Of the rubric.
-        text: Key of a criterion's text.
-        named: Key of its id.
-        weight: Of a criterion without one.
-        anchors: A criterion that has some becomes an axis of its own, a scale.
-        answers: Keys that are said by its levels then.
-        guided: `guidelines` beside the list are for the judge.
+        dialect: Whose list it is.
     """
-    axes: dict[str, Any] = {}
-    lost, own, scales = [*said.lost], [], []
+    own, scales, lost = [], [], [*said.lost]
     for number, one in enumerate(said.criteria, start=1):
-        called, levels = id_text(one.get(named)) or own_id(number), anchors(one)
-        if levels is None:
-            points = one.get("weight", weight)
-            meta = without(one, (text, named, "weight"))
-            own.append({"id": called, "text": one[text], **stated(points=points, meta=meta)})
+        called, anchors = id_text(one.get(dialect.named)) or own_id(number), dialect.anchors(one)
+        if anchors is None:
+            own.append(_criterion(called, one, dialect))
         else:
-            scales.append((called, one[text], levels))
-            more = {"weight": weight or 1, **without(one, (text, named, *answers))}
-            lost += _lost(called, more if len(said.criteria) > 1 else without(more, ("weight",)))
-    if own:
-        axes["criteria"] = {"kind": "criteria", "description": "What is asked of the trace.", "criteria": own}
-    for called, asks, levels in scales:
-        steps = [{"level": level, "anchor": anchor} for level, anchor in enumerate(levels)]
-        axes[_axis_name(called, axes)] = {"kind": "scale", "description": asks, "levels": steps}
+            scales.append((called, _scale(one[dialect.text], anchors)))
+            lost += _lost_of_scale(called, one, dialect, alone=len(said.criteria) == 1)
     about = {"name": name, "version": "1.0", "description": "Weighted criteria of another tool."}
-    guidelines = said.meta.get("guidelines") if guided else None
-    beside = stated(guidelines=guidelines, meta=without(said.meta, ("guidelines",) if guided else ()))
-    return Imported(rubric={**about, **beside, "axes": axes}, lost=tuple(lost))
+    guidelines = said.meta.get("guidelines") if dialect.guided else None
+    beside = stated(guidelines=guidelines, meta=without(said.meta, ("guidelines",) if dialect.guided else ()))
+    return Imported(rubric={**about, **beside, "axes": _axes(own, scales)}, lost=tuple(lost))
 
 
 def write_flat(criteria: Sequence[Mapping[str, Any]], around: Mapping[str, Any], under: str) -> Any:
     """A list of criteria, in sections where some have one; where more is to be said, under a key beside it."""
     whole: Any = list(criteria)
-    if any(isinstance(one.get("section"), dict) for one in criteria):
-        parts = groupby(criteria, lambda one: one.get("section"))
-        whole = [{**(about or {}), "criteria": [without(one, ("section",)) for one in part]} for about, part in parts]
-    return {**around, under: whole} if around else whole
+    if any(map(_section, criteria)):
+        parts = [(about, [_bare(one) for one in part]) for about, part in groupby(criteria, _section)]
+        whole = [{**about, "criteria": part} for about, part in parts]
+    return {**without(around, _LISTS), under: whole} if around else whole
 
 
 def asked(axis: Criteria) -> Iterator[tuple[Criterion, float]]:
@@ -118,6 +116,16 @@ def own_id(number: int) -> str:
     return f"c{number}"
 
 
+def _section(one: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of the section that a criterion is in."""
+    found = one.get("section")
+    return found if isinstance(found, dict) else {}
+
+
+def _bare(one: Mapping[str, Any]) -> dict[str, Any]:
+    return without(one, ("section",) if _section(one) else ())
+
+
 def _unfolded(items: Sequence[Any]) -> Iterator[Any]:
     for item in items:
         if not isinstance(item, dict) or not isinstance(item.get("criteria"), list):
@@ -127,10 +135,32 @@ def _unfolded(items: Sequence[Any]) -> Iterator[Any]:
         yield from ({**one, **section} if isinstance(one, dict) else one for one in item["criteria"])
 
 
-def _lost(called: str, fields: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in fields.items():
+def _criterion(called: str, one: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
+    meta = without(one, (dialect.text, dialect.named, "weight"))
+    points = one.get("weight", dialect.weight)
+    return {"id": called, "text": one[dialect.text], **stated(points=points, meta=meta)}
+
+
+def _scale(asks: Any, anchors: Sequence[str]) -> dict[str, Any]:
+    levels = [{"level": level, "anchor": anchor} for level, anchor in enumerate(anchors)]
+    return {"kind": "scale", "description": asks, "levels": levels}
+
+
+def _axes(own: Sequence[Any], scales: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    axes: dict[str, Any] = {}
+    if own:
+        axes["criteria"] = {"kind": "criteria", "description": "What is asked of the trace.", "criteria": own}
+    for called, scale in scales:
+        axes[_axis_name(called, axes)] = scale
+    return axes
+
+
+def _lost_of_scale(called: str, one: Mapping[str, Any], dialect: Dialect, *, alone: bool) -> Iterator[str]:
+    more = {"weight": dialect.weight or 1, **without(one, (dialect.text, dialect.named, *dialect.answers))}
+    for key, value in more.items():
         why = ", and axes count alike" if key == "weight" else ""
-        yield f"{key} {value!r} of {called!r}: it has levels, so it is an axis of its own{why}"
+        if not (alone and why):
+            yield f"{key} {value!r} of {called!r}: it has levels, so it is an axis of its own{why}"
 
 
 def _axis_name(called: str, taken: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from judge.axis import Criteria
-from judge.formats.flat import Said, asked, is_flat, own_id, read_flat, write_flat
+from judge.formats.flat import Dialect, Said, asked, is_flat, own_id, read_flat, write_flat
 from judge.formats.format import Format, Imported, as_json_number, beside
 from judge.rubric import Rubric
 
@@ -27,7 +27,7 @@ def _fits(value: object) -> bool:
 
 
 def _read(value: Any, name: str) -> Imported:
-    return read_flat(Said(value), name, text="requirement", named="id")
+    return read_flat(Said(value), name, Dialect(text="requirement", named="id"))
 
 
 def _write(rubric: Rubric, axis: Criteria) -> Any:

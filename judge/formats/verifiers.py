@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from judge.formats.flat import Said, is_flat, read_flat
+from judge.formats.flat import Dialect, Said, is_flat, read_flat
 from judge.formats.format import Format, Imported
 
 __all__ = ["VERIFIERS"]
@@ -28,7 +28,8 @@ def _fits(value: object) -> bool:
 
 
 def _read(value: Any, name: str) -> Imported:
-    return read_flat(Said(value), name, text="text", named="name", anchors=_anchors, answers=("choices",))
+    dialect = Dialect(text="text", named="name", anchors=_anchors, answers=("choices",))
+    return read_flat(Said(value), name, dialect)
 
 
 def _anchors(one: Mapping[str, Any]) -> Sequence[str] | None:
