@@ -128,6 +128,7 @@ The flow, top to bottom; a file imports only files above it:
     calls/            cached prepared careful retrying budgeted limited logged deadline: each wraps a backend and is one
     backends/         openai_compatible litellm vllm_engine lexical: what answers
     lint/             what is wrong with a rubric and its units: one family of rules a file
+    formats/          rubrics of other tools and data sets, read and written: one file a format
     label/            a person's labels: a page on this machine, and the file that it fills
     cli/              one file a command
     testing/          a scripted judge on loopback that misbehaves on request

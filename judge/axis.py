@@ -17,7 +17,17 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SkipValidation,
+    field_validator,
+    model_validator,
+)
 
 from judge.misfit import MisfitError
 from judge.record import Polarity, Unit
@@ -35,6 +45,7 @@ __all__ = [
     "Kind",
     "Leaf",
     "Level",
+    "Meta",
     "Preference",
     "Scale",
     "ScoredAxis",
@@ -57,6 +68,10 @@ RATINGS: Final = range(1, 11)
 """What a judge may give for all criteria together, with `rar_implicit`."""
 RAR_WEIGHTS: Final[Mapping[str, float]] = {"Essential": 1.0, "Important": 0.7, "Optional": 0.3, "Pitfall": 0.9}
 """Rubrics as Rewards, arXiv 2507.17746."""
+
+
+Meta: TypeAlias = dict[str, SkipValidation[JsonValue]]
+"""What people and other tools keep beside it. No judge sees it and no fingerprint counts it, so it is in no dump."""
 
 
 def as_number(value: Any) -> Any:
@@ -145,6 +160,7 @@ class Criterion(BaseModel):
         points: What it is worth where it holds, finite; its importance says so where there are none.
         importance: A name that the axis gives a weight to.
         gate: If its good side does not hold, the axis scores 0 at most; in a tree, its parent.
+        meta: What is kept beside it, such as tags of another tool.
         children: Of a tree: what it is made of. It is not asked itself then, and scores what they do.
     """
 
@@ -156,6 +172,7 @@ class Criterion(BaseModel):
     points: Annotated[float, Field(allow_inf_nan=False), BeforeValidator(as_number)] | None = None
     importance: str | None = None
     gate: bool = False
+    meta: Meta = Field(default_factory=dict, exclude=True, repr=False)
     children: Annotated[tuple[Criterion, ...], BeforeValidator(as_tuple)] = ()
 
 

@@ -14,6 +14,7 @@ YAML is read strictly (`strict_yaml.py`): `no` where text is wanted is an error,
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,7 @@ from judge.axis import (
     Criterion,
     Kind,
     Level,
+    Meta,
     Preference,
     ScoredAxis,
     asked_kind,
@@ -39,10 +41,11 @@ from judge.misfit import MisfitError, remedy
 from judge.resource import resource_path, rubric_names
 from judge.strict_yaml import Document, StrictYamlError, parse_yaml
 
-__all__ = ["Rubric", "load_rubric", "locate_rubric", "rubric_schema"]
+__all__ = ["RESERVED_AXES", "Rubric", "as_name", "load_rubric", "locate_rubric", "parse_rubric", "rubric_schema"]
 
 # `{axis}_score` and its like are columns; these axis names would collide with the record's own.
-_RESERVED_AXES = {"trace", "answer", "units", "overall"}
+RESERVED_AXES = {"trace", "answer", "units", "overall"}
+_LONGEST_NAME = 100
 
 
 class Rubric(BaseModel):
@@ -51,6 +54,7 @@ class Rubric(BaseModel):
     Attributes:
         axes: Axis name -> axis, in the order of the tables.
         guidelines: Text for the judge, the same in every prompt.
+        meta: What is kept beside it, such as the question that it was written for.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -59,6 +63,7 @@ class Rubric(BaseModel):
     version: str = Field(min_length=1)
     description: str = Field(min_length=1)
     guidelines: str = ""
+    meta: Meta = Field(default_factory=dict, exclude=True, repr=False)
     axes: dict[str, Axis] = Field(min_length=1)
 
     @field_validator("axes")
@@ -68,7 +73,7 @@ class Rubric(BaseModel):
             if not (name.isascii() and name.isidentifier() and name.islower()):
                 problem = f"the axis name {name!r} must be lower-case letters, digits and underscores"
                 raise MisfitError(problem, "Rename it: it becomes the beginning of columns.")
-            if name in _RESERVED_AXES:
+            if name in RESERVED_AXES:
                 problem = f"the axis name {name!r} is taken; columns such as `{name}_score` exist already"
                 raise MisfitError(problem, "Choose another name.")
         return value
@@ -112,6 +117,11 @@ class Rubric(BaseModel):
         return load_rubric(name_or_path)
 
 
+def as_name(text: str) -> str:
+    """A text as the name of a rubric, which is that of a file too: what no name may have is left out, or all of it."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-")[:_LONGEST_NAME]
+
+
 def rubric_schema() -> dict[str, Any]:
     """JSON Schema of a rubric file, by which editors complete and check one; `rubrics/schema.json` holds it."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Rubric.model_json_schema()}
@@ -131,7 +141,7 @@ def load_rubric(name_or_path: str | Path) -> Rubric:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         raise RubricError(f"{path}: cannot be read: {exc}.") from exc
-    return _parse(text, path)
+    return parse_rubric(text, path)
 
 
 def locate_rubric(name_or_path: str | Path) -> Path:
@@ -150,7 +160,13 @@ def locate_rubric(name_or_path: str | Path) -> Path:
     return path
 
 
-def _parse(text: str, path: Path) -> Rubric:
+def parse_rubric(text: str, path: Path) -> Rubric:
+    """Read a rubric from the text of a file; see `load_rubric`.
+
+    Args:
+        text: YAML.
+        path: What messages call it.
+    """
     try:
         document = parse_yaml(text)
     except StrictYamlError as exc:

@@ -229,6 +229,9 @@ except SystemExit as exc:
 """
 
 
+RUBRIC_COMMANDS = ("new", "import", "show", "lint", "preview", "draft", "test", "diff", "export")
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -242,7 +245,7 @@ except SystemExit as exc:
         command("cache", "--help"),
         command("cache", "prune", "--help"),
         command("rubric", "--help"),
-        *(command("rubric", name, "--help") for name in ("new", "show", "lint", "preview", "draft", "test", "diff")),
+        *(command("rubric", name, "--help") for name in RUBRIC_COMMANDS),
     ],
     ids=[
         *(
@@ -257,7 +260,7 @@ except SystemExit as exc:
             "prune help",
             "rubric help",
         ),
-        *("new help", "show help", "lint help", "preview help", "draft help", "rubric test help", "diff help"),
+        *(f"rubric {name} help" for name in RUBRIC_COMMANDS),
     ],
 )
 def test_starting_up_loads_nothing_heavy(code):

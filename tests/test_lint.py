@@ -57,11 +57,6 @@ BROKEN = {
         "11:7",
     ),
     "negative points, MET good": (changed("points: 5", "points: -5"), "sign-polarity", "14:17"),
-    "negative points, no polarity": (
-        changed("polarity: negative\n        points: -4", "points: -4"),
-        "sign-polarity",
-        "17:17",
-    ),
     "positive points, MET bad": (changed("points: -4", "points: 4"), "sign-polarity", "18:17"),
     # errors: templates
     "unknown variable": (changed(FEVER, '"Names {{ finding }}."'), "template-variable", "12:25"),
@@ -206,3 +201,17 @@ def test_the_words_are_found_however_a_text_is_written(written: str, tmp_path: P
 def test_a_word_within_another_word_is_not_mistaken_for_it(tmp_path: Path) -> None:
     text = changed(FEVER, "Names goodness\n          as such in good\n          style.")
     assert ("vague-word", "13:22") in places(lint_text(text, tmp_path))
+
+
+def test_negative_points_have_the_polarity_that_their_sign_says(tmp_path: Path) -> None:
+    assert lint_text(changed("polarity: negative\n        points: -4", "points: -4"), tmp_path) == []
+
+
+def test_what_is_kept_beside_a_rubric_is_the_authors(tmp_path: Path) -> None:
+    """No judge is shown it; but an axis, or an importance, may be called so."""
+    beside = 'meta: {version: 1.0, text: "{{ x.__class__ }}", criteria: [{id: fever}]}'
+    text = changed("guidelines:", f"{beside}\nguidelines:")
+    text = changed(FEVER, f"{FEVER}\n        {beside}", text=text)
+    assert lint_text(text, tmp_path) == []
+    named = changed("  flags:", "  meta:", text=changed(FEVER, "Is adequate."))
+    assert rules(lint_text(named, tmp_path)) == {"vague-word"}

@@ -111,7 +111,7 @@ def test_the_rules_of_wording_hold_for_claims(tmp_path):
     given = {"claim": "Fails to name the base.", "points": 5, "polarity": "negative"}
     assert rules(tmp_path, given) == ["sign-polarity"]
     assert rules(tmp_path, {"claim": "Fails to name the base.", "points": 5}) == ["sign-wording"]
-    assert rules(tmp_path, {"claim": "Fails to name the base.", "points": -5}) == ["sign-polarity"]
+    assert rules(tmp_path, {"claim": "Fails to name the base.", "points": -5}) == []
     assert rules(tmp_path, {"claim": "Fails to name the base.", "points": -5, "polarity": "negative"}) == []
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from judge.errors import RubricError
-from judge.rubric import Rubric, load_rubric, rubric_schema
+from judge.rubric import Rubric, as_name, load_rubric, rubric_schema
 
 ROOT = Path(__file__).parents[1]
 GOOD = """\
@@ -324,3 +324,38 @@ def test_a_built_in_rubric_is_documented_and_names_its_schema(path: Path) -> Non
     for heading in ("What it asks", "Why it matters", "Example", "Known problems", "Source"):
         assert f"# {heading}: " in head, heading
     assert load_rubric(path.stem).name == path.stem
+
+
+META = """\
+name: r
+version: "1"
+description: d
+meta: {question: "What is it?", tags: [a, 1, null]}
+axes:
+  a:
+    kind: criteria
+    description: d
+    scoring: tree
+    criteria:
+      - {id: x, text: t, meta: {owner: me}, children: [{id: y, text: u, meta: {"no": true}}]}
+"""
+
+
+def test_what_is_kept_beside_a_rubric_is_neither_shown_nor_counted(file: Path) -> None:
+    file.write_text(META)
+    rubric = load_rubric(file)
+    (root,) = rubric.axes["a"].criteria
+    (leaf,) = rubric.axes["a"].units
+    assert (rubric.meta, root.meta) == ({"question": "What is it?", "tags": ["a", 1, None]}, {"owner": "me"})
+    assert (root.children[0].meta, leaf.meta) == ({"no": True}, {})
+    file.write_text(re.sub(r"(^|, )meta: \{[^{}]*\}", "", META, flags=re.MULTILINE))
+    assert load_rubric(file).fingerprint == rubric.fingerprint
+    assert load_rubric(file) != rubric
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("pkr", "pkr"), ("a/../b c", "a-..-b-c"), (".hidden_", "hidden"), ("Ä!", ""), ("x" * 300, "x" * 100)],
+)
+def test_a_text_as_a_name(text: str, name: str) -> None:
+    assert as_name(text) == name

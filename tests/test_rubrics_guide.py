@@ -12,7 +12,7 @@ from run_kit import environment
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "rubrics.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"^```(?:json|yaml) (\S+)\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE))
+FILES = dict(re.findall(r"^```(?:json|yaml|toml) (\S+)\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE))
 BLOCKS = re.findall(r"^```console\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
 
 
@@ -45,7 +45,15 @@ def pattern(shown: list[str]) -> str:
 
 
 def test_the_guide_shows_something() -> None:
-    shown = {"fever.yaml", "film-1.yaml", "film-2.yaml", "notes.jsonl", "triage.cases.jsonl"}
+    shown = {
+        "fever.yaml",
+        "film-1.yaml",
+        "film-2.yaml",
+        "notes.jsonl",
+        "triage.cases.jsonl",
+        "grader.toml",
+        "cough.jsonl",
+    }
     assert len(BLOCKS) >= 4 and FILES.keys() == shown
 
 

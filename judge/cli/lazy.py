@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -30,7 +31,8 @@ class LazyCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._listed:
             return None
-        command = getattr(import_module(f"{self._modules}{cmd_name}"), cmd_name)
+        function = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command = getattr(import_module(f"{self._modules}{cmd_name}"), function)
         assert isinstance(command, click.Command)  # else a fault of ours, not of the user's
         return command
 

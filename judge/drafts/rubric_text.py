@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from judge.drafts.criterion import Criterion, remarks
 from judge.drafts.task import IMPORTANCES
 from judge.prompt import one_line, quoted
+from judge.rubric import as_name
 
 __all__ = ["rubric_text"]
 
@@ -31,7 +32,7 @@ def rubric_text(criteria: Sequence[Criterion], *, name: str, task: str, judge: s
 def _lines(criteria: Sequence[Criterion], name: str, task: str, judge: str) -> Iterator[str]:
     about = quoted(_description(task))
     yield f"# Drafted by {one_line(judge)}. Read and edit every line: what a judge wrote is no rubric yet."
-    yield f"name: {quoted(re.sub(r'[^A-Za-z0-9._-]+', '-', name).strip('._-') or 'draft')}"
+    yield f"name: {quoted(as_name(name) or 'draft')}"
     yield from ('version: "0.1"', f"description: {about}", "axes:", "  quality:", "    kind: criteria")
     yield from (f"    description: {about}", "    scoring: weighted")
     yield f"    importance: {{{', '.join(f'{word}: {weight}' for word, weight in IMPORTANCES.items())}}}"

@@ -8,7 +8,7 @@ from itertools import chain
 from judge.lint.finding import Finding, Remark, in_order
 from judge.lint.polarity import remark_on_polarity
 from judge.lint.source import Source, read_source
-from judge.lint.statement import Statement, list_statements, texts
+from judge.lint.statement import Statement, list_statements, texts, without_meta
 from judge.lint.structure import check_format, check_ids, check_texts, check_yaml
 from judge.lint.template import remark_on_template
 from judge.lint.weights import check_weights
@@ -39,7 +39,7 @@ def remark_on_statement(statement: Statement) -> Iterator[Remark]:
 
 
 def _check(source: Source) -> Iterator[Finding]:
-    value = source.document.value if source.document is not None else None
+    value = without_meta(source.document.value) if source.document is not None else None
     yield from check_texts(source, value)
     yield from check_ids(source, value)
     yield from check_weights(source, value)

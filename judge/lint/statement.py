@@ -10,7 +10,17 @@ from typing import Any, Literal
 from judge.bare import bare
 from judge.lint.source import Field
 
-__all__ = ["Direction", "Statement", "criteria", "list_statements", "number", "pieces", "read_statement", "texts"]
+__all__ = [
+    "Direction",
+    "Statement",
+    "criteria",
+    "list_statements",
+    "number",
+    "pieces",
+    "read_statement",
+    "texts",
+    "without_meta",
+]
 
 Direction = Literal["positive", "negative"]
 
@@ -88,6 +98,19 @@ def texts(value: object, field: Field = ()) -> Iterator[tuple[Field, str]]:
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for part, child in inner:
         yield from texts(child, (*field, part))
+
+
+def without_meta(value: object, under: str = "") -> object:
+    """The same without what is kept beside a rubric and its criteria, which no judge reads.
+
+    Args:
+        value: YAML, or a part of it.
+        under: Key of that part. Names of axes and importances are the author's own, and may be `meta`.
+    """
+    if isinstance(value, dict):
+        kept = (one for one in value.items() if one[0] != "meta" or under in ("axes", "importance"))
+        return {part: without_meta(child, part) for part, child in kept}
+    return [without_meta(child) for child in value] if isinstance(value, list) else value
 
 
 def pieces(value: object, key: str | None = None) -> dict[str, Any]:

@@ -26,8 +26,8 @@ def check_weights(source: Source, value: object) -> Iterator[Finding]:
 
 
 def sign_disagrees(given: Mapping[str, Any]) -> bool:
-    """Whether the points of a criterion or unit say the opposite of its polarity; without one it is positive."""
-    points, polarity = number(given.get("points")), given.get("polarity") or "positive"
+    """Whether the points of a criterion or unit say the opposite of its polarity; without one their sign is all."""
+    points, polarity = number(given.get("points")), given.get("polarity")
     if not points or polarity not in ("positive", "negative"):
         return False
     return (points > 0) is (polarity == "negative")
@@ -35,9 +35,7 @@ def sign_disagrees(given: Mapping[str, Any]) -> bool:
 
 def say_sign(given: Mapping[str, Any]) -> tuple[str, str]:
     """What is wrong with it, and what to do."""
-    polarity = given.get("polarity")
-    said = f"polarity {polarity}" if polarity else "no polarity, which is positive,"
-    what = f"points {given['points']:g} and {said} contradict each other"
+    what = f"points {given['points']:g} and polarity {given['polarity']} contradict each other"
     return what, "negative points go with `polarity: negative`, and positive ones without it"
 
 

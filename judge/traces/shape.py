@@ -30,7 +30,7 @@ from judge.strict_json import StrictJsonError, parse_json
 from judge.traces.mapping import move_fields
 from judge.traces.options import find_options
 
-__all__ = ["shape_fields"]
+__all__ = ["is_healthbench", "is_rar", "shape_fields"]
 
 _AXES: Final = ("perception", "knowledge", "rationale")
 _SOLUTION: Final = ("reasoning", "answer")
@@ -59,9 +59,9 @@ def shape_fields(
         raise _no_trace(row, fields, mapped["trace"], number)
     if isinstance(units := fields.get("units"), Mapping) and any(isinstance(given, str) for given in units.values()):
         fields = {**fields, "units": {axis: _units(units, axis, number) for axis in units}}
-    if _is_healthbench(fields):
+    if is_healthbench(fields):
         return _from_healthbench(fields)
-    if _is_rar(fields):
+    if is_rar(fields):
         return _from_rar(fields)
     return _from_openmedreason(fields, number) if _is_openmedreason(row, fields) else fields
 
@@ -78,7 +78,7 @@ def _no_trace(row: Mapping[str, Any], fields: Mapping[str, Any], source: str, nu
     )
 
 
-def _is_healthbench(fields: Mapping[str, Any]) -> bool:
+def is_healthbench(fields: Mapping[str, Any]) -> bool:
     """A conversation and criteria, and no units under our name."""
     criteria = fields.get("rubrics")
     known = isinstance(criteria, list) and all(isinstance(one, Mapping) and "criterion" in one for one in criteria)
@@ -99,7 +99,7 @@ def _criterion(one: Mapping[str, Any], number: int) -> dict[str, Any]:
     return {"unit_id": f"c{number}", "claim": one["criterion"], **rest}
 
 
-def _is_rar(fields: Mapping[str, Any]) -> bool:
+def is_rar(fields: Mapping[str, Any]) -> bool:
     """A reference answer and weighted descriptions, and no units under our name."""
     criteria = fields.get("rubric")
     known = isinstance(criteria, list) and all(isinstance(one, Mapping) and "description" in one for one in criteria)
