@@ -360,7 +360,7 @@ class Settings:
             rubric=f"{self.rubric.name}@{self.rubric.version}",
             prompt_fp=self.way.prompt.fingerprint,
             rubric_fp=self.rubric.fingerprint,
-            axes=tuple(self.rubric.axes),
+            axes={name: axis.kind for name, axis in self.rubric.axes.items()},
         )
 
 
