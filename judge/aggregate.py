@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 import polars as pl
+
+from judge.score import MEASURES, TRACE_MEASURES
 
 __all__ = ["MANY_RECORDS", "Interval", "cut", "interval", "summarise"]
 
@@ -18,7 +20,7 @@ Interval: TypeAlias = tuple[float | None, float | None, str | None]
 """Low, high, and by which method; nulls where there is none."""
 
 
-def summarise(scores: pl.DataFrame | pl.LazyFrame, axes: Sequence[str], *, seed: int = 0) -> pl.DataFrame:
+def summarise(scores: pl.DataFrame | pl.LazyFrame, axes: Iterable[str], *, seed: int = 0) -> pl.DataFrame:
     """Means over the non-null values of every measure, per model and judge.
 
     Args:
@@ -28,11 +30,13 @@ def summarise(scores: pl.DataFrame | pl.LazyFrame, axes: Sequence[str], *, seed:
 
     Returns:
         Columns `model, judge, measure, mean, low, high, interval, n, n_failed`, in the order of first appearance;
-        `measure` is `trace_score`, `perception_grounding` and so on. `n_failed` counts records without a trace score.
-        Mean and interval are null where n is 0, the interval also where n is 1.
+        `measure` is `trace_score`, `perception_grounding` and so on, as far as the table has it, which goes by the kind
+        of an axis. `n_failed` counts records without a trace score. Mean and interval are null where n is 0, the
+        interval also where n is 1.
     """
-    measures = [f"{axis}_{part}" for axis in axes for part in ("grounding", "correctness", "score")]
-    measures += ["trace_grounding", "trace_correctness", "trace_score", "answer_correct", "answered"]
+    columns = scores.lazy().collect_schema()
+    measures = [name for axis in axes for part in _PARTS if (name := f"{axis}_{part}") in columns]
+    measures += [*(f"trace_{part}" for part in TRACE_MEASURES), "answer_correct", "answered"]
     read = scores.lazy().with_columns(answered=pl.col("answer").is_not_null()).with_row_index("place")
     values = read.select("place", "failure", *_GROUP, pl.col(measures).cast(pl.Float64))
     rows = [row for groups in _portions(_groups(values, measures)) for row in _rows(values, groups, measures, seed)]
@@ -40,6 +44,7 @@ def summarise(scores: pl.DataFrame | pl.LazyFrame, axes: Sequence[str], *, seed:
 
 
 _GROUP = ("model", "judge")
+_PARTS = tuple(dict.fromkeys(part for measured in MEASURES.values() for part in measured))
 _SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("model", "judge", "measure"), pl.String),
     **dict.fromkeys(("mean", "low", "high"), pl.Float64),

@@ -19,6 +19,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from judge.asking import Way, first_asks
+from judge.axis import Kind
 from judge.errors import InputError, RecordError
 from judge.fault import shown
 from judge.record import Record, build_record, read_fields
@@ -108,13 +109,13 @@ def cases_beside(rubric: str) -> Path:
     return path.with_name(f"{path.stem}.cases.jsonl")
 
 
-def read_cases(path: Path, way: Way, *, axes: Sequence[str]) -> list[Case]:
+def read_cases(path: Path, way: Way, *, axes: Mapping[str, Kind]) -> list[Case]:
     """Read all cases, and check them against what would be asked.
 
     Args:
         path: JSONL, compressed or not.
         way: How their units are asked about, with the rubric.
-        axes: Of the rubric.
+        axes: The kind of each axis of the rubric.
 
     Raises:
         InputError: There is no such file, it holds no case, or a case is wrong; says where, with line and field.
@@ -172,7 +173,7 @@ def _expectation(path: Path, number: int, given: object) -> Expectation:
         _refuse(path, number, field, f"is {shown(error['input'])}, must be {wanted}.")
 
 
-def _refuse_wrong_names(path: Path, cases: Sequence[Case], axes: Sequence[str]) -> None:
+def _refuse_wrong_names(path: Path, cases: Sequence[Case], axes: Mapping[str, Kind]) -> None:
     lines: dict[str, int] = {}
     columns = [name for name, kind in table_schemas(axes)["scores"].items() if kind == pl.Float64]
     for case in cases:

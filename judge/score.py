@@ -9,13 +9,23 @@ from typing import Final
 
 from msgspec import Struct
 
-from judge.axis import Axis, Criteria, Faithfulness, Scale, asked_kind
+from judge.axis import Axis, Criteria, Faithfulness, Kind, Scale, asked_kind
 from judge.criteria import as_best, as_worst, rating_share, score_criteria
 from judge.tree import score_tree
 from judge.verdict import Verdict
 
-__all__ = ["AxisScore", "TraceScore", "score_axis", "score_trace"]
+__all__ = ["MEASURES", "TRACE_MEASURES", "AxisScore", "TraceScore", "columns_of", "score_axis", "score_trace"]
 
+MEASURES: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "checklist": ("grounding", "correctness", "score"),
+    "criteria": ("score",),
+    "scale": ("score",),
+    "faithfulness": ("score", "contradicted"),
+}
+"""What is measured of an axis of each kind: names of `AxisScore`, of columns, and of means in the summary."""
+TRACE_MEASURES: Final = ("grounding", "correctness", "score")
+"""What is measured of a trace; the first two over its checklists."""
+_OF_EVERY_KIND = ("coverage", "score_low", "score_high", "score_sd")
 _LEAST = 0.5  # of a raised unit: presence 1
 _LEAST_PROBED = 0.25  # P(1) a hair above P(0), and P(2) = 0
 CHECKLISTS: Final[Mapping[str, Axis]] = MappingProxyType({})
@@ -23,25 +33,25 @@ _ROUNDING = 1e-12  # one of four units of weight 0.1 is a little less than 0.25 
 
 
 class AxisScore(Struct, frozen=True, kw_only=True, gc=False):
-    """One axis of one trace; all values in [0, 1] or None.
+    """One axis of one trace; all values in [0, 1] or None, but for the scores of `healthbench`, which may be below 0.
 
     Attributes:
-        grounding: How much of the reference the trace raised.
-        correctness: The share of the raised units that are right; None when none is raised.
-        score: grounding × correctness; 0 when no unit is raised.
+        grounding: Of a checklist: how much of the reference the trace raised.
+        correctness: Of a checklist: the share of the raised units that are right; None when none is raised.
+        score: Of a checklist grounding × correctness, 0 when no unit is raised.
         coverage: Weight judged / weight asked; None when the units weigh nothing.
         score_low, score_high: The score if every unjudged unit turned out at its worst, at its best.
         score_sd: Standard deviation over samples; None below two.
         contradicted: Of a trace's claims: the share that the sources contradict; None of other kinds.
     """
 
-    grounding: float | None
-    correctness: float | None
-    score: float | None
-    coverage: float | None
-    score_low: float | None
-    score_high: float | None
+    score: float | None = None
+    coverage: float | None = None
+    score_low: float | None = None
+    score_high: float | None = None
     score_sd: float | None = None
+    grounding: float | None = None
+    correctness: float | None = None
     contradicted: float | None = None
 
 
@@ -50,7 +60,7 @@ class TraceScore(Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         axes: The axes that have units, by name.
-        grounding, correctness, score: Means over the axes; None when an axis is below the wanted coverage.
+        grounding, correctness, score: Means over the axes that have them; None when an axis is below the coverage.
         score_sd: Standard deviation of the trace score over complete samples; None below two.
         samples: Complete samples behind the trace score.
         units_asked, units_judged: Counted over all samples.
@@ -66,6 +76,11 @@ class TraceScore(Struct, frozen=True, kw_only=True, gc=False):
     units_judged: int
 
 
+def columns_of(kind: Kind) -> tuple[str, ...]:
+    """What the tables tell of an axis of this kind, in the order of their columns: names of `AxisScore`."""
+    return MEASURES[kind] + _OF_EVERY_KIND
+
+
 def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0, axis: Axis | None = None) -> AxisScore:
     """Score one axis in one sample.
 
@@ -76,7 +91,7 @@ def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0, axis: 
     """
     units = list(verdicts)
     if not sum(unit.weight for unit in units):
-        return AxisScore(grounding=None, correctness=None, score=None, coverage=None, score_low=None, score_high=None)
+        return AxisScore()
     if isinstance(axis, Scale):
         return _score_level(units[0], axis.share)
     if isinstance(axis, Criteria) and asked_kind(axis) == "rating":
@@ -94,8 +109,6 @@ def _score_criteria(criteria: Sequence[Verdict], min_coverage: float, axis: Crit
     complete = bool(judged) and coverage >= min_coverage - _ROUNDING
     unsure = any(one.gate and not one.judged for one in criteria)
     return AxisScore(
-        grounding=None,
-        correctness=None,
         score=_sum_up(judged, axis) if complete and not unsure else None,
         coverage=coverage,
         score_low=_sum_up(as_worst(criteria), axis),
@@ -111,8 +124,7 @@ def _score_level(level: Verdict, share: Callable[[float], float]) -> AxisScore:
     """One level or rating: known, or anywhere between the lowest and the highest."""
     score = None if level.value is None else share(level.value)
     low, high = (0.0, 1.0) if score is None else (score, score)
-    coverage = float(score is not None)
-    return AxisScore(grounding=None, correctness=None, score=score, coverage=coverage, score_low=low, score_high=high)
+    return AxisScore(score=score, coverage=float(score is not None), score_low=low, score_high=high)
 
 
 def _score_claims(claims: Sequence[Verdict], min_coverage: float) -> AxisScore:
@@ -122,8 +134,6 @@ def _score_claims(claims: Sequence[Verdict], min_coverage: float) -> AxisScore:
     coverage = len(judged) / len(claims)
     complete = bool(judged) and coverage >= min_coverage - _ROUNDING
     return AxisScore(
-        grounding=None,
-        correctness=None,
         score=supported / len(judged) if complete else None,
         coverage=coverage,
         score_low=supported / len(claims),

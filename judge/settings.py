@@ -316,7 +316,7 @@ class Settings:
             rubric=f"{self.rubric.name}@{self.rubric.version}",
             prompt_fp=self.way.fingerprint,
             rubric_fp=self.rubric.fingerprint,
-            axes=tuple(self.rubric.scored),
+            axes={name: axis.kind for name, axis in self.rubric.scored.items()},
         )
 
 

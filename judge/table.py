@@ -11,18 +11,18 @@ import polars as pl
 from msgspec.structs import astuple
 
 from judge.answer import answer_correct, extract_answer, reference_answer
+from judge.axis import Kind
 from judge.backend import Reply
 from judge.errors import ConfigError
 from judge.outcome import Call, Failure, Outcome
 from judge.record import Record
-from judge.score import AxisScore
+from judge.score import AxisScore, columns_of
 from judge.verdict import Verdict
 
-__all__ = ["AXIS_COLUMNS", "Labels", "Run", "Tables", "build_tables", "table_schemas"]
+__all__ = ["Labels", "Run", "Tables", "build_tables", "table_schemas"]
 
-AXIS_COLUMNS = AxisScore.__struct_fields__
 _NO_REPLY = Reply(text="")
-_NO_AXIS = AxisScore(grounding=None, correctness=None, score=None, coverage=None, score_low=None, score_high=None)
+_NO_AXIS = AxisScore()
 
 _VERDICTS = {
     **dict.fromkeys(("line", "record_id", "record_key", "model", "judge", "prompt_fp", "rubric_fp"), pl.String),
@@ -76,14 +76,14 @@ class Labels:
     Attributes:
         judge: The judge id: model, prompt and sampling together.
         rubric: Name and version of the rubric.
-        axes: Names of its axes, in order.
+        axes: The kind of each of its axes, by name, in order.
     """
 
     judge: str
     rubric: str
     prompt_fp: str
     rubric_fp: str
-    axes: tuple[str, ...]
+    axes: Mapping[str, Kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,11 +130,11 @@ class Run(Tables):
         )
 
 
-def table_schemas(axes: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Column -> dtype of every table, for a rubric with these axes."""
+def table_schemas(axes: Mapping[str, Kind]) -> dict[str, dict[str, Any]]:
+    """Column -> dtype of every table, for a rubric with axes of these names and kinds."""
     scores: dict[str, Any] = {"line": pl.Int64}
     scores |= dict.fromkeys(("record_id", "record_key", "model", "judge", "rubric"), pl.String)
-    scores |= {f"{axis}_{column}": pl.Float64 for axis in axes for column in AXIS_COLUMNS}
+    scores |= {f"{axis}_{column}": pl.Float64 for axis, kind in axes.items() for column in columns_of(kind)}
     scores |= dict.fromkeys(("trace_grounding", "trace_correctness", "trace_score", "trace_score_sd"), pl.Float64)
     scores |= {"samples": pl.Int32, "answer": pl.String, "answer_correct": pl.Boolean}
     scores |= {"trace_chars": pl.Int64, "units_asked": pl.Int32, "units_judged": pl.Int32}
@@ -188,7 +188,11 @@ def _score_row(outcome: Outcome, record: Record, labels: Labels) -> tuple[object
     answer = extract_answer(record.trace, record.options)
     return (
         *(record.line, record.id, record.key, record.model, labels.judge, labels.rubric),
-        *(value for axis in labels.axes for value in astuple(axes.get(axis, _NO_AXIS))),
+        *(
+            getattr(axes.get(axis, _NO_AXIS), column)
+            for axis, kind in labels.axes.items()
+            for column in columns_of(kind)
+        ),
         *((scores.grounding, scores.correctness, scores.score, scores.score_sd) if scores else (None,) * 4),
         *(scores.samples if scores else 0, answer, answer_correct(answer, given, record.options)),
         len(record.trace),

@@ -13,7 +13,7 @@ from judge import aggregate
 from judge.aggregate import MANY_RECORDS, interval, summarise
 from judge.table import table_schemas
 
-SCHEMA = table_schemas(("knowledge",))["scores"]
+SCHEMA = table_schemas({"knowledge": "checklist"})["scores"]
 
 
 def scores(*rows: dict[str, Any]) -> pl.DataFrame:

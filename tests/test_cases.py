@@ -15,7 +15,7 @@ from judge.rubric import load_rubric
 from judge.settings import Settings
 
 WAY = Settings(judge="lexical", rubric=load_rubric("pkr")).way
-AXES = tuple(WAY.rubric.axes)
+AXES = {name: axis.kind for name, axis in WAY.rubric.axes.items()}
 UNITS = {"perception": [{"unit_id": "P1", "claim": "The heart is enlarged."}]}
 EXPECT = {"verdicts": {"P1": {"presence": 2, "correctness": 1}}, "scores": {"trace_score": [0.8, 1]}}
 GOOD = {"id": "good", "trace": "The heart is enlarged.", "units": UNITS, "expect": EXPECT}

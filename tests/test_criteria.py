@@ -245,7 +245,7 @@ def test_criteria_are_judged_and_scored() -> None:
     run, heard = score([says((M, "It is pneumonia"), (U, None), (U, None))])
     (row,) = run.scores.rows(named=True)
     assert (row["criteria_score"], row["trace_score"], row["criteria_coverage"]) == (4 / 6, 4 / 6, 1.0)
-    assert (row["criteria_grounding"], row["trace_grounding"], row["failure"]) == (None, None, None)
+    assert (row["trace_grounding"], row["trace_correctness"], row["failure"]) == (None, None, None)
     verdicts = run.verdicts.select("kind", "unit_id", "verdict", "value", "points", "polarity", "evidence_found").rows()
     assert verdicts == [
         ("criteria", "c1", "MET", 1.0, 4.0, "positive", "exact"),

@@ -18,7 +18,7 @@ from judge.errors import CacheError, ConfigError
 from judge.runs.directory import RunDirectory, disk_errors, write_atomically
 from judge.table import Tables, table_schemas
 
-AXES = ("perception",)
+AXES = {"perception": "checklist"}
 
 
 def make_tables(lines: list[int], score: float | None = 1.0) -> Tables:
@@ -228,7 +228,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 HOLD = (
     "import sys; from pathlib import Path; from judge.runs.directory import RunDirectory\n"
-    "directory = RunDirectory(Path(sys.argv[1]), ())\n"
+    "directory = RunDirectory(Path(sys.argv[1]), {})\n"
     "with directory.locked(): print('held', flush=True); sys.stdin.read()"
 )
 

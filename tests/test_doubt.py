@@ -18,8 +18,7 @@ from judge.cautions.doubt import ORDER, find_cautions
 from judge.table import table_schemas
 from judge.testing import Server
 
-AXES = ("perception", "knowledge")
-SCHEMAS = table_schemas(AXES)
+SCHEMAS = table_schemas({"perception": "checklist", "knowledge": "checklist"})
 JUDGE = "hosted_vllm/Qwen/Qwen3-32B"
 Rows = Sequence[dict[str, Any]]
 

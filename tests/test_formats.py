@@ -21,7 +21,7 @@ from judge.table import table_schemas
 from judge.testing import Ask, Server, obedient
 
 RECORDS = make_records(60, units=(1, 2, 3))
-AXES = ("perception", "knowledge", "rationale")
+AXES = dict.fromkeys(("perception", "knowledge", "rationale"), "checklist")
 
 
 @pytest.fixture

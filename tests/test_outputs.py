@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import get_type_hints
+from typing import get_args, get_type_hints
 
 import polars as pl
 import pytest
 from click.testing import CliRunner
 from run_kit import arguments_for, make_records, score, to_lines
 
+from judge.axis import Kind
 from judge.cautions.doubt import ORDER
 from judge.cli import cli
 from judge.cli.told import SCHEMA, Told, ToldCaution, ToldDifference, ToldMean
 from judge.table import table_schemas
 from judge.testing import Server
 
+SCORED = [kind for kind in get_args(Kind) if kind != "preference"]
 DOC = (Path(__file__).parent.parent / "docs" / "outputs.md").read_text(encoding="utf-8")
 
 
@@ -37,11 +39,19 @@ def test_the_columns_that_are_listed_are_those_that_exist(name: str) -> None:
     title = f"{name}.jsonl" if name == "failures" else f"{name}.parquet"
     listed = {column: dtype for column, dtype, *_ in rows(title)}
     # One axis, so that its name can be put for the placeholder; all columns in their order.
-    schema = pl.Schema(table_schemas(("a",))[name])
-    assert {column.replace("{axis}", "a"): dtype for column, dtype in listed.items()} == {
-        column: str(dtype) for column, dtype in schema.items()
-    }
-    assert [column.replace("{axis}", "a") for column in listed] == schema.names()
+    of_kinds = [pl.Schema(table_schemas({"a": kind})[name]) for kind in SCORED]
+    known = {column: str(dtype) for schema in of_kinds for column, dtype in schema.items()}
+    assert {column.replace("{axis}", "a"): dtype for column, dtype in listed.items()} == known
+    for schema in of_kinds:
+        assert [named for column in listed if (named := column.replace("{axis}", "a")) in schema] == schema.names()
+
+
+@pytest.mark.parametrize("kind", SCORED)
+def test_what_is_said_to_be_of_a_kind_is_of_that_kind(kind: Kind) -> None:
+    columns = table_schemas({"a": kind})["scores"]
+    for column, _, says in rows("scores.parquet"):
+        of_kind = re.match(r"of (?:a )?(checklist|faithfulness):", says)
+        assert (column.replace("{axis}", "a") in columns) == (of_kind is None or of_kind[1] == kind), column
 
 
 def test_the_keys_of_run_json(tmp_path: Path) -> None:

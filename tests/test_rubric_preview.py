@@ -94,6 +94,15 @@ def test_as_json_for_programs() -> None:
     }
 
 
+def test_the_scores_of_an_example_are_those_of_the_kind(tmp_path: Path) -> None:
+    criterion = {"unit_id": "c1", "claim": "Says so.", "points": 5}
+    path = written(tmp_path, {"id": "r", "trace": "It is so.", "units": {"criteria": [criterion]}})
+    found, of_units = told("healthbench", path), told("pkr", TRACES, "--line", 2)
+    of_all = ["score", "coverage", "score_low", "score_high", "score_sd"]
+    assert list(found["examples"][0]["scores"]["axes"]["criteria"]) == of_all
+    assert list(of_units["examples"][0]["scores"]["axes"]["perception"]) == ["grounding", "correctness", *of_all]
+
+
 def test_probes_show_what_is_asked_where_a_unit_is_raised() -> None:
     page = preview("pkr", TRACES, "--line", 2, "--probe").stdout
     assert "asked     by probes, evidence none" in page

@@ -47,7 +47,12 @@ def test_a_level_is_a_share_of_the_way_from_the_lowest_to_the_highest(rubric: Pa
     run, heard = score(rubric, [says(level, quote="It is pneumonia.")])
     (row,) = run.scores.rows(named=True)
     assert (row["a_score"], row["trace_score"], row["a_coverage"]) == (share, share, 1.0)
-    assert (row["a_grounding"], row["a_score_low"], row["a_score_high"], row["failure"]) == (None, share, share, None)
+    assert (row["trace_grounding"], row["a_score_low"], row["a_score_high"], row["failure"]) == (
+        None,
+        share,
+        share,
+        None,
+    )
     (verdict,) = run.verdicts.rows(named=True)
     assert (verdict["kind"], verdict["unit_id"], verdict["value"]) == ("scale", "level", level)
     assert (verdict["evidence_start"], verdict["evidence_found"]) == (0, "exact")

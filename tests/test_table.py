@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 import pytest
 from msgspec.structs import replace
 from test_asking import Scripted, as_reply, in_turn, judge, make_asker, make_record, words
 
+from judge.axis import Kind
 from judge.backend import Reply
 from judge.errors import ConfigError, RecordError
 from judge.outcome import Call, Outcome, failed_record
 from judge.record import Record, build_record
-from judge.score import TraceScore
-from judge.table import AXIS_COLUMNS, Labels, Run, Tables, build_tables, table_schemas
+from judge.score import MEASURES, AxisScore, TraceScore, columns_of
+from judge.table import Labels, Run, Tables, build_tables, table_schemas
 
-AXES = ("perception", "knowledge", "rationale")
+AXES = dict.fromkeys(("perception", "knowledge", "rationale"), "checklist")
+AXIS_COLUMNS = columns_of("checklist")
 LABELS = Labels(judge="j-1", rubric="pkr/1.0", prompt_fp="p-fp", rubric_fp="r-fp", axes=AXES)
 # Contract §5, word for word; `{axis}` stands for each axis of the rubric.
 CONTRACT = {
@@ -112,9 +114,28 @@ def _refused() -> Outcome:
 
 
 def test_axis_columns_follow_the_rubric() -> None:
-    columns = list(table_schemas(("b", "a"))["scores"])
+    columns = list(table_schemas({"b": "checklist", "a": "scale"})["scores"])
     assert [name for name in columns if name.endswith("_score")] == ["b_score", "a_score", "trace_score"]
     assert "perception_score" not in columns
+
+
+def test_axis_columns_go_by_the_kind() -> None:
+    """Contract §5: grounding and correctness for checklist axes, score and coverage for all."""
+    columns = list(table_schemas({"list": "checklist", "met": "criteria", "level": "scale"})["scores"])
+    of_all = ["score", "coverage", "score_low", "score_high", "score_sd"]
+    assert [name for name in columns if name.startswith("list_")] == [
+        f"list_{part}" for part in ("grounding", "correctness", *of_all)
+    ]
+    assert [name for name in columns if name.startswith(("met_", "level_"))] == [
+        *(f"met_{part}" for part in of_all),
+        *(f"level_{part}" for part in of_all),
+    ]
+    assert {"trace_grounding", "trace_correctness"} <= {*columns}  # null where no checklist is there
+
+
+def test_every_kind_has_its_columns_and_every_number_of_an_axis_is_in_a_column() -> None:
+    assert [*MEASURES] == [kind for kind in get_args(Kind) if kind != "preference"]
+    assert {column for kind in MEASURES for column in columns_of(kind)} == {*AxisScore.__struct_fields__}
 
 
 # Rows
@@ -176,7 +197,7 @@ def test_a_scored_record() -> None:
 
 
 def test_each_axis_value_is_in_its_own_column() -> None:
-    """Eight columns for each of three axes are filled by position; a shift by one would go unseen among ones."""
+    """Seven columns for each of three axes are filled by position; a shift by one would go unseen among ones."""
     outcome = scored("r1", "m", 2)
     assert outcome.scores is not None
     axes = {
@@ -197,7 +218,7 @@ def test_each_axis_value_is_in_its_own_column() -> None:
     )
     (row,) = tables([replace(outcome, scores=whole)]).scores.rows(named=True)
     for index, axis in enumerate(AXES):
-        assert [row[f"{axis}_{name}"] for name in AXIS_COLUMNS] == [_code(index, column) for column in range(8)]
+        assert [row[f"{axis}_{name}"] for name in AXIS_COLUMNS] == [_code(index, column) for column in range(7)]
     named = ("trace_grounding", "trace_correctness", "trace_score", "trace_score_sd")
     assert [row[name] for name in named] == [0.91, 0.92, 0.93, 0.94]
     assert (row["samples"], row["units_asked"], row["units_judged"]) == (4, 6, 5)

@@ -22,6 +22,7 @@ from judge.price import parse_price
 from judge.probe import Granularity
 from judge.record import Record
 from judge.rubric import load_rubric
+from judge.score import columns_of
 from judge.settings import Settings
 from judge.traces.reading import Reading
 from judge.verdict import EvidenceRule
@@ -131,7 +132,7 @@ def _told(found: Preview, settings: Settings) -> dict[str, Any]:
         "prompt_tokens": found.prompt_tokens,
         "completion_tokens": found.completion_tokens,
         "cost_usd": found.cost_usd,
-        "examples": [_told_example(example) for example in found.examples],
+        "examples": [_told_example(example, settings) for example in found.examples],
     }
 
 
@@ -156,12 +157,16 @@ def _told_image(image: Image) -> dict[str, Any]:
     return {**shown, "bytes": len(image.data), "sha256": image.digest}
 
 
-def _told_example(example: Example) -> dict[str, Any]:
+def _told_example(example: Example, settings: Settings) -> dict[str, Any]:
     about, soft = ("axis", "unit_id", "weight", "points"), ("p_present", "p_correct")
     fields = (*about, "presence", "correctness", "verdict", "value", "level", *soft)
+    axes = {
+        name: {column: getattr(score, column) for column in columns_of(settings.labels.axes[name])}
+        for name, score in example.scores.axes.items()
+    }
     return {
         "said": example.said,
         "verdicts": [{name: getattr(verdict, name) for name in fields} for verdict in example.verdicts],
-        "scores": asdict(example.scores) | {"axes": {name: asdict(axis) for name, axis in example.scores.axes.items()}},
+        "scores": asdict(example.scores) | {"axes": axes},
         "lines": list(example.lines),
     }

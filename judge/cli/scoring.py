@@ -13,9 +13,11 @@ import polars as pl
 from judge.aggregate import summarise
 from judge.cli.asking import EXIT_FAILED_RECORDS, EXIT_OK, EXIT_RESUMABLE, Asking
 from judge.cli.given import read_traces
+from judge.cli.legend import legend
 from judge.cli.logs import logging_to_stderr
+from judge.cli.means import Means, asked_axes
 from judge.cli.options import ScoreOptions
-from judge.cli.summary import LEGEND, answer_lines, caution_lines, difference_table, prefix_lines, summary_table
+from judge.cli.summary import answer_lines, caution_lines, difference_table, prefix_lines
 from judge.cli.terminal import clean
 from judge.cli.told import tell
 from judge.difference import Difference, find_differences
@@ -75,10 +77,10 @@ class Scoring(Asking[ScoreOptions, RunReport]):
     def _print(
         self, report: RunReport, summary: pl.DataFrame, differences: list[Difference], settings: Settings
     ) -> None:
-        show = self._shown.print
+        show, axes = self._shown.print, asked_axes(summary, settings.rubric.axes)
         show(f"\n{clean(settings.labels.rubric)} judged by {clean(settings.labels.judge)}: means with 95 % intervals\n")
-        show(summary_table(summary, settings.labels.axes))
-        show(f"\n{LEGEND}\n", style="dim")
+        show(Means(summary, axes))
+        show(f"\n{legend(axes)}\n", style="dim")
         if differences:
             show(difference_table(differences))
             show()

@@ -42,7 +42,7 @@ class DraftFolder:
 
     def __init__(self, out: Path) -> None:
         self.out = out
-        self.directory = RunDirectory(out.with_name(f"{out.name}.draft"), ())
+        self.directory = RunDirectory(out.with_name(f"{out.name}.draft"), {})
 
     @property
     def failures_path(self) -> Path:

@@ -15,7 +15,7 @@ import re
 import shutil
 import socket
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ import orjson
 import polars as pl
 from pydantic import JsonValue
 
+from judge.axis import Kind
 from judge.errors import CacheError, ConfigError
 from judge.journal.journal import is_full
 from judge.table import Tables, table_schemas
@@ -45,13 +46,13 @@ class RunDirectory:
 
     Args:
         path: The folder; made if missing.
-        axes: Names of the rubric's axes, for the schemas of empty tables.
+        axes: The kind of each of the rubric's axes, for the schemas of empty tables.
 
     Raises:
         ConfigError: It cannot be made or written to.
     """
 
-    def __init__(self, path: Path, axes: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, axes: Mapping[str, Kind]) -> None:
         self.path = path
         _refuse_undecodable(path)
         self._schemas = table_schemas(axes)

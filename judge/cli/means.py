@@ -1,0 +1,122 @@
+"""Means of a run -> the table of them: a block per model with a line per axis, and a picture where there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import polars as pl
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from judge.axis import Axis
+from judge.cli.terminal import clean
+from judge.score import MEASURES
+
+__all__ = ["NO_SUCH_NUMBER", "Means", "asked_axes", "by_model", "model_name"]
+
+_Row: TypeAlias = dict[str, Any]
+_Rows: TypeAlias = dict[str, _Row]
+NO_SUCH_NUMBER = "–"
+_STEPS = 20
+"""Of the picture, from 0 to 1."""
+_SCALE = f"0{'1':>{_STEPS}}"
+_ANY_WIDTH = 10_000
+
+
+def asked_axes(summary: pl.DataFrame, axes: Mapping[str, Axis]) -> dict[str, Axis]:
+    """The axes that any record was asked about; one whose units all failed is among them, as a gap."""
+    return {name: axis for name, axis in axes.items() if _was_asked(summary, name)}
+
+
+class Means:
+    """Means with their intervals, the best trace score first. It has the columns of the kinds that its axes have.
+
+    Args:
+        summary: Of `summarise`.
+        axes: Those that are shown, as the rubric has them.
+    """
+
+    def __init__(self, summary: pl.DataFrame, axes: Mapping[str, Axis]) -> None:
+        self._models = list(by_model(summary))
+        self._axes = list(axes)
+        measured = dict.fromkeys(part for axis in axes.values() for part in MEASURES[axis.kind])
+        self._parts = list(measured) or ["score"]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """With the picture, if a line has room for it beside everything else."""
+        pictured = self._table(pictured=True)
+        wanted = Measurement.get(console, options.update(width=_ANY_WIDTH), pictured).maximum
+        yield pictured if wanted <= options.max_width else self._table(pictured=False)
+
+    def _table(self, *, pictured: bool) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("model", overflow="fold")
+        table.add_column("axis", no_wrap=True)
+        for name in (*self._parts, *[_SCALE] * pictured, "n", "failed"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for model, rows in self._models:
+            # One row of many lines, so that a long name folds beside the numbers. Text: a str would be read as markup.
+            lines = [self._line(axis, rows, pictured=pictured) for axis in (*self._axes, "trace")]
+            table.add_row(Text(model_name(model), style="bold"), *map(_stacked, zip(*lines, strict=True)))
+        return table
+
+    def _line(self, axis: str, rows: _Rows, *, pictured: bool) -> tuple[str, ...]:
+        found = [rows.get(f"{axis}_{part}") for part in self._parts]
+        score = rows[f"{axis}_score"]
+        failed = str(score["n_failed"]) if axis == "trace" else ""
+        return (clean(axis), *map(_mean, found), *[_picture(score)] * pictured, _number(score, found), failed)
+
+
+def by_model(summary: pl.DataFrame) -> Iterator[tuple[str | None, _Rows]]:
+    """The rows of each model by measure, the best trace score first."""
+    scores = summary.filter(measure="trace_score").sort("mean", descending=True, nulls_last=True, maintain_order=True)
+    for model in scores["model"]:
+        rows = summary.filter(pl.col("model").eq_missing(model)).iter_rows(named=True)
+        yield model, {row["measure"]: row for row in rows}
+
+
+def model_name(model: str | None) -> str:
+    """As it is shown."""
+    return "(no model)" if model is None else clean(model)
+
+
+def _was_asked(summary: pl.DataFrame, axis: str) -> bool:
+    return summary.filter((pl.col("n") > 0) | (pl.col("n_failed") > 0), measure=f"{axis}_score").height > 0
+
+
+def _stacked(cells: Sequence[str]) -> Text:
+    """Cells of one column below each other; the last is the trace's."""
+    return Text("\n").join([*map(Text, cells[:-1]), Text(cells[-1], style="bold")])
+
+
+def _mean(row: _Row | None) -> str:
+    if row is None:
+        return NO_SUCH_NUMBER
+    if row["mean"] is None:
+        return "null"
+    interval = f" {_bound(row['low'])}–{_bound(row['high'])}" if row["low"] is not None else ""
+    return f"{row['mean']:.2f}{interval}"
+
+
+def _bound(value: float) -> str:
+    return f"{value:.2f}".removeprefix("0")  # so that a row fits 80 columns
+
+
+def _picture(row: _Row) -> str:
+    """Where the mean and its interval are between 0 and 1: `····──●───···········`."""
+    if row["mean"] is None:
+        return ""
+    low, mean, high = (
+        round(_STEPS * (row["mean"] if row[name] is None else row[name])) for name in ("low", "mean", "high")
+    )
+    marks = ["─" if low <= place <= high else "·" for place in range(_STEPS + 1)]
+    return "".join([*marks[:mean], "●", *marks[mean + 1 :]])
+
+
+def _number(score: _Row, found: Sequence[_Row | None]) -> str:
+    """Records behind a score; correctness is a mean of fewer where some raised nothing."""
+    fewest = min(row["n"] for row in found if row is not None)
+    return str(score["n"]) if fewest == score["n"] else f"{fewest}/{score['n']}"
