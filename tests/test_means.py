@@ -231,5 +231,5 @@ def test_the_legend_of_a_mixed_rubric_names_the_axes_of_each_meaning() -> None:
 
 def test_every_kind_scoring_and_measure_has_its_words() -> None:
     """A kind that is added says here what its numbers are."""
-    assert {*SCORES} == {*get_args(Kind), *get_args(Scoring)} - {"criteria"}
+    assert {*SCORES} == {*get_args(Kind), *get_args(Scoring)} - {"criteria", "preference"}
     assert {*PARTS} == {part for parts in MEASURES.values() for part in parts} - {"score"}

@@ -16,6 +16,7 @@ _WIDTH, _INDENT = 80, 13
 PARTS: Mapping[str, str] = {
     "grounding": "how much of the reference the trace raised",
     "correctness": "how much of what it raised is right, where it raised anything",
+    "contradicted": "share of what the trace claims that the record contradicts",
 }
 """What is measured besides the score."""
 SCORES: Mapping[Kind | Scoring, str] = {
@@ -23,7 +24,10 @@ SCORES: Mapping[Kind | Scoring, str] = {
     "weighted": "points met / all that can be gained, cut at 0 and 1",
     "healthbench": "points met / all that can be gained; a record may be below 0, the mean is cut at 0 and 1",
     "rar_explicit": "weight of the criteria that turn out well / weight of all",
+    "rar_implicit": "one rating of all criteria, from 1 to 10, on the way from 0 to 1",
+    "tree": "weighted mean of the criteria that turn out well, up to the root",
     "scale": "how far up from the lowest level, 0, to the highest, 1",
+    "faithfulness": "share of what the trace claims that the record supports",
 }
 """What a score is, by kind; of criteria by their scoring."""
 
