@@ -32,6 +32,7 @@ The flow, top to bottom; a file imports only files above it:
       reading.py      where traces are        -> Records, one after the other
     view.py           a record                -> what a judge sees of it
     misfit.py         what a rubric cannot say -> what to do about it
+    criterion.py      one statement about a trace, alone or in a tree
     axis.py           what a rubric scores    -> its kind, and what units and criteria are worth
     rubric.py         a YAML file             -> Rubric
     probe.py          Record × Rubric         -> Probes        what is asked, and at what granularity

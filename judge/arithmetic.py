@@ -12,8 +12,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from judge.axis import RATINGS, Axis, Criteria, Criterion, Faithfulness, Scale, Scoring, asked_kind, each_family
+from judge.axis import RATINGS, Axis, Criteria, Faithfulness, Scale, asked_kind
 from judge.criteria import score_criteria
+from judge.criterion import Criterion, Scoring, each_family
 from judge.score import AxisScore, TraceScore
 from judge.tree import good_leaves, score_siblings
 from judge.verdict import Verdict

@@ -15,18 +15,8 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from pydantic import JsonValue
 
-from judge.axis import (
-    AskedKind,
-    Axis,
-    Criteria,
-    Criterion,
-    Preference,
-    Scale,
-    asked_kind,
-    each_criterion,
-    each_family,
-    polarity_of,
-)
+from judge.axis import AskedKind, Axis, Criteria, Preference, Scale, asked_kind
+from judge.criterion import Criterion, each_criterion, each_family, polarity_of
 from judge.prompt import one_line
 from judge.rubric import Rubric
 from judge.view import Part, View

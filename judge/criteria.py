@@ -17,7 +17,8 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from judge.axis import RATINGS, Scoring
+from judge.axis import RATINGS
+from judge.criterion import Scoring
 from judge.verdict import Verdict
 
 __all__ = ["as_best", "as_worst", "rating_share", "score_criteria"]

@@ -8,19 +8,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from judge.axis import (
-    RATINGS,
-    AskedKind,
-    Axis,
-    Checklist,
-    Criteria,
-    Faithfulness,
-    Kind,
-    Scale,
-    asked_kind,
-    polarity_of,
-    takes_units,
-)
+from judge.axis import RATINGS, AskedKind, Axis, Checklist, Criteria, Faithfulness, Kind, Scale, asked_kind, takes_units
+from judge.criterion import polarity_of
 from judge.errors import RecordError
 from judge.record import Polarity, Record, Unit
 from judge.rubric import Rubric

@@ -23,19 +23,8 @@ from typing import Any, get_args
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from judge.axis import (
-    AskedKind,
-    Axis,
-    Criterion,
-    Kind,
-    Level,
-    Meta,
-    Preference,
-    ScoredAxis,
-    asked_kind,
-    form_of,
-    takes_units,
-)
+from judge.axis import AskedKind, Axis, Kind, Level, Preference, ScoredAxis, asked_kind, form_of, takes_units
+from judge.criterion import Criterion, Meta
 from judge.errors import RubricError
 from judge.misfit import MisfitError, remedy
 from judge.resource import resource_path, rubric_names

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from judge.axis import Criteria, Criterion
+from judge.axis import Criteria
+from judge.criterion import Criterion
 from judge.verdict import Verdict
 
 __all__ = ["good_leaves", "score_siblings", "score_tree"]

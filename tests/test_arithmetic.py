@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.arithmetic import number, work_axis, work_trace
-from judge.axis import Criteria, Scale, Scoring
+from judge.axis import Criteria, Scale
+from judge.criterion import Scoring
 from judge.score import score_axis, score_trace
 from judge.verdict import Verdict
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from run_kit import completion, http, scripted
 
-from judge.axis import Criteria, polarity_of
+from judge.axis import Criteria
 from judge.client import Judge
 from judge.criteria import score_criteria
+from judge.criterion import polarity_of
 from judge.errors import ConfigError, RubricError
 from judge.record import build_record
 from judge.rubric import Rubric, load_rubric

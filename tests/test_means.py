@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 from pydantic import TypeAdapter
 
-from judge.axis import Axis, Kind, Scoring
+from judge.axis import Axis, Kind
 from judge.cli.legend import PARTS, SCORES, legend
 from judge.cli.means import Means, asked_axes
 from judge.cli.terminal import Screen
+from judge.criterion import Scoring
 from judge.score import MEASURES
 
 CHECKLIST = {"kind": "checklist", "description": "d"}

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from judge import Judge
 from judge.arithmetic import number, work_axis
-from judge.axis import MAX_DEPTH, Criteria
+from judge.axis import Criteria
+from judge.criterion import MAX_DEPTH
 from judge.errors import RubricError
 from judge.probe import build_probes
 from judge.record import build_record

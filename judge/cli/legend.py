@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from textwrap import wrap
 
-from judge.axis import Axis, Criteria, Kind, Scoring
+from judge.axis import Axis, Criteria, Kind
 from judge.cli.means import NO_SUCH_NUMBER
+from judge.criterion import Scoring
 from judge.score import MEASURES, TRACE_MEASURES
 
 __all__ = ["PARTS", "SCORES", "legend"]

@@ -10,8 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from judge.axis import Axis, Criteria, Criterion, Preference, polarity_of
+from judge.axis import Axis, Criteria, Preference
 from judge.cli.terminal import Screen, clean, clean_lines, complain
+from judge.criterion import Criterion, polarity_of
 from judge.errors import JudgeError
 from judge.resource import rubric_names
 from judge.rubric import Rubric, load_rubric, locate_rubric

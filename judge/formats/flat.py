@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final, TypeAlias
 
-from judge.axis import Criteria, Criterion, each_criterion
+from judge.axis import Criteria
+from judge.criterion import Criterion, each_criterion
 from judge.formats.format import Imported, are_objects, stated, without
 from judge.identifier import id_text
 from judge.rubric import RESERVED_AXES

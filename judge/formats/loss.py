@@ -6,7 +6,8 @@ import reprlib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from judge.axis import Criteria, Criterion, each_family, polarity_of
+from judge.axis import Criteria
+from judge.criterion import Criterion, each_family, polarity_of
 from judge.rubric import Rubric
 
 __all__ = ["find_losses"]

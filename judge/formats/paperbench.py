@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from judge.axis import Criteria, Criterion
+from judge.axis import Criteria
+from judge.criterion import Criterion
 from judge.formats.format import Format, Imported, are_objects, as_json_number, beside, stated, without
 from judge.rubric import Rubric
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from judge.axis import Criteria, Criterion
+from judge.axis import Criteria
+from judge.criterion import Criterion
 from judge.formats.flat import asked, own_id
 from judge.formats.format import Format, Imported, are_objects, as_json_number, beside, without
 from judge.formats.rows import read_row
