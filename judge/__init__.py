@@ -120,6 +120,8 @@ The flow, top to bottom; a file imports only files above it:
       rubric_text.py  criteria                -> the text of a rubric file
     draft.py          records × Settings      -> a file of units
     draft_task.py     a task × Settings       -> a rubric file
+    measured.py       replies                 -> Measured      what one is like
+    paid.py           a run and a store       -> the reply to a request that is paid for already
     estimate.py       Traces × Settings       -> Estimate      what a run would take
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
     client.py         class Judge: the library's door, sync and async

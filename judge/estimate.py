@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean, median
-from typing import TypeAlias
 
-import polars as pl
-
-from judge.asking import first_asks
 from judge.backend import Reply
-from judge.connect import connect
-from judge.content import has_content
 from judge.distribution import read_presence
 from judge.errors import InputError, ReplyError
-from judge.journal.file import connect_file
-from judge.journal.journal import find_replies
-from judge.journal.sealed import DamagedError
+from judge.measured import Measured, asks_of, learn, try_out
+from judge.paid import Find, has_replies, paid_replies
 from judge.probing import Probed
 from judge.prompt import CHARS_A_TOKEN, Request
 from judge.record import Record
@@ -30,35 +19,13 @@ from judge.traces.reading import Reading, Traces
 from judge.usable import sees_images
 from judge.written import Written
 
-__all__ = ["ASSUMED_TOKENS_PER_UNIT", "Estimate", "Measured", "assumed_tokens", "estimate"]
+__all__ = ["ASSUMED_TOKENS_PER_UNIT", "Estimate", "assumed_tokens", "estimate"]
 
 ASSUMED_RAISED = 0.7
 """Share of the units that are raised, and so get a correctness probe; where their presence is not known yet."""
 ASSUMED_TOKENS_PER_UNIT = 80
 """A quote, a short reason and two numbers, as JSON; where nothing was measured."""
 _MINUTE_S = 60.0
-_Find: TypeAlias = Callable[[Request], Reply | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What replies of this judge were like.
-
-    Attributes:
-        calls: How many were looked at.
-        prompt_ratio: Prompt tokens as the server counted them / as we guess them by length; 1 where it is not known.
-        completion_tokens: A call, on average; None where the server counts none.
-        latency_s: Of a call, median.
-        source: Where they are from, in words.
-        raised: Share of the units that were raised; None where none was judged.
-    """
-
-    calls: int
-    prompt_ratio: float
-    completion_tokens: float | None
-    latency_s: float
-    source: str
-    raised: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,22 +128,22 @@ async def estimate(
         ConfigError: The judge cannot be asked, and is to be measured; or `out` holds a run of another judge.
     """
     if out is not None:
-        refuse_other_judge(out, settings, paid=not settings.free and _has_replies(out / "journal.sqlite"))
-    with traces.opened() as reading, _stored(settings, out) as find:
+        refuse_other_judge(out, settings, paid=not settings.free and has_replies(out / "journal.sqlite"))
+    with traces.opened() as reading, paid_replies(settings, out) as find:
         counted = await _count(reading, settings, find, measure)
-    measured = await _measure(settings, counted.sample) if counted.sample else None
+    measured = await try_out(settings, counted.sample) if counted.sample else None
     if measured is None and (run := past or out) is not None:
-        measured = _learn(run, settings.labels.judge, required=past is not None)
+        measured = learn(run, settings.labels.judge, required=past is not None)
     return _build(counted, settings, measured)
 
 
-async def _count(reading: Reading, settings: Settings, find: _Find, measure: int) -> _Counted:
+async def _count(reading: Reading, settings: Settings, find: Find, measure: int) -> _Counted:
     counted, sighted = _Counted(), settings.free or sees_images(settings)
     for _, (number, row) in reading.lines:
         counted.records += 1
         try:
             record = await reading.record(number, row)
-            requests = _asks(record, settings, sighted=sighted)
+            requests = asks_of(record, settings, sighted=sighted)
         except InputError:
             counted.failed += 1
             continue
@@ -194,7 +161,7 @@ async def _count(reading: Reading, settings: Settings, find: _Find, measure: int
     return counted
 
 
-def _count_next(counted: _Counted, request: Request, reply: Reply | None, way: Written | Probed, find: _Find) -> None:
+def _count_next(counted: _Counted, request: Request, reply: Reply | None, way: Written | Probed, find: Find) -> None:
     """What a probed unit takes besides its presence probe: nothing, all of it, or nobody knows yet."""
     if not isinstance(way, Probed):
         return
@@ -206,7 +173,7 @@ def _count_next(counted: _Counted, request: Request, reply: Reply | None, way: W
 
 
 def _count_checks(
-    counted: _Counted, requests: list[Request], found: list[Reply | None], way: Written | Probed, find: _Find
+    counted: _Counted, requests: list[Request], found: list[Reply | None], way: Written | Probed, find: Find
 ) -> None:
     """What checking the claims of a trace takes; until it is taken apart, every sentence stands for a claim."""
     if isinstance(way, Probed):
@@ -224,116 +191,6 @@ def _is_raised(reply: Reply) -> bool | None:
         return read_presence(reply)[0] > 0
     except ReplyError:
         return None
-
-
-def _asks(record: Record, settings: Settings, *, sighted: bool = True) -> list[Request]:
-    """The first asks of a record; none where its trace says nothing."""
-    requests = first_asks(record, settings.way, sees_images=sighted)
-    return requests if has_content(record.trace) else []
-
-
-@contextmanager
-def _stored(settings: Settings, out: Path | None) -> Iterator[_Find]:
-    """The reply to a request that is in the run's journal or in the shared store, or None; neither is changed."""
-    with ExitStack() as stack:
-        journal = None
-        if out is not None and _has_content(path := out / "journal.sqlite"):
-            journal = stack.enter_context(closing(connect_file(path, "ro")))
-        store = None
-        if settings.cache is not None and settings.cache.exists():
-            from judge.calls.store import Store
-
-            store = Store(settings.cache)
-            stack.callback(store.close)
-
-        def find(request: Request) -> Reply | None:
-            return _in_journal(journal, request) or (None if store is None else store.find(request.key))
-
-        yield find
-
-
-def _has_content(path: Path) -> bool:
-    return path.exists() and path.stat().st_size > 0
-
-
-def _has_replies(path: Path) -> bool:
-    if not _has_content(path):
-        return False
-    with _journal_errors(), closing(connect_file(path, "ro")) as journal:
-        return journal.execute("SELECT 1 FROM replies LIMIT 1").fetchone() is not None
-
-
-def _in_journal(journal: sqlite3.Connection | None, request: Request) -> Reply | None:
-    if journal is None:
-        return None
-    with _journal_errors():
-        return find_replies(journal, [request.call_id]).get(request.call_id)
-
-
-@contextmanager
-def _journal_errors() -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.DatabaseError, DamagedError) as exc:
-        raise InputError(f"the journal cannot be read: {exc}.", hint="judge score mends it when it starts.") from exc
-
-
-async def _measure(settings: Settings, sample: list[Record]) -> Measured | None:
-    guessed: dict[str, float] = {}
-    outcomes = []
-    async with connect(settings) as connection:
-        for record in sample:
-            guessed |= {request.call_id: request.guessed_tokens for request in _asks(record, settings)}
-            outcomes.append(await connection.asker.judge(record))
-    answered = [call for outcome in outcomes for call in outcome.calls]
-    calls = [(call.call_id, call.reply) for call in answered if call.reply and not call.reply.cached]
-    replies = [reply for _, reply in calls]
-    told = [(reply.prompt_tokens, guessed[name]) for name, reply in calls if reply.prompt_tokens and name in guessed]
-    written = [reply.completion_tokens for reply in replies if reply.completion_tokens is not None]
-    if not replies:
-        return None
-    kept = ", which are not kept and will be paid for again" if settings.cache is None and not settings.free else ""
-    return Measured(
-        calls=len(replies),
-        prompt_ratio=sum(tokens for tokens, _ in told) / sum(guess for _, guess in told) if told else 1.0,
-        completion_tokens=fmean(written) if written else None,
-        latency_s=median(reply.latency_s for reply in replies),
-        raised=_share_raised([verdict.presence for outcome in outcomes for verdict in outcome.verdicts]),
-        source=f"{len(sample)} records that were asked for, {len(replies)} calls{kept}",
-    )
-
-
-def _learn(run: Path, judge: str, *, required: bool) -> Measured | None:
-    """From the calls of an earlier run by this judge; a run knows nothing of what we would have guessed."""
-    path = run / "calls.parquet"
-    if not path.exists():
-        if required:
-            raise InputError(f"{run} is no run: it has no calls.parquet.", hint="Give the --out of an earlier run.")
-        return None
-    paid = pl.scan_parquet(path).filter(~pl.col("cached"), pl.col("failure").is_null(), pl.col("judge") == judge)
-    wanted = (pl.len(), pl.col("completion_tokens").mean(), pl.col("latency_s").median())
-    calls, written, latency_s = paid.select(*wanted).collect().row(0)
-    if not calls:
-        return None
-    return Measured(
-        calls=calls,
-        prompt_ratio=1.0,
-        completion_tokens=written,
-        latency_s=latency_s,
-        raised=_share_raised(_presences(run)),
-        source=f"{calls:,} calls of {run}",
-    )
-
-
-def _presences(run: Path) -> list[int | None]:
-    path = run / "verdicts.parquet"
-    return pl.read_parquet(path, columns=["presence"])["presence"].to_list() if path.exists() else []
-
-
-def _share_raised(presences: Iterable[int | None]) -> float | None:
-    """Of the units whose presence is known."""
-    known = [presence for presence in presences if presence is not None]
-    return sum(presence > 0 for presence in known) / len(known) if known else None
 
 
 def _build(counted: _Counted, settings: Settings, measured: Measured | None) -> Estimate:

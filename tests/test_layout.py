@@ -51,7 +51,7 @@ EVERYWHERE = {"pydantic", "judge", *sys.stdlib_module_names}
 CONNECTED = {
     "connect": ("judge.backends", "judge.calls"),
     "usable": ("judge.backends",),
-    "estimate": ("judge.calls",),
+    "paid": ("judge.calls",),
 }
 
 
