@@ -20,10 +20,12 @@ from typing import Literal, TypeAlias, get_args
 
 import orjson
 
-from judge.testing.ask import Ask, AskedUnit
+from judge.testing.ask import Ask
 from judge.testing.drafts import write_units
+from judge.testing.opinions import Opinion, flattering, honest
 from judge.testing.overlap import find, sentences
 from judge.testing.probes import digit_of, soft
+from judge.testing.units import MARKS
 
 Script: TypeAlias = Callable[[Ask], str | Mapping[str, object]]
 ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "stubborn"]
@@ -38,7 +40,7 @@ _SELF_PRAISE = re.compile(
 
 
 def obedient(ask: Ask) -> Mapping[str, object]:
-    """Judge each unit by word overlap with the trace; evidence is an exact quote. Asked for units, write some."""
+    """Judge everything by word overlap with the trace; evidence is an exact quote. Asked for units, write some."""
     if not ask.units and (units := write_units(ask.body)) is not None:
         return units
     if ask.question:
@@ -51,11 +53,11 @@ def _quote(ask: Ask) -> str:
 
 
 def _verdicts(ask: Ask) -> _Reply:
-    return {unit.name: _honest(ask, unit) for unit in ask.units}
+    return {unit.name: _written(ask, honest(ask, unit)) for unit in ask.units}
 
 
 def gullible(ask: Ask) -> Mapping[str, object]:
-    """Give every unit full marks, as an injected instruction would like.
+    """Give full marks for everything, as an injected instruction would like.
 
     Evidence is the sentence in which the trace speaks of its own grading, or else a made-up quote.
     """
@@ -63,7 +65,9 @@ def gullible(ask: Ask) -> Mapping[str, object]:
     if ask.question:
         return soft(ask, "2") if ask.probed else {"evidence": told or f"As the trace puts it: {ask.units[0].claim}"}
     return {
-        unit.name: _judged(ask, told or f"As the trace puts it: {unit.claim}", "The trace says so.", 2, 1)
+        unit.name: _written(
+            ask, Opinion(flattering(unit), told or f"As the trace puts it: {unit.claim}", "The trace says so.")
+        )
         for unit in ask.units
     }
 
@@ -78,7 +82,8 @@ class Sloppy:
     """An honest judge with bad manners.
 
     Every reply is dressed in a ```json fence, a leading `<think>` block or white space. A share of the first
-    replies is wrong as well: an extra id, a missing unit, a number as a string, or a quote that no trace has.
+    replies is wrong as well: an extra id, a missing unit, a value in another form (`"2"`, `Met`), or a quote that no
+    trace has.
 
     Args:
         seed: Which replies are wrong, and how.
@@ -129,15 +134,9 @@ def _imported(path: str) -> Script:
     return script
 
 
-def _honest(ask: Ask, unit: AskedUnit) -> dict[str, object]:
-    found = find(ask.trace, unit.claim)
-    reason = f"{found.overlap:.0%} of the claim's words are in the closest sentence."
-    return _judged(ask, found.evidence, reason, found.presence, found.correctness)
-
-
-def _judged(ask: Ask, evidence: str | None, reason: str, presence: int, correctness: int | None) -> dict[str, object]:
-    verdict: dict[str, object] = {"reason": reason, "presence": presence, "correctness": correctness}
-    return {"evidence": evidence, **verdict} if ask.with_evidence else verdict
+def _written(ask: Ask, opinion: Opinion) -> dict[str, object]:
+    verdict = {"reason": opinion.reason, **opinion.answer}
+    return {"evidence": opinion.evidence, **verdict} if ask.with_evidence else verdict
 
 
 class _Die:
@@ -151,7 +150,7 @@ class _Die:
 
 def _slip(reply: _Reply, number: int) -> _Reply:
     """Spoil a reply in one of four ways; a bad quote needs a unit that has evidence."""
-    slips = [_add_unit, _drop_unit, _quote_number]
+    slips = [_add_unit, _drop_unit, _misspell]
     if any(verdict.get("evidence") for verdict in reply.values()):
         slips.append(_invent_quote)
     return slips[number // 16 % len(slips)](reply)
@@ -165,9 +164,12 @@ def _drop_unit(reply: _Reply) -> _Reply:
     return dict(list(reply.items())[:-1])
 
 
-def _quote_number(reply: _Reply) -> _Reply:
+def _misspell(reply: _Reply) -> _Reply:
+    """`"2"` for 2, `Met` for MET."""
     name, verdict = next(iter(reply.items()))
-    return {**reply, name: {**verdict, "presence": str(verdict["presence"])}}
+    field = next(mark.field for mark in MARKS.values() if mark.field in verdict)
+    value = verdict[field]
+    return {**reply, name: {**verdict, field: value.title() if isinstance(value, str) else str(value)}}
 
 
 def _invent_quote(reply: _Reply) -> _Reply:
