@@ -221,10 +221,9 @@ def test_a_form_that_is_not_allowed_is_asked_for_again(rubric: Path) -> None:
         records = [RECORD | {"id": f"r{n}", "trace": f"{n}. {RECORD['trace']}"} for n in range(12)]
         sloppy = judge(rubric, server, *records)
     assert sloppy.scores["advice_score"].to_list() == [-1.0] * 12
-    spoilt = sloppy.calls.filter(failure="off_menu").height
-    assert (
-        0 < spoilt < 36 < sloppy.calls.height
-    )  # three calls a record; those that quote what is not there are no menu's
+    asked_again = pl.col("call_id").str.ends_with("-1")
+    for again, failure in ((False, "off_menu"), (True, None)):  # three calls a record, each of them once more
+        assert sloppy.calls.filter(asked_again == again)["failure"].to_list() == [failure] * 36
 
 
 # --- whole runs -------------------------------------------------------------------------------------------
