@@ -110,6 +110,14 @@ def test_the_levels_are_those_that_the_schema_allows(rubric: Path) -> None:
     assert parse_ask(body).units[0].levels == {1: "Some.", 2: "", 3: "All."}
 
 
+def test_the_reply_schema_says_the_kind_whatever_the_text_is_headed(rubric: Path) -> None:
+    for axis, ask in heard(rubric)[0].items():
+        body = json.loads(json.dumps(ask.body))
+        body["messages"][1]["content"] = re.sub(r"# (Units|Criteria|Scales)\n", "", body["messages"][1]["content"])
+        (kind,) = {unit.kind for unit in parse_ask(body).units}
+        assert kind == {"facts": "checklist", "advice": "criteria", "whole": "scale"}[axis]
+
+
 def test_every_kind_of_the_tool_is_known() -> None:
     assert set(get_args(UnitKind)) == set(MARKS) == set(get_args(Kind))
 
