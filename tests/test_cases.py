@@ -37,6 +37,15 @@ def expecting(**expect: Any) -> dict[str, Any]:
     return {**GOOD, "expect": expect}
 
 
+def test_only_columns_of_the_kind_can_be_expected(tmp_path: Path) -> None:
+    rubric = load_rubric("healthbench")
+    way = Settings(judge="hosted_vllm/m", api_base="http://127.0.0.1:9/v1", rubric=rubric).way
+    units = {"criteria": [{"unit_id": "c1", "claim": "Says so.", "points": 5}]}
+    case = {**GOOD, "units": units, "expect": {"scores": {"criteria_score": [-1, 1], "criteria_grounding": [0, 1]}}}
+    with pytest.raises(InputError, match="criteria_grounding: is no score; there are: criteria_score, criteria_cov"):
+        read_cases(written(tmp_path, case), way, axes={"criteria": "criteria"})
+
+
 def test_a_case_is_its_record_and_what_is_expected(tmp_path: Path) -> None:
     good, poor = read(written(tmp_path, {**GOOD, "note": "why", "expect": {**EXPECT, "better_than": "poor"}}, "", POOR))
     assert (good.id, good.line, poor.id, poor.line) == ("good", 1, "poor", 3)

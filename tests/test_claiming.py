@@ -585,3 +585,13 @@ def test_an_estimate_guesses_claims_until_the_trace_is_taken_apart(tmp_path: Pat
         after = asyncio.run(estimate(Traces(path=str(path)), settings))
     assert (before.units, before.guessed_claims, before.calls, before.stored) == (4, 4, 2, 0)
     assert (after.units, after.guessed_claims, after.calls, after.stored) == (2, 0, 2, 2)
+
+
+@pytest.mark.parametrize("script", ["obedient", "sloppy", "gullible", "stubborn"])
+def test_every_scripted_judge_answers_about_claims(script: Any) -> None:
+    with Server(script=script) as server:
+        how = {"api_base": server.api_base, "rubric": "faithfulness", "cache": None}
+        with Judge("hosted_vllm/m", **how) as judge:
+            row = row_of(judge.score([RECORD]))
+    expected = {"obedient": 0.5, "sloppy": 0.5, "gullible": 0.75, "stubborn": None}
+    assert row["trace_score"] == expected[script]

@@ -714,12 +714,13 @@ def test_a_terminal_shows_progress_and_a_table_that_fits(out, columns):
 
 
 def test_a_long_name_folds_beside_its_axes(tmp_path, out):
-    record = {**GOOD, "model": "Qwen/Qwen2.5-VL-72B-Instruct-AWQ"}
+    units = {**GOOD["units"], "knowledge": [{"unit_id": "K1", "claim": "Bones break."}]}
+    record = {**GOOD, "model": "Qwen/Qwen2.5-VL-72B-Instruct-AWQ", "units": units}
     records = (record, {**record, "trace": "A fracture.", "id": "r2"})
     shown, _ = in_terminal("score", lines_file(tmp_path / "t.jsonl", *records), "--out", out, columns=80, NO_COLOR="1")
     lines = shown.splitlines()
     first = next(number for number, line in enumerate(lines) if "Qwen/" in line)
-    assert "perception" in lines[first] and "trace" in lines[first + 1]
+    assert "perception" in lines[first] and "knowledge" in lines[first + 1]
     assert max(len(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line)) for line in lines[first - 1 : first + 2]) <= 80
 
 

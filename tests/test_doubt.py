@@ -156,8 +156,18 @@ def test_quotes_that_were_found_nearly_or_not(tmp_path: Path, loose: list[str], 
     found = doubt(tmp_path, verdicts=verdicts * 10)
     assert ("low_evidence" in found) is doubted
     if doubted:
-        numbers = {"raised": 200, "near": 10 * loose.count("near"), "not_found": 10 * loose.count("no")}
+        numbers = {"quotes": 200, "near": 10 * loose.count("near"), "not_found": 10 * loose.count("no")}
         assert found["low_evidence"].numbers == numbers
+
+
+def test_quotes_of_criteria_and_scales_are_looked_at_too(tmp_path: Path) -> None:
+    others = {"presence": None, "correctness": None}
+    verdicts = [verdict(n, evidence_found="exact") for n in range(8)]
+    verdicts += [verdict(8, **others, kind="criteria", verdict="UNMET", value=0.0)]  # it has no quote, and needs none
+    verdicts += [verdict(9, **others, kind="criteria", verdict="MET", value=1.0, evidence_found="no")]
+    verdicts += [verdict(10, **others, kind="scale", value=3.0, evidence_found="near")]
+    found = doubt(tmp_path, verdicts=verdicts)
+    assert found["low_evidence"].numbers == {"quotes": 10, "near": 1, "not_found": 1}
 
 
 def test_where_no_quotes_are_asked_none_is_missing(tmp_path: Path) -> None:
@@ -275,6 +285,27 @@ def test_units_that_all_traces_meet_or_none(tmp_path: Path) -> None:
         "axes": {"knowledge": {"all": 1, "none": 1}, "perception": {"all": 0, "none": 1}},
         "examples": ["q/knowledge/met", "q/knowledge/unmet", "q/perception/seen"],
     }
+
+
+def test_criteria_that_all_or_no_traces_meet(tmp_path: Path) -> None:
+    """Met is not good: both polarities tell nothing apart where all meet them. A level is nothing that is met."""
+
+    def told(unit: str, *said: str, kind: str = "criteria", value: float = 1.0) -> list[dict[str, Any]]:
+        of = {"presence": None, "correctness": None, "record_id": "q", "unit_id": unit, "kind": kind, "value": value}
+        return [verdict(n, **of, verdict=word or None) for n, word in enumerate(said)]
+
+    found = doubt(
+        tmp_path,
+        verdicts=[
+            *told("all", *["MET"] * 5),
+            *told("none", *["UNMET"] * 5, value=0.0),
+            *told("some", "UNMET", *["MET"] * 4),
+            *told("unclear", "CANNOT_ASSESS", *["MET"] * 4),
+            *told("level", *[""] * 5, kind="scale"),
+        ],
+    )
+    assert found["all_or_none"].numbers["examples"] == ["q/knowledge/all", "q/knowledge/none"]
+    assert found["all_or_none"].numbers["units"] == 3
 
 
 def test_samples_of_a_trace_are_no_traces(tmp_path: Path) -> None:

@@ -78,8 +78,14 @@ def test_a_checklist_has_grounding_and_correctness() -> None:
 def test_without_a_checklist_there_are_no_columns_of_one(of: dict[str, Axis]) -> None:
     head, *lines = printed(summary(("m", 0.5, 3), of=of), of)
     assert head.split() == ["model", "axis", "score", "0", "1", "n", "failed"]
-    assert len(lines) == len(of) + 1
+    assert len(lines) == {1: 1, 2: 3}[len(of)]
     assert not any("–  " in line or "null" in line for line in lines)
+
+
+def test_one_axis_has_one_line_as_the_trace_has_its_numbers() -> None:
+    (line,) = printed(summary(("m", 0.5, 1), of=MET), MET)[1:]
+    assert cells(line) == ["met", "0.50", "1", "0"]
+    assert "trace" not in legend(MET)
 
 
 def test_a_mixed_rubric_has_a_dash_only_where_a_number_is_not_of_that_kind() -> None:
@@ -101,13 +107,14 @@ def test_a_number_that_is_not_known_is_null() -> None:
 def test_a_measure_that_traces_have_not_is_no_number_of_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a further kind may measure something of which there is no mean over axes."""
     monkeypatch.setitem(MEASURES, "scale", ("score", "contradicted"))  # type: ignore[misc]
-    of = axes(whole=SCALE)
+    of = axes(part=SCALE, whole=SCALE)
     lines = printed(summary(("m", 0.5, 1), of=of), of, width=60)
     assert lines[0].split() == ["model", "axis", "score", "contradicted", "n", "failed"]
-    assert [cells(line) for line in lines[1:]] == [
+    assert [cells(line) for line in lines[2:]] == [
         ["whole", "0.50", "0.50", "1"],
         ["trace", "0.50", "–", "1", "0"],
     ]
+    assert "–  " in legend(of)
 
 
 def test_an_axis_that_no_record_has_is_not_shown_and_one_that_failed_is() -> None:
@@ -160,10 +167,12 @@ def test_a_rubric_without_checklists_counts_no_correctness() -> None:
 
 
 def test_a_picture_shows_mean_and_interval_between_0_and_1() -> None:
-    told = summary(("m", 0.5, 3), of=MET).with_columns(
-        low=pl.when(measure="met_score").then(0.1).otherwise(0.0), high=pl.when(measure="met_score").then(0.7)
+    two = axes(met=criteria("weighted"), level=SCALE)
+    narrow = pl.col("measure") == "met_score"
+    told = summary(("m", 0.5, 3), of=two).with_columns(
+        low=pl.when(narrow).then(0.1).otherwise(0.0), high=pl.when(narrow).then(0.7).otherwise(1.0)
     )
-    head, met, trace = printed(told.with_columns(high=pl.col("high").fill_null(1.0)), MET)
+    head, met, _, trace = printed(told, two)
     # Twenty steps: 0.1 is the third mark, 0.5 the eleventh, 0.7 the fifteenth; 0 and 1 stand over the ends.
     assert re.search(r"··────────●────······", met)[0] == "··" + "─" * 8 + "●" + "─" * 4 + "······"
     start = met.index("·")

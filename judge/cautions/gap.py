@@ -73,18 +73,18 @@ def _low_coverage(tables: RunTables) -> Caution | None:
 
 
 def _low_evidence(tables: RunTables) -> Caution | None:
-    looked_for = (pl.col("presence") >= 1) & pl.col("evidence_found").is_not_null()
+    looked_for = pl.col("failure").is_null() & pl.col("evidence_found").is_not_null()
     counts = tables.verdicts.filter(looked_for).group_by("evidence_found").len().collect(engine="streaming")
     found: dict[str, int] = dict(counts.iter_rows())
-    raised, near, none = sum(found.values()), found.get("near", 0), found.get("no", 0)
-    if not raised or (near + none) / raised <= _MOST_UNVERIFIED:
+    quotes, near, none = sum(found.values()), found.get("near", 0), found.get("no", 0)
+    if not quotes or (near + none) / quotes <= _MOST_UNVERIFIED:
         return None
     message = (
-        f"Of {raised:,} raised units, {near:,} quotes were found only nearly and {none:,} not at all "
-        f"({percent((near + none) / raised)}): look at some of them"
+        f"Of {quotes:,} quotes, {near:,} were found only nearly and {none:,} not at all "
+        f"({percent((near + none) / quotes)}): look at some of them"
         + (", or score with --evidence required." if none else ".")
     )
-    return Caution(code="low_evidence", message=message, numbers={"raised": raised, "near": near, "not_found": none})
+    return Caution(code="low_evidence", message=message, numbers={"quotes": quotes, "near": near, "not_found": none})
 
 
 def _many_contentless(tables: RunTables) -> Caution | None:

@@ -65,9 +65,8 @@ def _few_records(tables: RunTables) -> Caution | None:
 
 
 def _all_or_none(tables: RunTables) -> Caution | None:
-    judged = tables.verdicts.filter(pl.col("presence").is_not_null(), sample=0)
-    met = ((pl.col("presence") >= 1) & (pl.col("correctness") == 1)).fill_null(False).alias("met")
-    drawn, whole = _drawn(judged.with_columns(met), "record_id", ("record_id", "axis", "unit_id", "met"))
+    judged = tables.verdicts.with_columns(_met().alias("met")).filter(pl.col("met").is_not_null(), sample=0)
+    drawn, whole = _drawn(judged, "record_id", ("record_id", "axis", "unit_id", "met"))
     of_each = drawn.group_by("record_id", "axis", "unit_id").agg(pl.len(), pl.col("met").mean())
     units = of_each.filter(pl.col("len") >= _TRACES_EACH).sort("record_id", "axis", "unit_id")
     same = units.filter(pl.col("met").is_in([0.0, 1.0]))
@@ -84,6 +83,13 @@ def _all_or_none(tables: RunTables) -> Caution | None:
     numbers: dict[str, JsonValue] = {"units": units.height, "same": same.height, "examples": [*examples]}
     numbers["axes"] = {axis: {"all": met, "none": unmet} for axis, met, unmet in counts}
     return Caution(code="all_or_none", message=message, numbers=numbers)
+
+
+def _met() -> pl.Expr:
+    """Whether a unit is raised and right, or a criterion met; null where that is not known, and of other kinds."""
+    right = (pl.col("presence") >= 1) & (pl.col("correctness") == 1)
+    criterion = pl.when(pl.col("verdict").is_in(["MET", "UNMET"])).then(pl.col("verdict") == "MET")
+    return pl.when(pl.col("presence").is_not_null()).then(right.fill_null(False)).otherwise(criterion)
 
 
 def _by_axis(same: pl.DataFrame) -> list[tuple[str, int, int]]:

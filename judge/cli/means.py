@@ -32,7 +32,7 @@ def asked_axes(summary: pl.DataFrame, axes: Mapping[str, Axis]) -> dict[str, Axi
 
 
 class Means:
-    """Means with their intervals, the best trace score first. It has the columns of the kinds that its axes have.
+    """Means with their intervals, the best trace score first, in the columns of the kinds that the axes have.
 
     Args:
         summary: Of `summarise`.
@@ -41,7 +41,7 @@ class Means:
 
     def __init__(self, summary: pl.DataFrame, axes: Mapping[str, Axis]) -> None:
         self._models = list(by_model(summary))
-        self._axes = list(axes)
+        self._shown = list(axes) if len(axes) == 1 else [*axes, "trace"]  # whose numbers are those of its one axis
         measured = dict.fromkeys(part for axis in axes.values() for part in MEASURES[axis.kind])
         self._parts = list(measured) or ["score"]
 
@@ -59,14 +59,14 @@ class Means:
             table.add_column(name, justify="right", no_wrap=True)
         for model, rows in self._models:
             # One row of many lines, so that a long name folds beside the numbers. Text: a str would be read as markup.
-            lines = [self._line(axis, rows, pictured=pictured) for axis in (*self._axes, "trace")]
+            lines = [self._line(axis, rows, pictured=pictured) for axis in self._shown]
             table.add_row(Text(model_name(model), style="bold"), *map(_stacked, zip(*lines, strict=True)))
         return table
 
     def _line(self, axis: str, rows: _Rows, *, pictured: bool) -> tuple[str, ...]:
         found = [rows.get(f"{axis}_{part}") for part in self._parts]
         score = rows[f"{axis}_score"]
-        failed = str(score["n_failed"]) if axis == "trace" else ""
+        failed = str(score["n_failed"]) if axis == self._shown[-1] else ""
         return (clean(axis), *map(_mean, found), *[_picture(score)] * pictured, _number(score, found), failed)
 
 
@@ -88,7 +88,7 @@ def _was_asked(summary: pl.DataFrame, axis: str) -> bool:
 
 
 def _stacked(cells: Sequence[str]) -> Text:
-    """Cells of one column below each other; the last is the trace's."""
+    """Cells of one column below each other; the last is the trace's, or its one axis's."""
     return Text("\n").join([*map(Text, cells[:-1]), Text(cells[-1], style="bold")])
 
 

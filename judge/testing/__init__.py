@@ -7,8 +7,8 @@
 or as a process: `python -m judge.testing --script sloppy --faults 0.2`. It imports nothing else of judge, so
 that it is a peer of what it tests and not a part of it.
 
-    request body  -> ask.py        what is asked
-    Ask           -> scripts.py    what the judge writes         overlap.py: the honest opinion
+    request body  -> ask.py        what is asked                 units.py: of which kind
+    Ask           -> scripts.py    what the judge writes         opinions.py: what it thinks, by kind and overlap.py
     a probe       -> probes.py     how likely each token is
     a draft       -> drafts.py     units of a reference
     attempt       -> faults.py     what goes wrong               misbehave.py: how
@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from judge.testing.ask import Ask as Ask
-    from judge.testing.ask import AskedUnit as AskedUnit
     from judge.testing.behaviour import Behaviour as Behaviour
     from judge.testing.faults import KINDS as KINDS
     from judge.testing.faults import PROBE as PROBE
@@ -39,15 +38,17 @@ if TYPE_CHECKING:
     from judge.testing.scripts import obedient as obedient
     from judge.testing.scripts import stubborn as stubborn
     from judge.testing.server import Server as Server
+    from judge.testing.units import AskedUnit as AskedUnit
 
 # Lazy: aiohttp takes 0.4 s to import, and `python -m judge.testing --help` needs none of it.
 _HOMES = {
-    "ask": ("Ask", "AskedUnit"),
+    "ask": ("Ask",),
     "behaviour": ("Behaviour",),
     "faults": ("KINDS", "PROBE", "QUICK", "REPLY", "RETRYABLE", "SLOW"),
     "ledger": ("Ledger", "LedgerRow"),
     "scripts": ("Script", "Sloppy", "gullible", "obedient", "stubborn"),
     "server": ("Server",),
+    "units": ("AskedUnit",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605 - the table above is the list

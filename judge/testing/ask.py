@@ -6,7 +6,7 @@ The last user text of a request looks like this (`contract.md` section 7):
     The ECG shows ST elevation in V1 to V4.
     </trace-0f3a9c0b12de>
     u1 (perception): "ST elevation in the anterior leads"
-    u2 (knowledge): "Anterior ST elevation means an LAD occlusion"
+    u2 (knowledge): "Anterior ST elevation means an LAD occlusion"   <- of this and other kinds: units.py
     Your previous reply could not be used: u2 is missing.       <- only in a re-ask
 
 or, of one unit, ends with a question that one digit answers, or a quote:
@@ -20,24 +20,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 
+from judge.testing.units import AskedUnit, read_units
+
 _OPENING = re.compile(r"<trace-([0-9a-f]{12})>\n")
-_UNIT = re.compile(r'^(u\d+) \(([^)\n]+)\): (".*")$', re.MULTILINE)
+_SECTION = re.compile(r"^# (Question|Options|Context|Reference)\n\n(.*?)(?=^# \w+\n\n|\Z)", re.MULTILINE | re.DOTALL)
 _COMPLAINT = re.compile(r"^Your previous reply could not be used", re.MULTILINE)
 _QUESTION = re.compile(r"^Question of (presence|correctness|evidence|level):", re.MULTILINE)
 _UNIT_NAME = re.compile(r"u\d+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedUnit:
-    """One unit as the judge sees it: `u1`, its axis, its claim."""
-
-    name: str
-    axis: str
-    claim: str
 
 
 # No slots: `key` is computed once, and only where a ledger or a script wants it.
@@ -47,6 +40,7 @@ class Ask:
 
     Args:
         trace: The text in the trace fence, "" when the request has none.
+        shown: What stands before it, by heading: `Question`, `Options`, `Context`, `Reference`, where they are there.
         units: In asking order: the names of the reply schema where it has any, else those of the text.
         question: `presence`, `correctness` or `evidence` where one thing is asked of one unit, `level` of one scale,
             else "". All but `evidence` are probes: the answer is one of the digits that are listed.
@@ -63,6 +57,7 @@ class Ask:
     images: tuple[str, ...]
     body: Mapping[str, object]
     question: str = ""
+    shown: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def probed(self) -> bool:
@@ -78,15 +73,15 @@ class Ask:
 
 def parse_ask(body: Mapping[str, object]) -> Ask:
     """Read what a chat-completion body asks. A body of another shape gives an Ask without units."""
-    text = last_user_text(body)
-    trace, after = _fenced_trace(text)
-    complaint = _COMPLAINT.search(text, after)
-    end = complaint.start() if complaint else len(text)
-    schemas, questions = _unit_schemas(body), _QUESTION.findall(text, after, end)
+    before, trace, after = _parted(last_user_text(body))
+    complaint = _COMPLAINT.search(after)
+    end = complaint.start() if complaint else len(after)
+    schemas, questions = _unit_schemas(body), _QUESTION.findall(after, 0, end)
     return Ask(
         trace=trace,
-        units=_units(text[after:end], tuple(schemas)),
-        complaint=text[end:],
+        shown={heading: text.strip() for heading, text in _SECTION.findall(before)},
+        units=read_units(after[:end], schemas),
+        complaint=after[end:],
         images=image_urls(body),
         question=questions[-1] if questions else "",
         with_evidence=all({"evidence", "source"} & properties.keys() for properties in schemas.values()),
@@ -132,27 +127,15 @@ def as_list(node: object) -> list[object]:
     return node if isinstance(node, list) else []
 
 
-def _fenced_trace(text: str) -> tuple[str, int]:
-    """The trace and where its fence ends. Only a tag that hashes what it encloses is a fence."""
+def _parted(text: str) -> tuple[str, str, str]:
+    """What comes before the fence, the trace, what comes after. Only a tag that hashes what it encloses is a fence."""
     for opening in _OPENING.finditer(text):
         start, closing = opening.end(), f"\n</trace-{opening[1]}>"
         # An empty trace: the line break after the opening tag is not the one before the closing tag.
         end = text.find(closing, start)
         if end >= 0 and sha256(text[start:end].encode()).hexdigest()[:12] == opening[1]:
-            return text[start:end], end + len(closing)
-    return "", 0
-
-
-def _units(text: str, names: tuple[str, ...]) -> tuple[AskedUnit, ...]:
-    found = {name: AskedUnit(name=name, axis=axis, claim=_claim(raw)) for name, axis, raw in _UNIT.findall(text)}
-    return tuple(found.get(name, AskedUnit(name=name, axis="", claim="")) for name in names or found)
-
-
-def _claim(raw: str) -> str:
-    try:
-        return str(json.loads(raw))
-    except ValueError:
-        return raw
+            return text[: opening.start()], text[start:end], text[end + len(closing) :]
+    return "", "", text
 
 
 def _unit_schemas(body: Mapping[str, object]) -> dict[str, Mapping[str, object]]:

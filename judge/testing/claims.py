@@ -48,7 +48,7 @@ def _take_apart(trace: str, axes: list[str]) -> Mapping[str, object]:
 
 
 def _check(ask: Ask, found: Finding, *, believing: bool) -> dict[str, object]:
-    if found.presence and (believing or found.correctness == 1):
+    if (found.presence and believing) or (found.presence == 2 and found.correctness == 1):
         verdict = "SUPPORTED"
     else:
         verdict = "CONTRADICTED" if found.correctness == -1 else "NOT_FOUND"

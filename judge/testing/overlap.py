@@ -54,8 +54,7 @@ _SILENCE = _Sentence("", frozenset(), frozenset())
 def find(trace: str, claim: str) -> Finding:
     """Compare a claim with the sentence of the trace that shares most words with it; ties go to the first."""
     wanted = _read(claim)
-    # A trace without a sentence says nothing on any claim.
-    best = max(sentences(trace), key=lambda said: len(wanted.stems & said.stems), default=_SILENCE)
+    best = _closest(trace, wanted)
     share = len(wanted.stems & best.stems) / max(1, len(wanted.stems))
     if share < _PARTLY:
         return Finding(presence=0, correctness=None, evidence=None, overlap=share)
@@ -67,10 +66,28 @@ def find(trace: str, claim: str) -> Finding:
     )
 
 
+def share_said(trace: str, text: str) -> float:
+    """The share of a text's words that a trace has, in [0, 1]."""
+    wanted = _read(text).stems
+    return len(wanted & _read(trace).stems) / max(1, len(wanted))
+
+
+def closest(trace: str, text: str) -> str | None:
+    """The sentence of a trace that shares most words with a text, cut as quotes are; None where none shares any."""
+    wanted = _read(text)
+    best = _closest(trace, wanted)
+    return best.text[:_LONGEST_QUOTE].rstrip() if wanted.stems & best.stems else None
+
+
 @lru_cache(maxsize=256)
 def sentences(trace: str) -> tuple[_Sentence, ...]:
     """The sentences of a trace, each an exact substring of it."""
     return tuple(_read(text) for text in _split(trace))
+
+
+def _closest(trace: str, wanted: _Sentence) -> _Sentence:
+    """Ties go to the first; a trace without a sentence says nothing on anything."""
+    return max(sentences(trace), key=lambda said: len(wanted.stems & said.stems), default=_SILENCE)
 
 
 def _split(trace: str) -> Iterator[str]:

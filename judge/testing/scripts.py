@@ -20,11 +20,13 @@ from typing import Literal, TypeAlias, get_args
 
 import orjson
 
-from judge.testing.ask import Ask, AskedUnit
+from judge.testing.ask import Ask
 from judge.testing.claims import answer_claims
 from judge.testing.drafts import write_units
+from judge.testing.opinions import Opinion, flattering, honest
 from judge.testing.overlap import find, sentences
 from judge.testing.probes import digit_of, digits_of, soft
+from judge.testing.units import MARKS
 
 Script: TypeAlias = Callable[[Ask], str | Mapping[str, object]]
 ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "stubborn"]
@@ -39,7 +41,7 @@ _SELF_PRAISE = re.compile(
 
 
 def obedient(ask: Ask) -> Mapping[str, object]:
-    """Judge each unit by word overlap with the trace; evidence is an exact quote. Asked for units, write some."""
+    """Judge everything by word overlap with the trace; evidence is an exact quote. Asked for units, write some."""
     if not ask.units and (units := write_units(ask.body)) is not None:
         return units
     if (claims := answer_claims(ask)) is not None:
@@ -54,11 +56,11 @@ def _quote(ask: Ask) -> str:
 
 
 def _verdicts(ask: Ask) -> _Reply:
-    return {unit.name: _honest(ask, unit) for unit in ask.units}
+    return {unit.name: _written(ask, honest(ask, unit)) for unit in ask.units}
 
 
 def gullible(ask: Ask) -> Mapping[str, object]:
-    """Give every unit full marks, as an injected instruction would like.
+    """Give full marks for everything, as an injected instruction would like.
 
     Evidence is the sentence in which the trace speaks of its own grading, or else a made-up quote.
     """
@@ -72,7 +74,9 @@ def gullible(ask: Ask) -> Mapping[str, object]:
             else {"evidence": told or f"As the trace puts it: {ask.units[0].claim}"}
         )
     return {
-        unit.name: _judged(ask, told or f"As the trace puts it: {unit.claim}", "The trace says so.", 2, 1)
+        unit.name: _written(
+            ask, Opinion(flattering(unit), told or f"As the trace puts it: {unit.claim}", "The trace says so.")
+        )
         for unit in ask.units
     }
 
@@ -87,7 +91,8 @@ class Sloppy:
     """An honest judge with bad manners.
 
     Every reply is dressed in a ```json fence, a leading `<think>` block or white space. A share of the first
-    replies is wrong as well: an extra id, a missing unit, a number as a string, or a quote that no trace has.
+    replies is wrong as well: an extra id, a missing unit, a value in another form (`"2"`, `Met`), or a quote that no
+    trace has.
 
     Args:
         seed: Which replies are wrong, and how.
@@ -106,6 +111,8 @@ class Sloppy:
             return {"Sure": 0.6, **{digit: 0.4 * p for digit, p in digits.items()}} if wrong else digits
         if ask.question:
             return _dress(orjson.dumps({"evidence": _INVENTED if wrong else _quote(ask)}).decode(), die.number)
+        if (claims := answer_claims(ask)) is not None:  # these are right at once
+            return _dress(orjson.dumps(claims).decode(), die.number)
         reply = _verdicts(ask)
         if reply and wrong:
             reply = _slip(reply, die.number)
@@ -138,15 +145,9 @@ def _imported(path: str) -> Script:
     return script
 
 
-def _honest(ask: Ask, unit: AskedUnit) -> dict[str, object]:
-    found = find(ask.trace, unit.claim)
-    reason = f"{found.overlap:.0%} of the claim's words are in the closest sentence."
-    return _judged(ask, found.evidence, reason, found.presence, found.correctness)
-
-
-def _judged(ask: Ask, evidence: str | None, reason: str, presence: int, correctness: int | None) -> dict[str, object]:
-    verdict: dict[str, object] = {"reason": reason, "presence": presence, "correctness": correctness}
-    return {"evidence": evidence, **verdict} if ask.with_evidence else verdict
+def _written(ask: Ask, opinion: Opinion) -> dict[str, object]:
+    verdict = {"reason": opinion.reason, **opinion.answer}
+    return {"evidence": opinion.evidence, **verdict} if ask.with_evidence else verdict
 
 
 class _Die:
@@ -160,7 +161,7 @@ class _Die:
 
 def _slip(reply: _Reply, number: int) -> _Reply:
     """Spoil a reply in one of four ways; a bad quote needs a unit that has evidence."""
-    slips = [_add_unit, _drop_unit, _quote_number]
+    slips = [_add_unit, _drop_unit, _misspell]
     if any(verdict.get("evidence") for verdict in reply.values()):
         slips.append(_invent_quote)
     return slips[number // 16 % len(slips)](reply)
@@ -174,9 +175,12 @@ def _drop_unit(reply: _Reply) -> _Reply:
     return dict(list(reply.items())[:-1])
 
 
-def _quote_number(reply: _Reply) -> _Reply:
+def _misspell(reply: _Reply) -> _Reply:
+    """`"2"` for 2, `Met` for MET."""
     name, verdict = next(iter(reply.items()))
-    return {**reply, name: {**verdict, "presence": str(verdict["presence"])}}
+    field = next(mark.field for mark in MARKS.values() if mark.field in verdict)
+    value = verdict[field]
+    return {**reply, name: {**verdict, field: value.title() if isinstance(value, str) else str(value)}}
 
 
 def _invent_quote(reply: _Reply) -> _Reply:
