@@ -139,7 +139,7 @@ def test_labels_name_judge_and_rubric():
     labels = settings().labels
     assert re.fullmatch(r"hosted_vllm/m#[0-9a-f]{8}", labels.judge)
     assert labels.rubric == "pkr@1.0"
-    assert labels.axes == ("perception", "knowledge", "rationale")
+    assert labels.axes == dict.fromkeys(("perception", "knowledge", "rationale"), "checklist")
     assert (labels.prompt_fp, labels.rubric_fp) == (settings().prompt.fingerprint, PKR.fingerprint)
 
 
