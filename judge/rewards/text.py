@@ -1,0 +1,61 @@
+"""What a trainer has of a prompt and a completion -> plain text, and the trace that is judged.
+
+A trace may be text or a list of messages (`record.py` joins those). Here is what trainers do to text besides: special
+tokens that are left at its end, the prompt in front of it, images among the parts of a message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import Any, Final
+
+__all__ = ["as_image", "question_of", "without_prompt", "without_special_tokens"]
+
+_SPECIAL: Final = re.compile(
+    r"(?:\s*(?:<\|[a-z_0-9]{2,24}\|>|</s>|<s>|<eos>|<pad>|<bos>|<end_of_turn>|<｜[^｜<>]{2,40}｜>|\[PAD\]))+\s*\Z"
+)
+
+
+def question_of(prompt: object) -> str | None:
+    """The text of a prompt: itself, or what the user said in its messages, joined by blank lines."""
+    if isinstance(prompt, str):
+        return without_special_tokens(prompt).strip() or None
+    if not isinstance(prompt, Sequence):
+        return None
+    said = [_text(message.get("content")) for message in prompt if _is_asked(message)]
+    return "\n\n".join(text for text in said if text) or None
+
+
+def without_prompt(query: str, prompt: str) -> str:
+    """A completion, of which a trainer gives only the whole: prompt and completion together."""
+    return query.removeprefix(prompt)
+
+
+def without_special_tokens(text: str) -> str:
+    """Without the tokens of a chat template that end it; those within are the candidate's own words."""
+    return _SPECIAL.sub("", text)
+
+
+def as_image(given: Any) -> Any:
+    """An image as a record takes it: a picture in memory becomes its PNG; what is none is left as it is."""
+    if isinstance(given, list | tuple):
+        return [as_image(one) for one in given]
+    if not hasattr(given, "save"):
+        return given
+    written = BytesIO()
+    given.save(written, "PNG")
+    return {"bytes": written.getvalue(), "path": None}
+
+
+def _is_asked(message: object) -> bool:
+    return isinstance(message, Mapping) and message.get("role") == "user"
+
+
+def _text(content: object) -> str:
+    if isinstance(content, str):
+        return content.strip()
+    parts = content if isinstance(content, Sequence) else ()
+    texts = (part.get("text") for part in parts if isinstance(part, Mapping))
+    return "\n".join(text.strip() for text in texts if isinstance(text, str))
