@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
@@ -24,19 +24,22 @@ from typing import Any, Final, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
 from judge.client import Judge
+from judge.digest import digest
 from judge.errors import ConfigError
 from judge.reward import RewardShape
-from judge.rewards.failing import FailureRule
+from judge.rewards.failing import FailureRule, OnFailure
 from judge.rewards.rewarder import Rewarder
+from judge.rewards.rows import plain
 from judge.strict_yaml import StrictYamlError, parse_yaml
 
-__all__ = ["FILE_VARIABLE", "build_rewarder", "named_rewarder", "read_rewarder"]
+__all__ = ["FILE_VARIABLE", "build_rewarder", "kept_rewarder", "named_rewarder", "read_rewarder"]
 
 FILE_VARIABLE: Final = "JUDGE_REWARD"
 _OF_JUDGE: Final = tuple(inspect.signature(Judge).parameters)
 _OF_SHAPE: Final = tuple(field.name for field in fields(RewardShape))
 _OF_RULE: Final = tuple(field.name for field in fields(FailureRule))
 _PATHS: Final = ("cache", "image_root", "key_file")
+_KEPT: dict[str, Rewarder] = {}
 
 
 def build_rewarder(judge: Judge | str, *, deadline_s: float | None = 300.0, **options: Any) -> Rewarder:
@@ -61,8 +64,12 @@ def build_rewarder(judge: Judge | str, *, deadline_s: float | None = 300.0, **op
     return Rewarder(judge, shape, failures=rule, deadline_s=deadline_s)
 
 
-def read_rewarder(path: str | Path) -> Rewarder:
+def read_rewarder(path: str | Path, **defaults: Any) -> Rewarder:
     """The rewarder that a file describes; paths in it are relative to its folder.
+
+    Args:
+        path: Of the file.
+        defaults: Options, as of `build_rewarder`, where the file says nothing of them.
 
     Raises:
         ConfigError: It cannot be read, or says something that cannot be.
@@ -76,7 +83,7 @@ def read_rewarder(path: str | Path) -> Rewarder:
         raise ConfigError(f"{path}:{exc.place}: {exc.problem}.") from exc
     if not isinstance(given, dict) or not isinstance(given.get("judge"), str):
         raise ConfigError(f"{path}: it must be a mapping that names a judge.", hint="judge: hosted_vllm/MODEL")
-    options = {name: _beside(path.parent, name, value) for name, value in given.items()}
+    options = defaults | {name: _beside(path.parent, name, value) for name, value in given.items()}
     try:
         return build_rewarder(**options)
     except ConfigError as exc:
@@ -90,11 +97,42 @@ def named_rewarder() -> Rewarder:
     Raises:
         ConfigError: It is not set, or the file cannot be used.
     """
+    return read_rewarder(_named_file())
+
+
+def kept_rewarder(options: Mapping[str, Any], *, policies: Sequence[OnFailure]) -> Rewarder:
+    """The rewarder of keywords, or of the file that `JUDGE_REWARD` names where there are none; made once a process.
+
+    Args:
+        options: As of `build_rewarder`, and `judge` among them.
+        policies: What a trainer can do with a failure; the first where nothing is said.
+
+    Raises:
+        ConfigError: An option cannot be used, or `on_failure` is none of the policies.
+    """
+    options = plain(options)
+    kept_as = digest({"options": options, "file": None if options else _named_file(), "policies": [*policies]})
+    if (kept := _KEPT.get(kept_as)) is not None:
+        return kept
+    return _KEPT.setdefault(kept_as, _made(options, policies))  # of two threads that made one, all use the same
+
+
+def _made(options: Mapping[str, Any], policies: Sequence[OnFailure]) -> Rewarder:
+    default = {"on_failure": policies[0]}
+    if options and "judge" not in options:
+        raise ConfigError("the options of the reward name no judge.", hint="judge: hosted_vllm/MODEL")
+    rewarder = build_rewarder(**{**default, **options}) if options else read_rewarder(_named_file(), **default)
+    if (given := rewarder.rule.on_failure) not in policies:
+        raise ConfigError(f"on_failure is {given!r}; this trainer allows: {', '.join(policies)}.")
+    return rewarder
+
+
+def _named_file() -> str:
     path = os.environ.get(FILE_VARIABLE)
     if not path:
         hint = "Name a file with the judge and the shape of the reward; docs/training.md shows one."
         raise ConfigError(f"the environment variable {FILE_VARIABLE} is not set.", hint=hint)
-    return read_rewarder(path)
+    return path
 
 
 def _some(options: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from judge.rewards.text import as_image, question_of, without_special_tokens
+from judge.strict_json import StrictJsonError, parse_json
 
-__all__ = ["rows_of"]
+__all__ = ["fields_of", "plain", "row_of", "rows_of"]
 
 _NO_COLUMNS: Final = {"completion_ids", "prompt_ids", "trainer_state", "log_extra", "log_metric", "environments"}
 _IMAGES: Final = ("image", "images")
+_ANSWERS: Final = ("reference", "answer", "reference_answer")
 
 
 def rows_of(
@@ -33,12 +35,20 @@ def rows_of(
         if name not in _NO_COLUMNS and isinstance(values, list | tuple) and len(values) == len(completions)
     }
     return [
-        _row(prompt, completion, {name: values[place] for name, values in known.items()})
+        row_of(prompt, completion, {name: values[place] for name, values in known.items()})
         for place, (prompt, completion) in enumerate(zip(prompts, completions, strict=True))
     ]
 
 
-def _row(prompt: object, completion: object, fields: dict[str, Any]) -> dict[str, Any]:
+def row_of(prompt: object, completion: object, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A row.
+
+    Args:
+        prompt: Text or messages; the question where no field has that name.
+        completion: Text or messages.
+        given: The other fields, by their names in an input line.
+    """
+    fields = dict(given)
     images = next((given for name in _IMAGES if (given := fields.pop(name, None)) is not None), None)
     row = {name: value for name, value in fields.items() if value is not None}
     if "question" not in row and (question := question_of(prompt)) is not None:
@@ -46,3 +56,38 @@ def _row(prompt: object, completion: object, fields: dict[str, Any]) -> dict[str
     if images is not None:
         row["image"] = as_image(images)
     return {**row, "trace": without_special_tokens(completion) if isinstance(completion, str) else completion}
+
+
+def fields_of(label: object, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Fields of a row, of what a trainer keeps beside a prompt.
+
+    Args:
+        label: A mapping of fields, also as JSON text; anything else is the right answer, nothing where it is empty.
+        known: Further fields, which go before those of the label.
+    """
+    label, known = _parsed(plain(label)), plain(known or {})
+    if isinstance(label, dict):
+        return {**label, **known}
+    if label is None or label == "" or any(known.get(name) is not None for name in _ANSWERS):
+        return dict(known)
+    return {**known, "reference": {"answer": label if isinstance(label, str) else str(label)}}
+
+
+def plain(value: Any) -> Any:
+    """Dicts and lists all through, of the mappings of a configuration and the arrays of a table."""
+    if isinstance(value, str | bytes):
+        return value
+    if isinstance(value, Mapping):
+        return {name: plain(child) for name, child in value.items()}
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return [plain(child) for child in value] if isinstance(value, Sequence) else value
+
+
+def _parsed(label: object) -> object:
+    if not isinstance(label, str) or not label.lstrip().startswith("{"):
+        return label
+    try:
+        return parse_json(label)
+    except StrictJsonError:  # a set in an answer: {1, 2}
+        return label

@@ -7,7 +7,7 @@ tokens that are left at its end, the prompt in front of it, images among the par
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, Final
 
@@ -16,21 +16,51 @@ __all__ = ["as_image", "question_of", "without_prompt", "without_special_tokens"
 _SPECIAL: Final = re.compile(
     r"(?:\s*(?:<\|[a-z_0-9]{2,24}\|>|</s>|<s>|<eos>|<pad>|<bos>|<end_of_turn>|<｜[^｜<>]{2,40}｜>|\[PAD\]))+\s*\Z"
 )
+# How chat templates write what the user says: ChatML, Llama 3, Gemma, Mistral, DeepSeek.
+_USER_TURN: Final = re.compile(
+    r"""(?s)<\|im_start\|>user\n(.*?)<\|im_end\|>
+    |<\|start_header_id\|>user<\|end_header_id\|>\n\n(.*?)<\|eot_id\|>
+    |<start_of_turn>user\n(.*?)<end_of_turn>
+    |\[INST\](.*?)\[/INST\]
+    |<｜User｜>(.*?)<｜Assistant｜>""",
+    re.VERBOSE,
+)
+_LEAST_TAIL: Final = 16
+"""Characters of a prompt's end that are enough to know it by."""
 
 
 def question_of(prompt: object) -> str | None:
-    """The text of a prompt: itself, or what the user said in its messages, joined by blank lines."""
+    """What was asked: a text, or what the user said in a conversation, joined by blank lines.
+
+    A conversation is a list of messages, or the text that a chat template has made of one.
+    """
     if isinstance(prompt, str):
-        return without_special_tokens(prompt).strip() or None
+        turns = ["".join(turn).strip() for turn in _USER_TURN.findall(prompt)]
+        return "\n\n".join(turns) or without_special_tokens(prompt).strip() or None
     if not isinstance(prompt, Sequence):
         return None
     said = [_text(message.get("content")) for message in prompt if _is_asked(message)]
     return "\n\n".join(text for text in said if text) or None
 
 
-def without_prompt(query: str, prompt: str) -> str:
-    """A completion, of which a trainer gives only the whole: prompt and completion together."""
-    return query.removeprefix(prompt)
+def without_prompt(query: str, prompt: str) -> str | None:
+    """A completion, of which a trainer gives only the whole: prompt and completion together.
+
+    The prompt may have been tokenized and decoded: shortened at its start, an image's place widened, a blank lost. What
+    counts then is the longest end of it that is found, at its first place: a candidate that repeats the prompt hides
+    nothing. None where there is no such end: prompt and completion cannot be told apart.
+    """
+    if query.startswith(prompt):
+        return query[len(prompt) :]
+    ends = (prompt[-length:] for length in _halved(len(prompt)))
+    found = next((end for end in ends if end in query), None)
+    return None if found is None else query.split(found, 1)[1]
+
+
+def _halved(length: int) -> Iterator[int]:
+    while length >= _LEAST_TAIL:
+        yield length
+        length = max(_LEAST_TAIL, length // 2) if length > _LEAST_TAIL else 0
 
 
 def without_special_tokens(text: str) -> str:
