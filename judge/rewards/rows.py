@@ -16,7 +16,8 @@ __all__ = ["fields_of", "plain", "row_of", "rows_of"]
 
 _NO_COLUMNS: Final = {"completion_ids", "prompt_ids", "trainer_state", "log_extra", "log_metric", "environments"}
 _IMAGES: Final = ("image", "images")
-_ANSWERS: Final = ("reference", "answer", "reference_answer")
+_WITH_ANSWER: Final = ("reference_answer", "perception", "knowledge", "rationale")
+"""Columns of data sets that say themselves what is right; `traces/shape.py` reads them."""
 
 
 def rows_of(
@@ -65,20 +66,25 @@ def fields_of(label: object, known: Mapping[str, Any] | None = None) -> dict[str
         label: A mapping of fields, also as JSON text; anything else is the right answer, nothing where it is empty.
         known: Further fields, which go before those of the label.
     """
-    label, known = _parsed(plain(label)), plain(known or {})
+    label, known = _parsed(plain(label)), dict(plain(known or {}))
     if isinstance(label, dict):
         return {**label, **known}
-    if label is None or label == "" or any(known.get(name) is not None for name in _ANSWERS):
-        return dict(known)
-    return {**known, "reference": {"answer": label if isinstance(label, str) else str(label)}}
+    reference = {} if known.get("reference") is None else known["reference"]
+    if label in (None, "") or not isinstance(reference, dict) or any(known.get(name) for name in _WITH_ANSWER):
+        return known
+    if reference.get("answer") is None:
+        reference = {**reference, "answer": label if isinstance(label, str) else str(label)}
+    return {**known, "reference": reference}
 
 
 def plain(value: Any) -> Any:
-    """Dicts and lists all through, of the mappings of a configuration and the arrays of a table."""
+    """Dicts and lists all through, of the mappings of a configuration, the arrays of a table, and pydantic's models."""
     if isinstance(value, str | bytes):
         return value
     if isinstance(value, Mapping):
         return {name: plain(child) for name, child in value.items()}
+    if hasattr(value, "model_dump"):
+        return plain(value.model_dump())
     if hasattr(value, "tolist"):
         return plain(value.tolist())
     return [plain(child) for child in value] if isinstance(value, Sequence) else value
