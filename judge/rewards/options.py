@@ -14,6 +14,7 @@ A trainer that imports a function by its name cannot be given a judge: it reads 
 from __future__ import annotations
 
 import inspect
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -24,7 +25,6 @@ from typing import Any, Final, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
 from judge.client import Judge
-from judge.digest import digest
 from judge.errors import ConfigError
 from judge.reward import RewardShape
 from judge.rewards.failing import FailureRule, OnFailure
@@ -111,7 +111,7 @@ def kept_rewarder(options: Mapping[str, Any], *, policies: Sequence[OnFailure]) 
         ConfigError: An option cannot be used, or `on_failure` is none of the policies.
     """
     options = plain(options)
-    kept_as = digest({"options": options, "file": None if options else _named_file(), "policies": [*policies]})
+    kept_as = json.dumps([options, None if options else _named_file(), *policies], sort_keys=True, default=repr)
     if (kept := _KEPT.get(kept_as)) is not None:
         return kept
     return _KEPT.setdefault(kept_as, _made(options, policies))  # of two threads that made one, all use the same

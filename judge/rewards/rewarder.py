@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Hashable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -18,6 +20,8 @@ from judge.rewards.failing import FailureRule, Failures, settle
 from judge.rewards.tripwires import Tripwires
 
 __all__ = ["Batch", "Rewarder"]
+
+_LOG = logging.getLogger("judge.rewards")
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -81,7 +85,7 @@ class Rewarder:
 
     def rewards(self, rows: Sequence[Mapping[str, Any]], groups: Sequence[Hashable] | None = None) -> Batch:
         """Reward rows and wait; see `arewards`."""
-        return loop.run(self.arewards(rows, groups))
+        return loop.run(self._rewards(rows, groups))
 
     async def arewards(self, rows: Sequence[Mapping[str, Any]], groups: Sequence[Hashable] | None = None) -> Batch:
         """Reward rows.
@@ -93,7 +97,14 @@ class Rewarder:
         Raises:
             RewardError: Too much failed, or the rule says that a failure ends the step.
         """
+        return await asyncio.wrap_future(loop.submit(self._rewards(rows, groups)))
+
+    async def _rewards(self, rows: Sequence[Mapping[str, Any]], groups: Sequence[Hashable] | None) -> Batch:
+        """In the process's loop, whoever asks: what is remembered of earlier batches has one thread."""
         records = await self.judge.arecords(rows)
+        for record in records:
+            if isinstance(record, RecordError):
+                _LOG.warning("not judged: %s", record)
         rewards = await self._judged(records)
         groups = [_question(record) for record in records] if groups is None else groups
         traces = ["" if isinstance(record, RecordError) else record.trace for record in records]

@@ -66,10 +66,11 @@ def fields_of(label: object, known: Mapping[str, Any] | None = None) -> dict[str
         label: A mapping of fields, also as JSON text; anything else is the right answer, nothing where it is empty.
         known: Further fields, which go before those of the label.
     """
-    label, known = _parsed(plain(label)), dict(plain(known or {}))
+    label = _parsed(plain(label))
+    known = {name: value for name, value in plain(known or {}).items() if value is not None}
     if isinstance(label, dict):
         return {**label, **known}
-    reference = {} if known.get("reference") is None else known["reference"]
+    reference = known.get("reference", {})
     if label in (None, "") or not isinstance(reference, dict) or any(known.get(name) for name in _WITH_ANSWER):
         return known
     if reference.get("answer") is None:

@@ -24,6 +24,8 @@ _SAME: Final = 1e-6
 _REMEMBERED: Final = 20
 _ENOUGH: Final = 5
 _LEAST_DEVIATION: Final = 0.01
+_TOGETHER: Final = 64
+"""Completions that come one at a time are looked at when so many have come: one alone says nothing."""
 _LIMITS: Final = {"zero_variance": 0.5, "contentless": 0.1, "identical": 0.5, "jump": 4.0}
 _SAID: Final = {
     "zero_variance": "{:.0%} of the groups have the same reward throughout, and teach nothing",
@@ -38,6 +40,8 @@ class Tripwires:
 
     def __init__(self) -> None:
         self._means: deque[float] = deque(maxlen=_REMEMBERED)
+        self._alone: list[tuple[Reward, str, Hashable]] = []
+        self._latest = dict.fromkeys(_LIMITS, 0.0)
 
     def look(self, rewards: Sequence[Reward], traces: Sequence[str], groups: Sequence[Hashable]) -> dict[str, float]:
         """Metrics of a batch, always the same ones; a warning in the log for each that is beyond its limit.
@@ -47,6 +51,15 @@ class Tripwires:
             traces: The texts that were judged.
             groups: The group of each.
         """
+        if len(rewards) > 1:
+            return self._look(rewards, traces, groups)
+        self._alone += zip(rewards, traces, groups, strict=True)
+        if len(self._alone) >= _TOGETHER:
+            gathered, self._alone = self._alone, []
+            self._latest = self._look(*zip(*gathered, strict=True))
+        return self._latest
+
+    def _look(self, rewards: Sequence[Reward], traces: Sequence[str], groups: Sequence[Hashable]) -> dict[str, float]:
         values = [reward.value for reward in rewards if reward.value is not None]
         metrics = {
             "zero_variance": _zero_variance(rewards, groups),

@@ -24,11 +24,6 @@ from judge.rewards.rows import fields_of, row_of
 __all__ = ["POLICIES", "compute_score"]
 
 POLICIES: Final[tuple[OnFailure, ...]] = ("constant", "raise")
-# Of verl itself, which writes them into extra_info: they differ between equal completions.
-_NO_FIELDS: Final = {
-    *("index", "split", "num_turns", "rollout_reward_scores", "turn_scores", "tool_rewards"),
-    *("need_tools_kwargs", "tools_kwargs", "interaction_kwargs"),
-}
 
 
 async def compute_score(
@@ -54,7 +49,7 @@ async def compute_score(
     Raises:
         RewardError, ConfigError: There is no reward; verl ends the run.
     """
-    fields = {name: value for name, value in (extra_info or {}).items() if name not in _NO_FIELDS}
-    row = row_of(fields.pop("prompt", None), solution_str, fields_of(ground_truth, fields))
+    fields = fields_of(ground_truth, extra_info)
+    row = row_of(fields.get("prompt"), solution_str, fields)
     batch = await kept_rewarder(reward_kwargs, policies=POLICIES).arewards([row])
     return {"score": numbers_of(batch)[0], **parts_of(batch)[0]}
