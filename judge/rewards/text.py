@@ -7,7 +7,7 @@ tokens that are left at its end, the prompt in front of it, images among the par
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, Final
 
@@ -25,8 +25,9 @@ _USER_TURN: Final = re.compile(
     |<｜User｜>(.*?)<｜Assistant｜>""",
     re.VERBOSE,
 )
-_LEAST_TAIL: Final = 16
-"""Characters of a prompt's end that are enough to know it by."""
+_END: Final = 64
+"""Characters of a prompt's end that it is known by: what a template adds at the end of each turn is shorter."""
+_LEAST_END: Final = 16
 
 
 def question_of(prompt: object) -> str | None:
@@ -47,20 +48,13 @@ def without_prompt(query: str, prompt: str) -> str | None:
     """A completion, of which a trainer gives only the whole: prompt and completion together.
 
     The prompt may have been tokenized and decoded: shortened at its start, an image's place widened, a blank lost. What
-    counts then is the longest end of it that is found, at its first place: a candidate that repeats the prompt hides
-    nothing. None where there is no such end: prompt and completion cannot be told apart.
+    counts then is its end, at the first place where it is found: a candidate that repeats it hides nothing. None where
+    it is nowhere: prompt and completion cannot be told apart.
     """
     if query.startswith(prompt):
         return query[len(prompt) :]
-    ends = (prompt[-length:] for length in _halved(len(prompt)))
-    found = next((end for end in ends if end in query), None)
-    return None if found is None else query.split(found, 1)[1]
-
-
-def _halved(length: int) -> Iterator[int]:
-    while length >= _LEAST_TAIL:
-        yield length
-        length = max(_LEAST_TAIL, length // 2) if length > _LEAST_TAIL else 0
+    end = prompt.lstrip()[-_END:]
+    return query.split(end, 1)[1] if len(end) >= _LEAST_END and end in query else None
 
 
 def without_special_tokens(text: str) -> str:
