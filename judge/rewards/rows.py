@@ -25,7 +25,7 @@ def rows_of(
     Args:
         prompts: Text or messages; the question of a row that has no column `question`. None where a trainer has none.
         completions: Text or messages.
-        columns: Name -> a value a completion; what is no such list is passed over.
+        columns: Name -> a value a completion; what is no such list, or cannot be written as JSON, is passed over.
     """
     known = {
         name: values
@@ -40,9 +40,18 @@ def rows_of(
 
 def _row(prompt: object, completion: object, fields: dict[str, Any]) -> dict[str, Any]:
     images = next((given for name in _IMAGES if (given := fields.pop(name, None)) is not None), None)
-    row = {name: value for name, value in fields.items() if value is not None}
+    row = {name: value for name, value in fields.items() if value is not None and _is_plain(value)}
     if "question" not in row and (question := question_of(prompt)) is not None:
         row["question"] = question
     if images is not None:
         row["image"] = as_image(images)
     return {**row, "trace": without_special_tokens(completion) if isinstance(completion, str) else completion}
+
+
+def _is_plain(value: object) -> bool:
+    """Sounds, pictures and environments are columns too, and no concern of a judge."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_plain(one) for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float)

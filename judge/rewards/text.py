@@ -13,19 +13,22 @@ from typing import Any, Final
 
 __all__ = ["as_image", "question_of", "without_prompt", "without_special_tokens"]
 
+_SYSTEM: Final = ("system", "developer")
 _SPECIAL: Final = re.compile(
     r"(?:\s*(?:<\|[a-z_0-9]{2,24}\|>|</s>|<s>|<eos>|<pad>|<bos>|<end_of_turn>|<｜[^｜<>]{2,40}｜>|\[PAD\]))+\s*\Z"
 )
 
 
 def question_of(prompt: object) -> str | None:
-    """The text of a prompt: itself, or what the user said in its messages, joined by blank lines."""
+    """The text of a prompt: itself, or its messages up to the last of the user, without what the system was told.
+
+    One message is as it is, several have who says them in front.
+    """
     if isinstance(prompt, str):
         return without_special_tokens(prompt).strip() or None
-    if not isinstance(prompt, Sequence):
-        return None
-    said = [_text(message.get("content")) for message in prompt if _is_asked(message)]
-    return "\n\n".join(text for text in said if text) or None
+    said = [(message["role"], _text(message.get("content"))) for message in _asked(prompt)]
+    named = [f"{role}: {text}" if len(said) > 1 else text for role, text in said if text]
+    return "\n\n".join(named) or None
 
 
 def without_prompt(query: str, prompt: str) -> str:
@@ -45,12 +48,15 @@ def as_image(given: Any) -> Any:
     if not hasattr(given, "save"):
         return given
     written = BytesIO()
-    given.save(written, "PNG")
+    given.save(written, "PNG", compress_level=1)  # it is read once, and by us; to press it takes six times as long
     return {"bytes": written.getvalue(), "path": None}
 
 
-def _is_asked(message: object) -> bool:
-    return isinstance(message, Mapping) and message.get("role") == "user"
+def _asked(prompt: object) -> list[Mapping[str, Any]]:
+    given = prompt if isinstance(prompt, Sequence) else ()
+    messages = [one for one in given if isinstance(one, Mapping) and one.get("role") not in (None, *_SYSTEM)]
+    last = max((place for place, one in enumerate(messages) if one["role"] == "user"), default=-1)
+    return messages[: last + 1]
 
 
 def _text(content: object) -> str:
