@@ -77,7 +77,8 @@ def test_a_failure_is_masked_and_is_not_0():
         [found] = verified(body(message(RIGHT), units=UNITS, instance_config={"kept": 1}), **asked_of(server, **DOWN))
     assert found["reward"] == found["reward_components"]["part/settled"] == 0.5
     assert found["mask_sample"] is True and found["instance_config"] == {"kept": 1, "mask_sample": True}
-    assert found["_ng_failure_class"] == "judge_failed" and found["failure_reason"] == found["_ng_failure_judge_error"]
+    assert found["_ng_failure_class"] == "judge_failed" and found["_ng_failure_judge_error"] == found["failure_reason"]
+    assert "500" in found["failure_reason"]
     json.dumps(found, allow_nan=False)
 
 

@@ -1,5 +1,6 @@
 """slime's door: a sample, or a group of them; and what its `remote_rm` posts and reads. slime itself is on no index."""
 
+import asyncio
 import inspect
 import json
 import pickle
@@ -25,7 +26,7 @@ def sample(response=RIGHT, *, prompt=PROMPT, label="left", metadata=None, group_
 
 
 def rewarded(samples, args=ARGS):
-    return in_loops(lambda: rm(args, samples), times=1)[0]
+    return asyncio.run(rm(args, samples))
 
 
 def test_slime_loads_it_by_its_name():
@@ -86,10 +87,14 @@ def test_a_failure_alone_is_not_0_and_has_the_same_names(monkeypatch, tmp_path):
     assert failed["reward"] == failed["part/settled"] == 0.5 and failed["failed"] == 1.0
 
 
-def test_a_group_that_fails_as_a_whole_ends_the_rollout(monkeypatch, tmp_path):
-    named(monkeypatch, tmp_path)
-    with pytest.raises(RewardError, match="all 2 judgements of the batch failed"):
-        rewarded([sample(metadata={"units": None})] * 2)
+def test_the_first_group_fails_as_a_whole(monkeypatch, tmp_path):
+    """Later ones get the mean of what was: one number for all, which gives no advantage."""
+    named(monkeypatch, tmp_path, max_failure_rate=1.0)
+    bad = [sample(metadata={"units": None})] * 2
+    with pytest.raises(RewardError, match="all 2 judgements of the first batch failed"):
+        asyncio.run(rm(ARGS, bad))
+    assert asyncio.run(rm(ARGS, [sample(), sample("Nothing."), sample("Film 3.")])) == [1.0, 0.0, 0.0]
+    assert asyncio.run(rm(ARGS, bad)) == [pytest.approx(1 / 3)] * 2
 
 
 def test_a_policy_for_groups_is_refused_for_samples(monkeypatch, tmp_path):

@@ -151,7 +151,7 @@ def test_what_verl_cannot_do_is_refused_before_anything_is_asked(policy):
 def test_an_outage_ends_the_run():
     one = {"extra_info": {}, "judge": "lexical", "constant": 0.75}
     assert [score(f"Film {place}", **one)["score"] for place in range(19)] == [0.75] * 19
-    with pytest.raises(RewardError, match=r"20 of the last 20 judgements failed \(no_units: 1\)"):
+    with pytest.raises(RewardError, match=r"20 of the last 20 judgements failed, .*no_units \(1\)"):
         score("Film 19", **one)
 
 

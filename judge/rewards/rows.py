@@ -28,7 +28,7 @@ def rows_of(
     Args:
         prompts: Text or messages; the question of a row that has no column `question`. None where a trainer has none.
         completions: Text or messages.
-        columns: Name -> a value a completion; what is no such list is passed over.
+        columns: Name -> a value a completion; what is no such list, or cannot be written as JSON, is passed over.
     """
     known = {
         name: values
@@ -51,7 +51,7 @@ def row_of(prompt: object, completion: object, given: Mapping[str, Any]) -> dict
     """
     fields = dict(given)
     images = next((given for name in _IMAGES if (given := fields.pop(name, None)) is not None), None)
-    row = {name: value for name, value in fields.items() if value is not None}
+    row = {name: value for name, value in fields.items() if value is not None and _is_plain(value)}
     if "question" not in row and (question := question_of(prompt)) is not None:
         row["question"] = question
     if images is not None:
@@ -98,3 +98,12 @@ def _parsed(label: object) -> object:
         return parse_json(label)
     except StrictJsonError:  # a set in an answer: {1, 2}
         return label
+
+
+def _is_plain(value: object) -> bool:
+    """Sounds, pictures and environments are columns too, and no concern of a judge."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_plain(one) for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 __all__ = ["as_image", "question_of", "without_prompt", "without_special_tokens"]
 
+_SYSTEM: Final = ("system", "developer")
 _SPECIAL: Final = re.compile(
     r"(?:\s*(?:<\|[a-z_0-9]{2,24}\|>|</s>|<s>|<eos>|<pad>|<bos>|<end_of_turn>|<｜[^｜<>]{2,40}｜>|\[PAD\]))+\s*\Z"
 )
@@ -31,17 +32,17 @@ _LEAST_END: Final = 16
 
 
 def question_of(prompt: object) -> str | None:
-    """What was asked: a text, or what the user said in a conversation, joined by blank lines.
+    """What was asked: a text, or a conversation up to the last turn of the user, without what the system was told.
 
-    A conversation is a list of messages, or the text that a chat template has made of one.
+    One message is as it is, several have who says them in front. Of the text that a chat template has made of a
+    conversation, what the user says.
     """
     if isinstance(prompt, str):
         turns = ["".join(turn).strip() for turn in _USER_TURN.findall(prompt)]
         return "\n\n".join(turns) or without_special_tokens(prompt).strip() or None
-    if not isinstance(prompt, Sequence):
-        return None
-    said = [_text(message.get("content")) for message in prompt if _is_asked(message)]
-    return "\n\n".join(text for text in said if text) or None
+    said = [(message["role"], _text(message.get("content"))) for message in _asked(prompt)]
+    named = [f"{role}: {text}" if len(said) > 1 else text for role, text in said if text]
+    return "\n\n".join(named) or None
 
 
 def without_prompt(query: str, prompt: str) -> str | None:
@@ -69,12 +70,15 @@ def as_image(given: Any) -> Any:
     if not hasattr(given, "save"):
         return given
     written = BytesIO()
-    given.save(written, "PNG")
+    given.save(written, "PNG", compress_level=1)  # it is read once, and by us; to press it takes six times as long
     return {"bytes": written.getvalue(), "path": None}
 
 
-def _is_asked(message: object) -> bool:
-    return isinstance(message, Mapping) and message.get("role") == "user"
+def _asked(prompt: object) -> list[Mapping[str, Any]]:
+    given = prompt if isinstance(prompt, Sequence) else ()
+    messages = [one for one in given if isinstance(one, Mapping) and one.get("role") not in (None, *_SYSTEM)]
+    last = max((place for place, one in enumerate(messages) if one["role"] == "user"), default=-1)
+    return messages[: last + 1]
 
 
 def _text(content: object) -> str:

@@ -16,6 +16,7 @@ from typing import Final
 
 from judge.content import has_content
 from judge.reward import Reward
+from judge.rewards.failing import by_group
 
 __all__ = ["Tripwires"]
 
@@ -83,11 +84,8 @@ class Tripwires:
 
 
 def _zero_variance(rewards: Sequence[Reward], groups: Sequence[Hashable]) -> float:
-    by_group: dict[Hashable, list[float]] = {}
-    for reward, group in zip(rewards, groups, strict=True):
-        if reward.value is not None:
-            by_group.setdefault(group, []).append(reward.value)
-    return _share([max(values) - min(values) <= _SAME for values in by_group.values() if len(values) > 1])
+    known = by_group([reward.value for reward in rewards], groups)
+    return _share([max(values) - min(values) <= _SAME for values in known.values() if len(values) > 1])
 
 
 def _identical(traces: Sequence[str], groups: Sequence[Hashable]) -> float:
