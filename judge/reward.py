@@ -30,8 +30,11 @@ __all__ = ["FORMAT", "Gate", "LengthTerm", "Reward", "RewardShape", "failed_rewa
 
 Gate: TypeAlias = Literal["answer", "format"]
 GATES: Final[tuple[Gate, ...]] = ("answer", "format")
-FORMAT: Final = r"(?s)\s*(<think>)?.*\S.*</think>.*\S.*"
-"""The usual form: thinking that ends, and an answer after it. The opening tag may be a part of the prompt."""
+FORMAT: Final = r"(?s)\s*+(?:<think>)?+\s*+(?:(?!</?think>).)++</think>\s*+(?:(?!</?think>).)++"
+"""The usual form: thinking that ends once, and an answer after it. The opening tag may be a part of the prompt.
+
+It never goes back: a candidate may write a hundred thousand characters that almost fit.
+"""
 _BESIDES: Final = ("length", "gate", "veto", "rounding")
 
 
@@ -129,8 +132,11 @@ class RewardShape:
         return re.compile(self.format)
 
     def stops(self, record: Record) -> Gate | None:
-        """The first gate that a record fails before it is judged; None where it passes all."""
-        return next((gate for gate in self.gates if not self.part(gate, record)), None)
+        """The first gate that a record fails before it is judged; None where it passes all.
+
+        An answer of which nobody says whether it is right stops nothing.
+        """
+        return next((gate for gate in self.gates if self.part(gate, record) == 0), None)
 
     def part(self, name: Gate, record: Record) -> float | None:
         """`answer` or `format` of a record; None for an answer where nothing says which is right."""

@@ -25,7 +25,7 @@ from typing import Any, Final, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
 from judge.client import Judge
-from judge.errors import ConfigError
+from judge.errors import ConfigError, InputError
 from judge.reward import RewardShape
 from judge.rewards.failing import FailureRule, OnFailure
 from judge.rewards.rewarder import Rewarder
@@ -86,7 +86,7 @@ def read_rewarder(path: str | Path, **defaults: Any) -> Rewarder:
     options = defaults | {name: _beside(path.parent, name, value) for name, value in given.items()}
     try:
         return build_rewarder(**options)
-    except ConfigError as exc:
+    except InputError as exc:
         raise ConfigError(f"{path}: {exc}") from exc
 
 
