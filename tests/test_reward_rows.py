@@ -84,7 +84,7 @@ def test_special_tokens_at_the_end(text, expected):
 
 def test_a_completion_of_which_only_the_whole_is_given():
     assert without_prompt("Which lobe? The left.", "Which lobe?") == " The left."
-    assert without_prompt("The left.", "Which lobe?") == "The left."
+    assert without_prompt("The left.", "Which lobe?") is None
 
 
 def test_columns_are_of_one_completion_each():

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from trainer_kit import DOWN, PROMPT, RIGHT, UNITS, asked_of, named, noting
+from shared_kit import DOWN, PROMPT, RIGHT, UNITS, asked_of, named, noting
 
 from judge.testing import Server
 from judge.testing.scripts import obedient

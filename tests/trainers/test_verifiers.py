@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from trainer_kit import DOWN, QUESTION, RIGHT, UNITS, asked_of, named, noting
+from shared_kit import DOWN, QUESTION, RIGHT, UNITS, asked_of, named, noting
 
 from judge.testing import Server
 

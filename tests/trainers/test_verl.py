@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from trainer_kit import DOWN, QUESTION, RIGHT, UNITS, asked_of
+from shared_kit import DOWN, QUESTION, RIGHT, UNITS, asked_of
 
 from judge.testing import Server
 
