@@ -71,9 +71,15 @@ $(VLLM_STAMP): tests/vllm/requirements.txt tests/vllm/torchvision_cpu.py pyproje
 	@$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(TRAINERS_STAMP): tests/trainers/requirements.txt pyproject.toml
-	@echo "Installing TRL and PyTorch for the CPU into $(TRAINERS_VENV), once: some minutes"
+# verl, OpenRLHF and ms-swift want versions apart, and more than their reward code needs. Two verifiers are tested.
+$(TRAINERS_STAMP): $(wildcard tests/trainers/requirements*.txt) pyproject.toml
+	@echo "Installing trainers and PyTorch for the CPU into $(TRAINERS_VENV), once: some minutes"
 	@test -x $(TRAINERS_VENV)/bin/python || $(PYTHON) -m venv $(TRAINERS_VENV)
-	@$(TRAINERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/trainers/requirements.txt
+	@$(TRAINERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r tests/trainers/requirements.txt -r tests/trainers/requirements-others.txt
+	@$(TRAINERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  -r tests/trainers/requirements-others-no-deps.txt
+	@$(TRAINERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --target $(TRAINERS_VENV)/verifiers-0.3 verifiers==0.3.0
 	@$(TRAINERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
