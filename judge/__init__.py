@@ -125,6 +125,7 @@ The flow, top to bottom; a file imports only files above it:
     estimate.py       Traces × Settings       -> Estimate      what a run would take
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
     client.py         class Judge: the library's door, sync and async
+    reward.py         Outcome × RewardShape   -> Reward        the number that a trainer gets
     cases.py          golden cases in a file  -> Cases         what a judge must say of a record
     golden.py         Cases × Run             -> what came of each
 
@@ -132,6 +133,7 @@ The flow, top to bottom; a file imports only files above it:
     backends/         openai_compatible litellm vllm_engine lexical: what answers
     lint/             what is wrong with a rubric and its units: one family of rules a file
     formats/          rubrics of other tools and data sets, read and written: one file a format
+    rewards/          batches of a trainer -> rewards: one file a trainer
     label/            a person's labels: a page on this machine, and the file that it fills
     cli/              one file a command
     testing/          a scripted judge on loopback that misbehaves on request

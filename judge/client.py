@@ -19,7 +19,7 @@ from judge.connect import Connection, connect
 from judge.errors import ConfigError, InputError, JudgeError, RecordError
 from judge.image import ImageRules
 from judge.judge_name import find_needless, usual_concurrency
-from judge.outcome import Outcome, failed_record
+from judge.outcome import Outcome, failed_record, late_record
 from judge.price import build_price
 from judge.probe import Granularity
 from judge.purse import Purse
@@ -30,7 +30,7 @@ from judge.table import Run, build_tables
 from judge.traces.reading import Reader
 from judge.usable import refuse_unusable
 from judge.verdict import EvidenceRule
-from judge.working import each
+from judge.working import each, together
 
 __all__ = ["Judge"]
 
@@ -176,11 +176,12 @@ class Judge:
     def __repr__(self) -> str:
         return f"Judge({self._settings.judge!r}, rubric={self._settings.labels.rubric!r})"
 
-    def score(self, records: Iterable[Mapping[str, object] | Record]) -> Run:
+    def score(self, records: Iterable[Mapping[str, object] | Record], *, deadline_s: float | None = None) -> Run:
         """Score records and wait.
 
         Args:
             records: Mappings in the shape of an input line, or records; order is kept.
+            deadline_s: Seconds after which what is not done is a failure, `timeout`; None waits for all of it.
 
         Returns:
             The tables. A bad record is a failure in them, never an exception.
@@ -189,11 +190,45 @@ class Judge:
             InputError: It is one record, or a path, and not a list of records.
             FatalError: The provider refuses every request, or is down; the next call tries afresh.
         """
-        return loop.run(self._score(_listed(records)))
+        return loop.run(self._score(_listed(records), deadline_s))
 
-    async def ascore(self, records: Iterable[Mapping[str, object] | Record]) -> Run:
+    async def ascore(self, records: Iterable[Mapping[str, object] | Record], *, deadline_s: float | None = None) -> Run:
         """Score records; the same as `score` for callers that have an event loop of their own."""
-        return await asyncio.wrap_future(loop.submit(self._score(_listed(records))))
+        return await asyncio.wrap_future(loop.submit(self._score(_listed(records), deadline_s)))
+
+    @property
+    def rubric(self) -> Rubric:
+        """What is judged by."""
+        return self._settings.rubric
+
+    async def arecords(self, rows: Iterable[_Given]) -> list[Record | RecordError]:
+        """Rows as the records that would be judged, in their order; an error where a row is none."""
+        return await asyncio.wrap_future(loop.submit(self._records(_listed(rows))))
+
+    async def _records(self, rows: Sequence[_Given]) -> list[Record | RecordError]:
+        reader = Reader(images=self._images)
+
+        async def read(number: int, given: _Given) -> Record | RecordError:
+            try:
+                return await _checked(reader, given, number)
+            except RecordError as exc:
+                return exc
+
+        return await together([read(number, given) for number, given in enumerate(rows, start=1)])
+
+    async def aoutcomes(
+        self, records: Iterable[Mapping[str, object] | Record], *, deadline_s: float | None = None
+    ) -> list[Outcome]:
+        """Score records, and leave what came of each as it is, in their order, without tables.
+
+        Args:
+            records: As of `score`.
+            deadline_s: As of `score`.
+
+        Raises:
+            InputError, FatalError: As `score`.
+        """
+        return await asyncio.wrap_future(loop.submit(self._outcomes(_listed(records), deadline_s)))
 
     def close(self) -> None:
         """Close the connection, or let the last score that is under way close it; the next one opens a new one."""
@@ -207,18 +242,27 @@ class Judge:
     ) -> None:
         self.close()
 
-    async def _score(self, records: Sequence[_Given]) -> Run:
-        outcomes: dict[int, Outcome] = {}
-        reader = Reader(images=self._images)
-        async with self._connected() as asker:
-
-            async def work(numbered: tuple[int, _Given]) -> None:
-                number, given = numbered
-                outcomes[number] = await _judge(reader, given, number, asker)
-
-            await each(enumerate(records, start=1), work, concurrency=self._settings.concurrency)
-        tables = build_tables((outcomes[number] for number in sorted(outcomes)), self._settings.labels)
+    async def _score(self, records: Sequence[_Given], deadline_s: float | None) -> Run:
+        tables = build_tables(await self._outcomes(records, deadline_s), self._settings.labels)
         return Run(scores=tables.scores, verdicts=tables.verdicts, calls=tables.calls, failures=tables.failures)
+
+    async def _outcomes(self, records: Sequence[_Given], deadline_s: float | None) -> list[Outcome]:
+        outcomes: dict[int, Outcome] = {}
+        reader, clock = Reader(images=self._images), asyncio.timeout(deadline_s)
+        try:
+            async with clock, self._connected() as asker:
+
+                async def work(numbered: tuple[int, _Given]) -> None:
+                    number, given = numbered
+                    outcomes[number] = await _judge(reader, given, number, asker)
+
+                await each(enumerate(records, start=1), work, concurrency=self._settings.concurrency)
+        except TimeoutError:
+            if not clock.expired():
+                raise
+            late = [number for number in range(1, len(records) + 1) if number not in outcomes]
+            outcomes |= {number: await _unfinished(records[number - 1], number, deadline_s) for number in late}
+        return [outcomes[number] for number in range(1, len(records) + 1)]
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Asker]:
@@ -302,6 +346,15 @@ async def _judge(reader: Reader, given: _Given, number: int, asker: Asker) -> Ou
     except RecordError as exc:
         return failed_record(exc, record=None, line=number)
     return await asker.judge(record)
+
+
+async def _unfinished(given: _Given, number: int, deadline_s: float | None) -> Outcome:
+    """A record for which there was no time; its images are not opened, as that may be what took so long."""
+    try:
+        record = await _checked(Reader(images=None), given, number)
+    except RecordError as exc:
+        return failed_record(exc, record=None, line=number)
+    return late_record(record, f"not done within the {deadline_s:g} s that the batch had.")
 
 
 async def _checked(reader: Reader, given: _Given, number: int) -> Record:

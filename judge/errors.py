@@ -11,6 +11,7 @@
     │   ├── RejectedError       the request was refused; the same request will be refused again
     │   │   └── FatalError      the key or quota is bad: no request of this run can succeed
     │   └── CacheError          the journal or the shared store cannot be read or written
+    ├── RewardError             a batch has no rewards that a trainer could learn from
     └── ReplyError              the model answered; the answer cannot be used
         ├── MalformedReplyError not one JSON object
         ├── TruncatedReplyError cut at the token limit
@@ -34,6 +35,7 @@ __all__ = [
     "RecordError",
     "RejectedError",
     "ReplyError",
+    "RewardError",
     "RubricError",
     "TransientError",
     "TruncatedReplyError",
@@ -168,6 +170,12 @@ class CacheError(BackendError):
     """The journal or the shared store cannot be read or written."""
 
     code = "cache"
+
+
+class RewardError(JudgeError):
+    """A batch has no rewards that a trainer could learn from."""
+
+    code = "no_reward"
 
 
 class ReplyError(JudgeError):

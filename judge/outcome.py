@@ -10,7 +10,7 @@ from judge.record import Record
 from judge.score import TraceScore
 from judge.verdict import Verdict
 
-__all__ = ["Call", "Failure", "Outcome", "failed_record"]
+__all__ = ["Call", "Failure", "Outcome", "failed_record", "late_record"]
 
 
 class Failure(Struct, frozen=True, kw_only=True, gc=False):
@@ -77,3 +77,9 @@ def failed_record(exc: InputError, *, record: Record | None, line: int, raw: byt
         raw=None if raw is None else raw.decode("utf-8", "backslashreplace"),
     )
     return Outcome(line=line, record=record, failures=(failure,))
+
+
+def late_record(record: Record, message: str) -> Outcome:
+    """The outcome of a record for which there was no time left."""
+    failure = Failure(line=record.line, record_id=record.id, stage="ask", error="timeout", message=message)
+    return Outcome(line=record.line, record=record, failures=(failure,))
