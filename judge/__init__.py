@@ -121,7 +121,9 @@ The flow, top to bottom; a file imports only files above it:
     backends/         openai_compatible litellm vllm_engine lexical: what answers
     lint/             what is wrong with a rubric and its units: one family of rules a file
     rewards/          batches of a trainer -> rewards: one file a trainer
+    web/              what label/ and serve/ share: a socket, a server, a body with an end
     label/            a person's labels: a page on this machine, and the file that it fills
+    serve/            the HTTP service: scores and rewards for all ranks of a training run
     cli/              one file a command
     testing/          a scripted judge on loopback that misbehaves on request
 

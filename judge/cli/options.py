@@ -23,6 +23,7 @@ __all__ = [
     "EstimateOptions",
     "JudgeOptions",
     "ScoreOptions",
+    "ServeOptions",
     "asking_options",
     "cache_folder",
     "option",
@@ -105,6 +106,28 @@ class EstimateOptions(JudgeOptions):
     out: Path | None
     past: Path | None
     measure: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions(JudgeOptions):
+    """What `judge serve` was given; `rubric` is that of one judge of several.
+
+    Attributes:
+        judge_given: Whether the judge was named, and is not the one that is there by itself.
+    """
+
+    host: str
+    port: int
+    rubrics: tuple[str, ...]
+    reward: Path | None
+    deadline: float
+    queue: int
+    max_body: float
+    hosts: tuple[str, ...]
+    token_file: Path | None
+    judge_given: bool
+    quiet: bool
+    log_level: str
 
 
 _NOT_JUDGED: Mapping[str, Any] = {

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from judge import loop
 from judge.client import Judge
-from judge.errors import FatalError, RecordError
+from judge.errors import BackendError, RecordError
 from judge.outcome import Outcome
 from judge.record import Record
 from judge.reward import Reward, RewardShape, failed_reward, gated_reward, reward_of
@@ -123,7 +123,7 @@ class Rewarder:
         """What came of each, or why nothing did: a provider that is down fails a batch, and the rule says what then."""
         try:
             return await self.judge.aoutcomes(records, deadline_s=self.deadline_s) if records else []
-        except FatalError as exc:
+        except BackendError as exc:
             return [exc.code] * len(records)
 
     def _metrics(self, rewards: Sequence[Reward], traces: Sequence[str]) -> dict[str, float]:
