@@ -189,7 +189,7 @@ class Judge:
 
     async def ascore(self, records: Iterable[Mapping[str, object] | Record], *, deadline_s: float | None = None) -> Run:
         """Score records; the same as `score` for callers that have an event loop of their own."""
-        return await asyncio.wrap_future(loop.submit(self._score(_listed(records), deadline_s)))
+        return await loop.complete(self._score(_listed(records), deadline_s))
 
     @property
     def settings(self) -> Settings:
@@ -203,7 +203,7 @@ class Judge:
 
     async def arecords(self, rows: Iterable[_Given]) -> list[Record | RecordError]:
         """Rows as the records that would be judged, in their order; an error where a row is none."""
-        return await asyncio.wrap_future(loop.submit(self._records(_listed(rows))))
+        return await loop.complete(self._records(_listed(rows)))
 
     async def _records(self, rows: Sequence[_Given]) -> list[Record | RecordError]:
         reader = self._line.reader(self._images)
@@ -228,7 +228,7 @@ class Judge:
         Raises:
             InputError, FatalError: As `score`.
         """
-        return await asyncio.wrap_future(loop.submit(self._outcomes(_listed(records), deadline_s)))
+        return await loop.complete(self._outcomes(_listed(records), deadline_s))
 
     def close(self) -> None:
         """Close the connection, or let the last score that is under way close it; the next one opens a new one."""
@@ -257,7 +257,9 @@ class Judge:
                     number, given = numbered
                     outcomes[number] = await _judge(reader, given, number, asker)
 
-                await each(enumerate(records, start=1), work, concurrency=self._settings.concurrency)
+                # No more workers than records: for one, 64 of them take as long as the record.
+                workers = min(self._settings.concurrency, max(1, len(records)))
+                await each(enumerate(records, start=1), work, concurrency=workers)
         except TimeoutError:
             if not clock.expired():
                 raise

@@ -16,7 +16,7 @@ from judge.cli.needed import require_serve
 from judge.cli.options import ServeOptions
 from judge.cli.terminal import Screen, clean
 from judge.errors import ConfigError, JudgeError
-from judge.loop import drive
+from judge.loop import drive, owned
 from judge.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Serving:
             app = build_app(service, hosts=hosts, token=token, most_bytes=int(options.max_body * _MB))
             connections, _ = fit_concurrency(_CONNECTIONS)
             server = Ending(app, door=service.door, patience_s=options.deadline, connections=connections)
-            with heard(server.end):
+            with heard(server.end), owned():
                 self._introduce(served, token)
                 self._errors.print(f"http://{_in_address(address)}:{port}", soft_wrap=True)
                 await server.serve(sockets=[listener])
