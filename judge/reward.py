@@ -30,8 +30,11 @@ __all__ = ["FORMAT", "Gate", "LengthTerm", "Reward", "RewardShape", "failed_rewa
 
 Gate: TypeAlias = Literal["answer", "format"]
 GATES: Final[tuple[Gate, ...]] = ("answer", "format")
-FORMAT: Final = r"(?s)\s*(<think>)?.*\S.*</think>.*\S.*"
-"""The usual form: thinking that ends, and an answer after it. The opening tag may be a part of the prompt."""
+FORMAT: Final = r"(?s)\s*+(?:<think>)?+\s*+(?:(?!</?think>).)++</think>\s*+(?:(?!</?think>).)++"
+"""The usual form: thinking that ends once, and an answer after it. The opening tag may be a part of the prompt.
+
+It never goes back: a candidate may write a hundred thousand characters that almost fit.
+"""
 _BESIDES: Final = ("length", "gate", "veto", "rounding")
 
 
@@ -129,8 +132,11 @@ class RewardShape:
         return re.compile(self.format)
 
     def stops(self, record: Record) -> Gate | None:
-        """The first gate that a record fails before it is judged; None where it passes all."""
-        return next((gate for gate in self.gates if not self.part(gate, record)), None)
+        """The first gate that a record fails before it is judged; None where it passes all.
+
+        An answer of which nobody says whether it is right stops nothing.
+        """
+        return next((gate for gate in self.gates if self.part(gate, record) == 0), None)
 
     def part(self, name: Gate, record: Record) -> float | None:
         """`answer` or `format` of a record; None for an answer where nothing says which is right."""
@@ -150,6 +156,7 @@ class Reward(Struct, frozen=True, kw_only=True):
         scores: Axis -> its score; None for an axis without one.
         status: `ok`, `gated` where no judge was asked, or `failed`.
         why: The gate or the failure, as a short word; None where it is ok.
+        message: The failure in full, where more is known of it.
     """
 
     value: float | None
@@ -157,6 +164,7 @@ class Reward(Struct, frozen=True, kw_only=True):
     scores: Mapping[str, float | None]
     status: Literal["ok", "gated", "failed"]
     why: str | None = None
+    message: str = ""
 
 
 def reward_of(outcome: Outcome, shape: RewardShape, axes: Mapping[str, ScoredAxis]) -> Reward:
@@ -169,19 +177,23 @@ def reward_of(outcome: Outcome, shape: RewardShape, axes: Mapping[str, ScoredAxi
     """
     scores = _scores(outcome, shape, axes)
     if outcome.record is None or scores is None or scores.score is None:
-        return failed_reward(shape, axes, outcome.failure or "no_score")
-    told = {name: scores.axes[name].score if name in scores.axes else None for name in axes}
-    parts: dict[str, float | None] = dict(told)
+        told = outcome.failures[0].message if outcome.failures else ""
+        return failed_reward(shape, axes, outcome.failure or "no_score", told)
+    by_axis = {name: scores.axes[name].score if name in scores.axes else None for name in axes}
+    parts: dict[str, float | None] = dict(by_axis)
     parts |= {gate: shape.part(gate, outcome.record) for gate in GATES if gate in (shape.weights or {})}
     contributions = _nothing(shape, axes) | _weighed(parts, shape.weights or dict.fromkeys(axes, 1.0))
     if not any(parts[name] is not None for name in shape.weights or axes):
         return failed_reward(shape, axes, "no_part")
     if shape.length is not None:
         contributions["length"] = shape.length.of(len(outcome.record.trace))
-    _settle(contributions, "veto", shape.vetoed if _is_vetoed(told, shape) else None)
     value = math.fsum(contributions.values())
-    _settle(contributions, "rounding", round(value / shape.round_to) * shape.round_to if shape.round_to else None)
-    return Reward(value=math.fsum(contributions.values()), contributions=contributions, scores=told, status="ok")
+    if _is_vetoed(by_axis, shape):
+        contributions["veto"], value = shape.vetoed - value, shape.vetoed
+    elif shape.round_to:
+        rounded = round(value / shape.round_to) * shape.round_to
+        contributions["rounding"], value = rounded - value, rounded
+    return Reward(value=value, contributions=contributions, scores=by_axis, status="ok")
 
 
 def gated_reward(gate: Gate, shape: RewardShape, axes: Mapping[str, ScoredAxis]) -> Reward:
@@ -190,10 +202,10 @@ def gated_reward(gate: Gate, shape: RewardShape, axes: Mapping[str, ScoredAxis])
     return Reward(value=shape.gated, contributions=contributions, scores=dict.fromkeys(axes), status="gated", why=gate)
 
 
-def failed_reward(shape: RewardShape, axes: Mapping[str, ScoredAxis], why: str) -> Reward:
+def failed_reward(shape: RewardShape, axes: Mapping[str, ScoredAxis], why: str, message: str = "") -> Reward:
     """The reward of a trace that could not be judged: none."""
-    nothing = _nothing(shape, axes)
-    return Reward(value=None, contributions=nothing, scores=dict.fromkeys(axes), status="failed", why=why)
+    nothing, scores = _nothing(shape, axes), dict[str, float | None].fromkeys(axes)
+    return Reward(value=None, contributions=nothing, scores=scores, status="failed", why=why, message=message)
 
 
 def _scores(outcome: Outcome, shape: RewardShape, axes: Mapping[str, ScoredAxis]) -> TraceScore | None:
@@ -217,12 +229,6 @@ def _weighed(parts: Mapping[str, float | None], weights: Mapping[str, float]) ->
 
 def _is_vetoed(scores: Mapping[str, float | None], shape: RewardShape) -> bool:
     return any((score := scores[axis]) is not None and score < least for axis, least in shape.veto.items())
-
-
-def _settle(contributions: dict[str, float], name: str, value: float | None) -> None:
-    """Let one contribution bring the sum to a value; None leaves it."""
-    if value is not None:
-        contributions[name] = value - math.fsum(contributions.values())
 
 
 def _nothing(shape: RewardShape, axes: Mapping[str, ScoredAxis]) -> dict[str, float]:

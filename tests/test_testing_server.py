@@ -306,6 +306,11 @@ def test_a_fault_that_answers(fault: str | int, status: int, headers: dict[str, 
     assert (row.fault, row.status, row.paid, row.delivered) == (str(fault), status, False, True)
 
 
+def test_a_fault_of_some_traces_only() -> None:
+    with Server(always=503, only="effusion") as server:
+        assert [post(server, chat(user_text(trace))).status for trace in (TRACE, "No fluid.")] == [503, 200]
+
+
 def test_garbage_is_200_and_no_json() -> None:
     with Server(always="garbage") as server:
         got = post(server, chat())

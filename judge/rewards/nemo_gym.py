@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from judge.reward import Reward
 from judge.rewards.failing import OnFailure
 from judge.rewards.parts import numbers_of, parts_of
 from judge.rewards.rewarder import Batch
@@ -43,7 +44,7 @@ def answer(bodies: Sequence[Mapping[str, Any]], batch: Batch) -> list[dict[str, 
     """
     told = zip(bodies, numbers_of(batch), parts_of(batch), batch.rewards, strict=True)
     return [
-        {**body, **_rewarded(number, parts), **(_masked(body, reward.why) if reward.status == "failed" else {})}
+        {**body, **_rewarded(number, parts), **(_masked(body, reward) if reward.status == "failed" else {})}
         for body, number, parts, reward in told
     ]
 
@@ -53,10 +54,11 @@ def _rewarded(number: float, parts: Mapping[str, float]) -> dict[str, Any]:
     return {"reward": number, "reward_components": components, "mask_sample": False}
 
 
-def _masked(body: Mapping[str, Any], why: str | None) -> dict[str, Any]:
-    """Each version reads another one of these."""
+def _masked(body: Mapping[str, Any], reward: Reward) -> dict[str, Any]:
+    """Each version of NeMo-Gym and NeMo-RL reads another one of these."""
     instance = {**(body.get("instance_config") or {}), "mask_sample": True}
-    failed = {"_ng_failure_class": "judge_failed", "_ng_failure_judge_error": why, "failure_reason": why}
+    told = reward.message or reward.why
+    failed = {"_ng_failure_class": "judge_failed", "_ng_failure_judge_error": told, "failure_reason": told}
     return {"mask_sample": True, "instance_config": instance, **failed}
 
 

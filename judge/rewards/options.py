@@ -14,6 +14,7 @@ A trainer that imports a function by its name cannot be given a judge: it reads 
 from __future__ import annotations
 
 import inspect
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -24,8 +25,7 @@ from typing import Any, Final, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
 from judge.client import Judge
-from judge.digest import digest
-from judge.errors import ConfigError
+from judge.errors import ConfigError, InputError
 from judge.reward import RewardShape
 from judge.rewards.failing import FailureRule, OnFailure
 from judge.rewards.rewarder import Rewarder
@@ -86,7 +86,7 @@ def read_rewarder(path: str | Path, **defaults: Any) -> Rewarder:
     options = defaults | {name: _beside(path.parent, name, value) for name, value in given.items()}
     try:
         return build_rewarder(**options)
-    except ConfigError as exc:
+    except InputError as exc:
         raise ConfigError(f"{path}: {exc}") from exc
 
 
@@ -111,7 +111,7 @@ def kept_rewarder(options: Mapping[str, Any], *, policies: Sequence[OnFailure]) 
         ConfigError: An option cannot be used, or `on_failure` is none of the policies.
     """
     options = plain(options)
-    kept_as = digest({"options": options, "file": None if options else _named_file(), "policies": [*policies]})
+    kept_as = json.dumps([options, None if options else _named_file(), *policies], sort_keys=True, default=repr)
     if (kept := _KEPT.get(kept_as)) is not None:
         return kept
     return _KEPT.setdefault(kept_as, _made(options, policies))  # of two threads that made one, all use the same

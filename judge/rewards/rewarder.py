@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -10,11 +11,12 @@ from msgspec import Struct
 
 from judge import loop
 from judge.client import Judge
-from judge.errors import BackendError, RecordError
+from judge.digest import digest
+from judge.errors import BackendError, ConfigError, JudgeError, RecordError
 from judge.outcome import Outcome
 from judge.record import Record
 from judge.reward import Reward, RewardShape, failed_reward, gated_reward, reward_of
-from judge.rewards.failing import FailureRule, Failures, settle
+from judge.rewards.failing import FailureRule, Failures, by_group, settle
 from judge.rewards.tripwires import Tripwires
 
 __all__ = ["Batch", "Rewarder"]
@@ -45,7 +47,7 @@ class Rewarder:
             trainer's own.
 
     Raises:
-        ConfigError: The shape names parts that the rubric does not have.
+        ConfigError: The shape names parts that the rubric does not have, or the deadline cannot be.
     """
 
     def __init__(
@@ -60,6 +62,8 @@ class Rewarder:
         self.shape = shape or RewardShape()
         self.rule = failures or FailureRule()
         self.deadline_s = deadline_s
+        if deadline_s is not None and not (isinstance(deadline_s, int | float) and 0 < deadline_s < math.inf):
+            raise ConfigError(f"deadline_s is {deadline_s!r}; it must be above 0, or None for no deadline.")
         self.shape.check_axes([*judge.rubric.scored])
         self._begin()
 
@@ -81,50 +85,60 @@ class Rewarder:
 
     def rewards(self, rows: Sequence[Mapping[str, Any]], groups: Sequence[Hashable] | None = None) -> Batch:
         """Reward rows and wait; see `arewards`."""
-        return loop.run(self.arewards(rows, groups))
+        return loop.run(self._rewards(rows, groups))
 
     async def arewards(self, rows: Sequence[Mapping[str, Any]], groups: Sequence[Hashable] | None = None) -> Batch:
         """Reward rows.
 
         Args:
             rows: In the shape of an input line.
-            groups: The group of each: completions of one prompt. By their question where none are given.
+            groups: The group of each: completions of one prompt. By the record's id where none are given, which is that
+                of the question.
 
         Raises:
             RewardError: Too much failed, or the rule says that a failure ends the step.
         """
+        return await loop.complete(self._rewards(rows, groups))
+
+    async def _rewards(self, rows: Sequence[Mapping[str, Any]], groups: Sequence[Hashable] | None) -> Batch:
+        """In the process's loop, whoever asks: what is remembered of earlier batches has one thread."""
         records = await self.judge.arecords(rows)
         rewards = await self._judged(records)
-        groups = [_question(record) for record in records] if groups is None else groups
+        groups = [_group(record) for record in records] if groups is None else groups
         traces = ["" if isinstance(record, RecordError) else record.trace for record in records]
         metrics = self._metrics(rewards, traces) | self._tripwires.look(rewards, traces, groups)
+        usual = self._failures.usual
         self._failures.watch(rewards)
-        values = _levelled(settle(rewards, groups, self.rule), groups, self.shape.dead_band)
+        values = _levelled(settle(rewards, groups, self.rule, usual=usual), groups, self.shape.dead_band)
         return Batch(values=values, rewards=rewards, metrics={f"judge/{name}": metrics[name] for name in metrics})
 
     async def _judged(self, records: Sequence[Record | RecordError]) -> list[Reward]:
         """Equal records are judged once: their rewards are the same, whatever the judge's noise."""
-        readable = {record.key: record for record in records if isinstance(record, Record)}
+        keys = [_what_is_judged(record) if isinstance(record, Record) else "" for record in records]
+        readable = {key: record for key, record in zip(keys, records, strict=True) if isinstance(record, Record)}
         stopped = {key: gate for key, record in readable.items() if (gate := self.shape.stops(record)) is not None}
         asked = {key: record for key, record in readable.items() if key not in stopped}
         found = dict(zip(asked, await self._outcomes([*asked.values()]), strict=True))
         axes = self.judge.rubric.scored
         known = {key: gated_reward(gate, self.shape, axes) for key, gate in stopped.items()}
         known |= {
-            key: failed_reward(self.shape, axes, what) if isinstance(what, str) else reward_of(what, self.shape, axes)
+            key: reward_of(what, self.shape, axes) if isinstance(what, Outcome) else self._failed(what)
             for key, what in found.items()
         }
         return [
-            failed_reward(self.shape, axes, record.code) if isinstance(record, RecordError) else known[record.key]
-            for record in records
+            self._failed(record) if isinstance(record, RecordError) else known[key]
+            for key, record in zip(keys, records, strict=True)
         ]
 
-    async def _outcomes(self, records: Sequence[Record]) -> Sequence[Outcome | str]:
+    def _failed(self, exc: JudgeError) -> Reward:
+        return failed_reward(self.shape, self.judge.rubric.scored, exc.code, str(exc))
+
+    async def _outcomes(self, records: Sequence[Record]) -> Sequence[Outcome | BackendError]:
         """What came of each, or why nothing did: a provider that is down fails a batch, and the rule says what then."""
         try:
             return await self.judge.aoutcomes(records, deadline_s=self.deadline_s) if records else []
         except BackendError as exc:
-            return [exc.code] * len(records)
+            return [exc] * len(records)
 
     def _metrics(self, rewards: Sequence[Reward], traces: Sequence[str]) -> dict[str, float]:
         values = [reward.value for reward in rewards if reward.value is not None]
@@ -140,20 +154,21 @@ class Rewarder:
         return metrics
 
 
-def _question(record: Record | RecordError) -> Hashable:
-    return None if isinstance(record, RecordError) else record.id
+def _group(record: Record | RecordError) -> Hashable:
+    """What cannot be read is as a rule the question, in all of its group."""
+    return record.record_id if isinstance(record, RecordError) else record.id
+
+
+def _what_is_judged(record: Record) -> str:
+    """A record without its other columns and its name: a trainer may number its samples."""
+    seen = record.model_dump(exclude={"id", "model", "meta", "image"})
+    return digest({**seen, "images": [image.digest for image in record.images]})
 
 
 def _levelled(values: list[float | None], groups: Sequence[Hashable], band: float) -> list[float | None]:
     """Groups that are nearly equal are made equal."""
     if not band:
         return values
-    by_group: dict[Hashable, list[float]] = {}
-    for value, group in zip(values, groups, strict=True):
-        if value is not None:
-            by_group.setdefault(group, []).append(value)
-    means = {group: fmean(known) for group, known in by_group.items() if max(known) - min(known) <= band}
-    return [
-        value if value is None or group not in means else means[group]
-        for value, group in zip(values, groups, strict=True)
-    ]
+    known = by_group(values, groups)
+    means = {group: fmean(its) for group, its in known.items() if max(its) - min(its) <= band}
+    return [value if value is None else means.get(group, value) for value, group in zip(values, groups, strict=True)]

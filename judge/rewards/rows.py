@@ -16,7 +16,8 @@ __all__ = ["fields_of", "plain", "row_of", "rows_of"]
 
 _NO_COLUMNS: Final = {"completion_ids", "prompt_ids", "trainer_state", "log_extra", "log_metric", "environments"}
 _IMAGES: Final = ("image", "images")
-_ANSWERS: Final = ("reference", "answer", "reference_answer")
+_WITH_ANSWER: Final = ("reference_answer", "perception", "knowledge", "rationale")
+"""Columns of data sets that say themselves what is right; `traces/shape.py` reads them."""
 
 
 def rows_of(
@@ -27,7 +28,7 @@ def rows_of(
     Args:
         prompts: Text or messages; the question of a row that has no column `question`. None where a trainer has none.
         completions: Text or messages.
-        columns: Name -> a value a completion; what is no such list is passed over.
+        columns: Name -> a value a completion; what is no such list, or cannot be written as JSON, is passed over.
     """
     known = {
         name: values
@@ -50,7 +51,7 @@ def row_of(prompt: object, completion: object, given: Mapping[str, Any]) -> dict
     """
     fields = dict(given)
     images = next((given for name in _IMAGES if (given := fields.pop(name, None)) is not None), None)
-    row = {name: value for name, value in fields.items() if value is not None}
+    row = {name: value for name, value in fields.items() if value is not None and _is_plain(value)}
     if "question" not in row and (question := question_of(prompt)) is not None:
         row["question"] = question
     if images is not None:
@@ -65,20 +66,26 @@ def fields_of(label: object, known: Mapping[str, Any] | None = None) -> dict[str
         label: A mapping of fields, also as JSON text; anything else is the right answer, nothing where it is empty.
         known: Further fields, which go before those of the label.
     """
-    label, known = _parsed(plain(label)), plain(known or {})
+    label = _parsed(plain(label))
+    known = {name: value for name, value in plain(known or {}).items() if value is not None}
     if isinstance(label, dict):
         return {**label, **known}
-    if label is None or label == "" or any(known.get(name) is not None for name in _ANSWERS):
-        return dict(known)
-    return {**known, "reference": {"answer": label if isinstance(label, str) else str(label)}}
+    reference = known.get("reference", {})
+    if label in (None, "") or not isinstance(reference, dict) or any(known.get(name) for name in _WITH_ANSWER):
+        return known
+    if reference.get("answer") is None:
+        reference = {**reference, "answer": label if isinstance(label, str) else str(label)}
+    return {**known, "reference": reference}
 
 
 def plain(value: Any) -> Any:
-    """Dicts and lists all through, of the mappings of a configuration and the arrays of a table."""
+    """Dicts and lists all through, of the mappings of a configuration, the arrays of a table, and pydantic's models."""
     if isinstance(value, str | bytes):
         return value
     if isinstance(value, Mapping):
         return {name: plain(child) for name, child in value.items()}
+    if hasattr(value, "model_dump"):
+        return plain(value.model_dump())
     if hasattr(value, "tolist"):
         return plain(value.tolist())
     return [plain(child) for child in value] if isinstance(value, Sequence) else value
@@ -91,3 +98,12 @@ def _parsed(label: object) -> object:
         return parse_json(label)
     except StrictJsonError:  # a set in an answer: {1, 2}
         return label
+
+
+def _is_plain(value: object) -> bool:
+    """Sounds, pictures and environments are columns too, and no concern of a judge."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_plain(one) for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float)

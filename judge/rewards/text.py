@@ -7,12 +7,13 @@ tokens that are left at its end, the prompt in front of it, images among the par
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, Final
 
 __all__ = ["as_image", "question_of", "without_prompt", "without_special_tokens"]
 
+_SYSTEM: Final = ("system", "developer")
 _SPECIAL: Final = re.compile(
     r"(?:\s*(?:<\|[a-z_0-9]{2,24}\|>|</s>|<s>|<eos>|<pad>|<bos>|<end_of_turn>|<｜[^｜<>]{2,40}｜>|\[PAD\]))+\s*\Z"
 )
@@ -25,42 +26,36 @@ _USER_TURN: Final = re.compile(
     |<｜User｜>(.*?)<｜Assistant｜>""",
     re.VERBOSE,
 )
-_LEAST_TAIL: Final = 16
-"""Characters of a prompt's end that are enough to know it by."""
+_END: Final = 64
+"""Characters of a prompt's end that it is known by: what a template adds at the end of each turn is shorter."""
+_LEAST_END: Final = 16
 
 
 def question_of(prompt: object) -> str | None:
-    """What was asked: a text, or what the user said in a conversation, joined by blank lines.
+    """What was asked: a text, or a conversation up to the last turn of the user, without what the system was told.
 
-    A conversation is a list of messages, or the text that a chat template has made of one.
+    One message is as it is, several have who says them in front. Of the text that a chat template has made of a
+    conversation, what the user says.
     """
     if isinstance(prompt, str):
         turns = ["".join(turn).strip() for turn in _USER_TURN.findall(prompt)]
         return "\n\n".join(turns) or without_special_tokens(prompt).strip() or None
-    if not isinstance(prompt, Sequence):
-        return None
-    said = [_text(message.get("content")) for message in prompt if _is_asked(message)]
-    return "\n\n".join(text for text in said if text) or None
+    said = [(message["role"], _text(message.get("content"))) for message in _asked(prompt)]
+    named = [f"{role}: {text}" if len(said) > 1 else text for role, text in said if text]
+    return "\n\n".join(named) or None
 
 
 def without_prompt(query: str, prompt: str) -> str | None:
     """A completion, of which a trainer gives only the whole: prompt and completion together.
 
     The prompt may have been tokenized and decoded: shortened at its start, an image's place widened, a blank lost. What
-    counts then is the longest end of it that is found, at its first place: a candidate that repeats the prompt hides
-    nothing. None where there is no such end: prompt and completion cannot be told apart.
+    counts then is its end, at the first place where it is found: a candidate that repeats it hides nothing. None where
+    it is nowhere: prompt and completion cannot be told apart.
     """
     if query.startswith(prompt):
         return query[len(prompt) :]
-    ends = (prompt[-length:] for length in _halved(len(prompt)))
-    found = next((end for end in ends if end in query), None)
-    return None if found is None else query.split(found, 1)[1]
-
-
-def _halved(length: int) -> Iterator[int]:
-    while length >= _LEAST_TAIL:
-        yield length
-        length = max(_LEAST_TAIL, length // 2) if length > _LEAST_TAIL else 0
+    end = prompt.lstrip()[-_END:]
+    return query.split(end, 1)[1] if len(end) >= _LEAST_END and end in query else None
 
 
 def without_special_tokens(text: str) -> str:
@@ -75,12 +70,15 @@ def as_image(given: Any) -> Any:
     if not hasattr(given, "save"):
         return given
     written = BytesIO()
-    given.save(written, "PNG")
+    given.save(written, "PNG", compress_level=1)  # it is read once, and by us; to press it takes six times as long
     return {"bytes": written.getvalue(), "path": None}
 
 
-def _is_asked(message: object) -> bool:
-    return isinstance(message, Mapping) and message.get("role") == "user"
+def _asked(prompt: object) -> list[Mapping[str, Any]]:
+    given = prompt if isinstance(prompt, Sequence) else ()
+    messages = [one for one in given if isinstance(one, Mapping) and one.get("role") not in (None, *_SYSTEM)]
+    last = max((place for place, one in enumerate(messages) if one["role"] == "user"), default=-1)
+    return messages[: last + 1]
 
 
 def _text(content: object) -> str:

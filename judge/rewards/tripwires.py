@@ -16,6 +16,7 @@ from typing import Final
 
 from judge.content import has_content
 from judge.reward import Reward
+from judge.rewards.failing import by_group
 
 __all__ = ["Tripwires"]
 
@@ -24,6 +25,8 @@ _SAME: Final = 1e-6
 _REMEMBERED: Final = 20
 _ENOUGH: Final = 5
 _LEAST_DEVIATION: Final = 0.01
+_TOGETHER: Final = 64
+"""Completions that come one at a time are looked at when so many have come: one alone says nothing."""
 _LIMITS: Final = {"zero_variance": 0.5, "contentless": 0.1, "identical": 0.5, "jump": 4.0}
 _SAID: Final = {
     "zero_variance": "{:.0%} of the groups have the same reward throughout, and teach nothing",
@@ -38,6 +41,8 @@ class Tripwires:
 
     def __init__(self) -> None:
         self._means: deque[float] = deque(maxlen=_REMEMBERED)
+        self._alone: list[tuple[Reward, str, Hashable]] = []
+        self._latest = dict.fromkeys(_LIMITS, 0.0)
 
     def look(self, rewards: Sequence[Reward], traces: Sequence[str], groups: Sequence[Hashable]) -> dict[str, float]:
         """Metrics of a batch, always the same ones; a warning in the log for each that is beyond its limit.
@@ -47,6 +52,15 @@ class Tripwires:
             traces: The texts that were judged.
             groups: The group of each.
         """
+        if len(rewards) > 1:
+            return self._look(rewards, traces, groups)
+        self._alone += zip(rewards, traces, groups, strict=True)
+        if len(self._alone) >= _TOGETHER:
+            gathered, self._alone = self._alone, []
+            self._latest = self._look(*zip(*gathered, strict=True))
+        return self._latest
+
+    def _look(self, rewards: Sequence[Reward], traces: Sequence[str], groups: Sequence[Hashable]) -> dict[str, float]:
         values = [reward.value for reward in rewards if reward.value is not None]
         metrics = {
             "zero_variance": _zero_variance(rewards, groups),
@@ -70,11 +84,8 @@ class Tripwires:
 
 
 def _zero_variance(rewards: Sequence[Reward], groups: Sequence[Hashable]) -> float:
-    by_group: dict[Hashable, list[float]] = {}
-    for reward, group in zip(rewards, groups, strict=True):
-        if reward.value is not None:
-            by_group.setdefault(group, []).append(reward.value)
-    return _share([max(values) - min(values) <= _SAME for values in by_group.values() if len(values) > 1])
+    known = by_group([reward.value for reward in rewards], groups)
+    return _share([max(values) - min(values) <= _SAME for values in known.values() if len(values) > 1])
 
 
 def _identical(traces: Sequence[str], groups: Sequence[Hashable]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from judge.settings import package_version
 
 __all__ = ["build_app", "build_routes"]
 
+_LOG: Final = logging.getLogger("judge.serve")
 _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Error, "description": "The body is not JSON, or the request is not HTTP."},
     401: {"model": Error, "description": "The token is missing or wrong."},
@@ -32,8 +34,9 @@ _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     415: {"model": Error, "description": "The body is not said to be JSON."},
     421: {"model": Error, "description": "Host is not a name of the service."},
     422: {"model": Error, "description": "The body is not of the form asked for."},
+    424: {"model": Error, "description": "Judgements failed, and the reward's rule allows no reward then."},
     429: {"model": Error, "description": "The queue is full; Retry-After says when to come back."},
-    503: {"model": Error, "description": "The service is ending, or a batch has no rewards to learn from."},
+    503: {"model": Error, "description": "The service is ending."},
 }
 
 
@@ -71,4 +74,6 @@ def build_routes(service: Service) -> FastAPI:
 
 
 async def _refused(_: Request, error: Exception) -> Response:
+    if isinstance(error, RewardError):
+        _LOG.warning("%s", error)
     return as_refusal(error).response()

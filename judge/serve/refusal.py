@@ -69,9 +69,10 @@ def as_refusal(error: Exception) -> Refusal:
     if isinstance(error, RequestValidationError):
         return _invalid(error)
     if isinstance(error, RewardError):
-        hint = "The reward's rule on failures says so. Look at the judge; the request can be sent again."
-        status = HTTPStatus.SERVICE_UNAVAILABLE
-        return Refusal(status, error.code, error.message, hint=hint, headers={"Retry-After": "5"})
+        # What it says in full may tell of the judge's server.
+        message = "Judgements failed, and the rule of this reward allows no reward then."
+        hint = "Look at the judge, the records and the service's log, and send it again."
+        return Refusal(HTTPStatus.FAILED_DEPENDENCY, error.code, message, hint=hint)
     if isinstance(error, HTTPException):
         return _of_http(error)
     message = "Something went wrong here, and not with the request."

@@ -94,6 +94,7 @@ def _add_faults(parser: argparse.ArgumentParser) -> None:
         help=f"comma-separated, of: {known}; or statuses (all retryable)",
     )
     parser.add_argument("--always", metavar="KIND", help="one of the kinds, or a status, for every request")
+    parser.add_argument("--only", default="", metavar="TEXT", help="--always for traces with this text (all)")
     parser.add_argument("--retry-after-s", type=float, default=1.0, help="what a 429 asks for (1)")
     parser.add_argument("--reject-response-format", action="store_true", help="refuse JSON schemas with 400")
     parser.add_argument("--max-top-logprobs", type=int, default=20, metavar="N", help="400 for more of them (20)")

@@ -19,6 +19,7 @@ class Behaviour:
         faults: Share of requests that meet a fault, in [0, 1]; at most two in a row for one request key.
         kinds: The faults to choose from: any of `faults.KINDS`, or an HTTP status such as "502".
         always: One fault for every completion: a kind, or a status such as 500 or 401.
+        only: Text that a trace has to have for `always` to hold for it; every trace has none.
         retry_after_s: What the `429` fault asks for in its Retry-After header.
         latency_ms: Mean time before an answer.
         latency_sigma: 0 for a fixed time, else log-normal with this sigma (0.5 resembles a busy server).
@@ -41,6 +42,7 @@ class Behaviour:
     faults: float = 0.0
     kinds: tuple[str, ...] = RETRYABLE
     always: str | int | None = None
+    only: str = ""
     retry_after_s: float = 1.0
     latency_ms: float = 0.0
     latency_sigma: float = 0.0

@@ -148,7 +148,7 @@ class Endpoint:
 
     def _fault(self, ask: Ask, key: str, attempt: int) -> str | None:
         behaviour = self._behaviour
-        if behaviour.always is not None:
+        if behaviour.always is not None and behaviour.only in ask.trace:
             return str(behaviour.always)
         # A re-ask is a new key. Were its reply spoilt too, a client that re-asks twice might run out of them.
         kinds = [kind for kind in behaviour.kinds if not (ask.complaint and kind in (*REPLY, *PROBE))]
