@@ -7,7 +7,8 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -97,6 +98,14 @@ class Running:
         """The value of a line of `/metrics`; 0 where it is not there."""
         lines = self.service.metrics.written().decode().splitlines()
         return next((float(found.rsplit(" ", 1)[1]) for found in lines if found.startswith(f"{line} ")), 0.0)
+
+
+def settled(holds: Callable[[], bool], *, within_s: float = 10.0) -> bool:
+    """Whether something comes to hold."""
+    end = time.monotonic() + within_s
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.01)
+    return holds()
 
 
 def _is_whole(said: bytes) -> bool:

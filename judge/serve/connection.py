@@ -110,7 +110,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, body: bytes, more: str = "") -> None:
         self._stop_clock()
-        if self.cycle is None or self.cycle.response_complete:  # else it would stand in the middle of an answer
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or not cycle.response_started:  # else it stands within an answer
             head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n{more}"
             head += f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
             self.transport.write(head.encode() + body)
