@@ -68,7 +68,7 @@ def build_routes(service: Service) -> FastAPI:
     )
     for routes in (score_routes, reward_routes, state_routes):
         app.include_router(routes(service))
-    for kind in (HTTPException, RequestValidationError, RewardError):
+    for kind in (HTTPException, RequestValidationError, RewardError, Exception):
         app.add_exception_handler(kind, _refused)
     return app
 
