@@ -144,27 +144,27 @@ class Judge:
         self._setup(settings, settings.image_rules(root=root, allow_urls=allow_image_urls))
 
     @classmethod
-    def of(cls, settings: Settings, *, images: ImageRules | None = None) -> Self:
+    def of(cls, settings: Settings, *, images: ImageRules | None = None, beside: Judge | None = None) -> Self:
         """The judge of settings that are there already, as the command line makes them.
 
         Args:
             settings: Judge and rubric.
             images: Where images may come from; None leaves them unopened.
+            beside: The same judge with another rubric: they share one connection, with its places, rates, store and
+                budget.
 
         Raises:
             ConfigError: It cannot be asked.
         """
         judge = cls.__new__(cls)
-        judge._setup(settings, images)  # noqa: SLF001 - its own
+        judge._setup(settings, images, None if beside is None else beside._line)  # noqa: SLF001 - its own
         return judge
 
-    def _setup(self, settings: Settings, images: ImageRules | None) -> None:
+    def _setup(self, settings: Settings, images: ImageRules | None, line: _Line | None = None) -> None:
         refuse_unusable(settings)
         self._settings = settings
         self._images = images
-        # Of all its connections, and not of one.
-        self._purse = None if settings.budget_usd is None else Purse(settings.budget_usd)
-        self._link: _Link | None = None
+        self._line = _Line(settings) if line is None else line
 
     def __getstate__(self) -> tuple[Settings, ImageRules | None]:
         return replace(self._settings), self._images  # without what it has computed: templates do not pickle
@@ -194,7 +194,12 @@ class Judge:
 
     async def ascore(self, records: Iterable[Mapping[str, object] | Record], *, deadline_s: float | None = None) -> Run:
         """Score records; the same as `score` for callers that have an event loop of their own."""
-        return await asyncio.wrap_future(loop.submit(self._score(_listed(records), deadline_s)))
+        return await loop.complete(self._score(_listed(records), deadline_s))
+
+    @property
+    def settings(self) -> Settings:
+        """Who judges, by what and how."""
+        return self._settings
 
     @property
     def rubric(self) -> Rubric:
@@ -203,10 +208,10 @@ class Judge:
 
     async def arecords(self, rows: Iterable[_Given]) -> list[Record | RecordError]:
         """Rows as the records that would be judged, in their order; an error where a row is none."""
-        return await asyncio.wrap_future(loop.submit(self._records(_listed(rows))))
+        return await loop.complete(self._records(_listed(rows)))
 
     async def _records(self, rows: Sequence[_Given]) -> list[Record | RecordError]:
-        reader = Reader(images=self._images)
+        reader = self._line.reader(self._images)
 
         async def read(number: int, given: _Given) -> Record | RecordError:
             try:
@@ -228,11 +233,11 @@ class Judge:
         Raises:
             InputError, FatalError: As `score`.
         """
-        return await asyncio.wrap_future(loop.submit(self._outcomes(_listed(records), deadline_s)))
+        return await loop.complete(self._outcomes(_listed(records), deadline_s))
 
     def close(self) -> None:
         """Close the connection, or let the last score that is under way close it; the next one opens a new one."""
-        loop.run(self._close())
+        loop.run(self._line.close())
 
     def __enter__(self) -> Self:
         return self
@@ -248,15 +253,18 @@ class Judge:
 
     async def _outcomes(self, records: Sequence[_Given], deadline_s: float | None) -> list[Outcome]:
         outcomes: dict[int, Outcome] = {}
-        reader, clock = Reader(images=self._images), asyncio.timeout(deadline_s)
+        reader, clock = self._line.reader(self._images), asyncio.timeout(deadline_s)
         try:
-            async with clock, self._connected() as asker:
+            async with clock, self._line.connected() as connection:
+                asker = connection.asker_of(self._settings)
 
                 async def work(numbered: tuple[int, _Given]) -> None:
                     number, given = numbered
                     outcomes[number] = await _judge(reader, given, number, asker)
 
-                await each(enumerate(records, start=1), work, concurrency=self._settings.concurrency)
+                # No more workers than records: for one, 64 of them take as long as the record.
+                workers = min(self._settings.concurrency, max(1, len(records)))
+                await each(enumerate(records, start=1), work, concurrency=workers)
         except TimeoutError:
             if not clock.expired():
                 raise
@@ -264,11 +272,30 @@ class Judge:
             outcomes |= {number: await _unfinished(records[number - 1], number, deadline_s) for number in late}
         return [outcomes[number] for number in range(1, len(records) + 1)]
 
+
+class _Line:
+    """How a judge is reached, whatever the rubric: one connection at a time, which is opened when it is needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # Of all its connections, and not of one.
+        self._purse = None if settings.budget_usd is None else Purse(settings.budget_usd)
+        self._link: _Link | None = None
+        self._reading: tuple[asyncio.AbstractEventLoop, ImageRules | None] | None = None
+        self._reader = Reader(images=None)
+
+    def reader(self, images: ImageRules | None) -> Reader:
+        """One for all who ask, as it bounds how many pictures are decoded at once; a new one after a fork."""
+        reading = (asyncio.get_running_loop(), images)
+        if self._reading != reading:
+            self._reading, self._reader = reading, Reader(images=images)
+        return self._reader
+
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Asker]:
+    async def connected(self) -> AsyncIterator[Connection]:
         link = self._use()
         try:
-            yield await link.asker()
+            yield await link.connection()
         except JudgeError:  # a provider that is down now, or a store that cannot be opened, may be fine next time
             self._drop(link)
             raise
@@ -292,7 +319,8 @@ class Judge:
         if link is not self._link and not link.users:
             await link.close()
 
-    async def _close(self) -> None:
+    async def close(self) -> None:
+        """Close what is open, or let its last user close it."""
         if (link := self._link) is not None and link.ours:
             link.users += 1
             self._drop(link)
@@ -316,12 +344,12 @@ class _Link:
         """Whether it belongs to the running loop; the sockets of a parent process are not ours to use or to close."""
         return self._loop is asyncio.get_running_loop()
 
-    async def asker(self) -> Asker:
-        """What is asked, once the connection is open."""
+    async def connection(self) -> Connection:
+        """The connection, once it is open."""
         await asyncio.wait((self._opened, self.task), return_when=asyncio.FIRST_COMPLETED)
         if not self._opened.done():
             self.task.result()  # raises why it could not be opened
-        return self._opened.result().asker
+        return self._opened.result()
 
     async def close(self) -> None:
         """End the task, and with it the connection."""

@@ -47,6 +47,14 @@ class Connection:
     keep: Keep
     notes: list[str] = field(default_factory=list)
 
+    def asker_of(self, settings: Settings) -> Asker:
+        """Judges records over this connection.
+
+        Args:
+            settings: Of the same judge, and of any rubric; without a `cache`, its replies are not kept.
+        """
+        return _asker(settings, self.backend, keep=_keep_nothing if settings.cache is None else self.keep)
+
     def talk(self, complain: Complain) -> Conversation:
         """For whoever asks for something else than verdicts."""
         return Conversation(self.backend, keep=self.keep, complain=complain)

@@ -12,12 +12,12 @@ import ctypes
 import gc
 import os
 import threading
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-__all__ = ["drive", "hold", "new_event_loop", "release", "run", "submit"]
+__all__ = ["complete", "drive", "hold", "new_event_loop", "owned", "release", "run", "submit"]
 
 T = TypeVar("T")
 _END_S = 5.0
@@ -56,14 +56,22 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class _LoopThread:
-    """An event loop that runs in a daemon thread until the interpreter exits."""
+    """An event loop and the thread that it runs in."""
 
-    def __init__(self) -> None:
-        self.loop = new_event_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+        self.loop = loop
+        self.thread = thread
         self.held: set[asyncio.Task[None]] = set()
-        self.thread = threading.Thread(target=self.loop.run_forever, name="judge-loop", daemon=True)
-        self.thread.start()
-        atexit.register(self.end)
+
+    @classmethod
+    def started(cls) -> _LoopThread:
+        """One that runs in a daemon thread until the interpreter exits."""
+        loop = new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, name="judge-loop", daemon=True)
+        thread.start()
+        found = cls(loop, thread)
+        atexit.register(found.end)
+        return found
 
     def end(self) -> None:
         """Cancel what still runs, so that connections nobody closed are closed without a word."""
@@ -78,6 +86,25 @@ class _LoopThread:
 def submit(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
     """Start a coroutine on the process's loop."""
     return asyncio.run_coroutine_threadsafe(coroutine, _running().loop)
+
+
+async def complete(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Await a coroutine that runs on the process's loop, whatever loop runs here."""
+    if _current is not None and _current.loop is asyncio.get_running_loop():
+        return await coroutine
+    return await asyncio.wrap_future(submit(coroutine))
+
+
+@contextmanager
+def owned() -> Iterator[None]:
+    """Let the running loop be the process's own meanwhile: two in two threads take the interpreter from each other."""
+    global _current
+    before = _current
+    _current = _LoopThread(asyncio.get_running_loop(), threading.current_thread())
+    try:
+        yield
+    finally:
+        _current = before
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -125,7 +152,7 @@ def _running() -> _LoopThread:
     global _current
     with _starting:
         if _current is None or not _current.thread.is_alive():  # a fork leaves no thread alive but its own
-            _current = _LoopThread()
+            _current = _LoopThread.started()
         return _current
 
 

@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 
 from judge.image import ImageRules
 from judge.label.labels import open_labels
-from judge.label.server import LabelServer, build_app, listen
+from judge.label.server import build_app
 from judge.label.tasks import opened_tasks, read_tasks
 from judge.rubric import load_rubric
 from judge.traces.reading import Traces
+from judge.web.server import PlainServer, listen
 
 TOKEN = "a-word-that-nobody-guesses"
 # Code points 0, 1 and 2 are the lungs, a space and a T; in UTF-16 the T is at 3.
@@ -51,7 +52,7 @@ class Served:
 
     url: str
     out: Path
-    server: LabelServer
+    server: PlainServer
 
     @property
     def port(self) -> int:
@@ -94,7 +95,7 @@ def serving(folder: Path, *records: dict[str, Any] | str, rater: str = "ann", ru
             pool.submit(asyncio.run, reading).result()
         with open_labels(out, rater) as file:
             port = listener.getsockname()[1]
-            server = LabelServer(build_app(tasks, file, token=TOKEN, port=port))
+            server = PlainServer(build_app(tasks, file, token=TOKEN, port=port))
             thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
             thread.start()
             try:

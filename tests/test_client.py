@@ -345,7 +345,7 @@ def test_closing_lets_scores_under_way_finish(server, judge):
     server.latency_ms = 300
     with ThreadPoolExecutor(1) as threads:
         scoring = threads.submit(judge.score, [record(n) for n in range(3)])
-        assert settled(lambda: judge._link is not None and judge._link.users == 1)
+        assert settled(lambda: judge._line._link is not None and judge._line._link.users == 1)
         judge.close()
         assert ids(scoring.result(10)) == ["r0", "r1", "r2"]
 
@@ -379,7 +379,7 @@ def test_an_interrupt_ends_a_score_and_the_judge_goes_on(server, judge):
         judge.score(record(n) for n in range(50))
     assert time.monotonic() - begun < 1.5
     server.latency_ms = 0
-    assert settled(lambda: judge._link.users == 0)
+    assert settled(lambda: judge._line._link.users == 0)
     assert ids(judge.score([record(99)])) == ["r99"]
 
 
@@ -391,7 +391,7 @@ def test_a_cancelled_ascore_is_cancelled_inside_too(server, judge):
             await asyncio.wait_for(judge.ascore([record(1)]), 0.2)
 
     asyncio.run(main())
-    assert settled(lambda: judge._link.users == 0)
+    assert settled(lambda: judge._line._link.users == 0)
 
 
 def test_a_judge_that_nobody_can_reach_is_a_fatal_error():

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from label_kit import read_rows, record, write_traces
 from run_kit import finish, start_judge
 
-from judge.cli import cli, labelling
+from judge.cli import cli, needed
 from judge.label.labels import open_labels
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/[\w-]{43}/")
@@ -131,7 +131,7 @@ def invoke(*words):
 
 
 def test_it_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr(labelling, "find_spec", lambda name: None)
+    monkeypatch.setattr(needed, "find_spec", lambda name: None)
     traces = write_traces(tmp_path / "traces.jsonl", record())
     code, said = invoke(traces, "--out", tmp_path / "labels.jsonl", "--rater", "ann")
     assert code == 2

@@ -11,7 +11,7 @@ from label_kit import TOKEN, TRACE, record, serving, unit, write_traces
 from judge.errors import ConfigError
 from judge.label import server as served
 from judge.label.labels import open_labels
-from judge.label.server import listen
+from judge.web.server import listen
 
 WHOLE = {"presence": 2, "correctness": 1, "evidence": None}
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(1)</script>{{7*7}}"

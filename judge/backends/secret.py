@@ -39,13 +39,17 @@ def read_variable(name: str) -> str | None:
     return _checked(os.environ.get(name, ""), name) or None
 
 
-def read_key_file(path: Path) -> str:
+def read_key_file(path: Path, *, option: str = "--key-file") -> str:
     """The key in a file, without the white space around it.
+
+    Args:
+        path: Of the file.
+        option: That named it, for messages.
 
     Raises:
         ConfigError: It cannot be read, is empty, or holds what no HTTP header can carry.
     """
-    return _read_file(path, "--key-file")
+    return _read_file(path, option)
 
 
 def read_headers(sources: Mapping[str, str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ _COMMANDS = {
     "score": "Score a file of reasoning traces.",
     "rubric": "Write a rubric, and find out whether it can be trusted.",
     "label": "Label the units of traces by hand, in a page on this machine.",
+    "serve": "Scores and rewards over HTTP, for all processes of a training run.",
     "cache": "What the shared store of replies holds, and how it goes away.",
     "estimate": "Calls, tokens, price and time of a run, before anything is paid.",
     "doctor": "Which judges can be used here, and what is missing.",

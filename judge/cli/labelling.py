@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shlex
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +15,14 @@ import orjson
 
 from judge.cli.asking import EXIT_FAILED_RECORDS, EXIT_OK, EXIT_RESUMABLE, EXIT_USAGE
 from judge.cli.given import read_traces
+from judge.cli.needed import require_serve
 from judge.cli.options import ReadOptions
 from judge.cli.terminal import clean, open_screens
-from judge.errors import ConfigError, InputError, JudgeError
+from judge.errors import InputError, JudgeError
 from judge.rubric import load_rubric
 
 if TYPE_CHECKING:
     from judge.label.labels import LabelFile
-    from judge.label.server import LabelServer
     from judge.label.tasks import Tasks
 
 __all__ = ["SCHEMA", "LabelOptions", "Labelling"]
@@ -33,7 +30,7 @@ __all__ = ["SCHEMA", "LabelOptions", "Labelling"]
 SCHEMA = "judge.label/1"
 """Name and version of what `--json` prints."""
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_CLOSING_S = 2
 _LISTED = 20
 _TOKEN_BYTES = 32
 
@@ -64,7 +61,7 @@ class Labelling:
     def run(self) -> int:
         """Serve the page until a signal: the exit code."""
         try:
-            _require_extra()
+            require_serve("judge label", "starlette", "uvicorn")
             return asyncio.run(self._run())
         except JudgeError as exc:
             self._errors.print(clean(exc))
@@ -90,13 +87,15 @@ class Labelling:
             return self._conclude(tasks, file)
 
     async def _serve(self, tasks: Tasks, file: LabelFile) -> None:
-        from judge.label.server import LabelServer, build_app, listen
+        from judge.label.server import build_app
+        from judge.web.server import PlainServer, heard, listen
 
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         with listen(self._options.port) as listener:
             port: int = listener.getsockname()[1]
-            server = LabelServer(build_app(tasks, file, token=token, port=port))
-            with _ending(server):
+            app = build_app(tasks, file, token=token, port=port)
+            server = PlainServer(app, timeout_graceful_shutdown=_CLOSING_S)
+            with heard(server.end):
                 self._introduce(tasks, file)
                 self._errors.print(f"http://127.0.0.1:{port}/{token}/")
                 await server.serve(sockets=[listener])
@@ -128,27 +127,6 @@ class Labelling:
         if left:
             self._shown.print("To go on: " + clean(shlex.join(["judge", *sys.argv[1:]])))
         return code
-
-
-def _require_extra() -> None:
-    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
-    if missing:
-        message = f"judge label needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not here."
-        raise ConfigError(message, hint="pip install 'rationale-judge[serve]'")
-
-
-@contextmanager
-def _ending(server: LabelServer) -> Iterator[None]:
-    """Signals end the page in order."""
-    loop = asyncio.get_running_loop()
-    heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-    for number in heard:
-        loop.add_signal_handler(number, server.end)
-    try:
-        yield
-    finally:
-        for number in heard:
-            loop.remove_signal_handler(number)
 
 
 def _count(tasks: Tasks, file: LabelFile) -> tuple[int, int]:

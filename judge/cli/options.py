@@ -24,6 +24,7 @@ __all__ = [
     "JudgeOptions",
     "ReadOptions",
     "ScoreOptions",
+    "ServeOptions",
     "asking_options",
     "cache_folder",
     "option",
@@ -112,6 +113,28 @@ class EstimateOptions(JudgeOptions):
     out: Path | None
     past: Path | None
     measure: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions(JudgeOptions):
+    """What `judge serve` was given; `rubric` is that of one judge of several.
+
+    Attributes:
+        judge_given: Whether the judge was named, and is not the one that is there by itself.
+    """
+
+    host: str
+    port: int
+    rubrics: tuple[str, ...]
+    reward: Path | None
+    deadline: float
+    queue: int
+    max_body: float
+    hosts: tuple[str, ...]
+    token_file: Path | None
+    judge_given: bool
+    quiet: bool
+    log_level: str
 
 
 _NOT_JUDGED: Mapping[str, Any] = {

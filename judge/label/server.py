@@ -11,7 +11,6 @@ What is put has a verdict or a value in place of presence and correctness, where
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -26,21 +25,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
-from uvicorn import Config, Server
 
 from judge.errors import ConfigError, InputError
 from judge.label.guard import Guard
 from judge.label.labels import Label, LabelFile, Question
 from judge.label.sent import read_sent
 from judge.label.tasks import Task, Tasks
+from judge.web.body import read_body
 
-__all__ = ["MAX_BODY_BYTES", "LabelServer", "build_app", "listen"]
+__all__ = ["MAX_BODY_BYTES", "build_app"]
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """The longest request that is read; the quote is most of it."""
 
-_LOOPBACK: Final = "127.0.0.1"
-_CLOSING_S: Final = 2
 _HERE = Path(__file__).parent
 _SCRIPT = "text/javascript"
 _PAGE = {"": "text/html", "page.css": "text/css", "page.js": _SCRIPT, "passage.js": _SCRIPT}
@@ -60,48 +57,6 @@ def build_app(tasks: Tasks, file: LabelFile, *, token: str, port: int) -> ASGIAp
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refusal})
     app.router.redirect_slashes = False  # to an address without the token
     return Guard(app, token=token, port=port)
-
-
-class LabelServer(Server):
-    """The server of one page.
-
-    Args:
-        app: Of `build_app`.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        quiet: dict[str, Any] = {"access_log": False, "log_config": None, "server_header": False}
-        plain: dict[str, Any] = {"ws": "none", "lifespan": "off", "proxy_headers": False}
-        super().__init__(Config(app, **quiet, **plain, timeout_graceful_shutdown=_CLOSING_S))
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to who runs us: uvicorn would raise them once more when all is over."""
-        yield
-
-    def end(self) -> None:
-        """Make `serve` return, when what is under way is answered."""
-        self.should_exit = True
-
-
-def listen(port: int) -> socket.socket:
-    """A socket on loopback.
-
-    Args:
-        port: 0 for one that is free.
-
-    Raises:
-        ConfigError: It is taken, or not ours to use.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((_LOOPBACK, port))
-        listener.listen()  # who opens the address at once waits, and is not refused
-    except OSError as exc:
-        listener.close()
-        raise ConfigError(f"--port {port}: {exc.strerror}.", hint="Give another one, or 0 for any.") from exc
-    return listener
 
 
 class _Desk:
@@ -137,7 +92,9 @@ class _Desk:
         task, question = self._question(request)
         seen = self._tasks.seen(request.path_params["number"], request.path_params["unit"])
         try:
-            sent = read_sent(await _body(request), question, chain.from_iterable(seen["parts"]))
+            sent = read_sent(
+                await read_body(request, most=MAX_BODY_BYTES), question, chain.from_iterable(seen["parts"])
+            )
         except InputError as exc:
             raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, str(exc)) from exc
         label = Label(**question.place._asdict(), rater=self._file.rater, record_key=task.key, **sent.fields())
@@ -169,15 +126,6 @@ class _Desk:
 
 def _file(name: str, media_type: str) -> ASGIApp:
     return Response((_HERE / name).read_bytes(), media_type=media_type)
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for portion in request.stream():
-        body += portion
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"is longer than {MAX_BODY_BYTES:,} bytes.")
-    return bytes(body)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from statistics import fmean
@@ -13,7 +12,7 @@ from msgspec import Struct
 from judge import loop
 from judge.client import Judge
 from judge.digest import digest
-from judge.errors import ConfigError, FatalError, JudgeError, RecordError
+from judge.errors import BackendError, ConfigError, JudgeError, RecordError
 from judge.outcome import Outcome
 from judge.record import Record
 from judge.reward import Reward, RewardShape, failed_reward, gated_reward, reward_of
@@ -99,7 +98,7 @@ class Rewarder:
         Raises:
             RewardError: Too much failed, or the rule says that a failure ends the step.
         """
-        return await asyncio.wrap_future(loop.submit(self._rewards(rows, groups)))
+        return await loop.complete(self._rewards(rows, groups))
 
     async def _rewards(self, rows: Sequence[Mapping[str, Any]], groups: Sequence[Hashable] | None) -> Batch:
         """In the process's loop, whoever asks: what is remembered of earlier batches has one thread."""
@@ -134,11 +133,11 @@ class Rewarder:
     def _failed(self, exc: JudgeError) -> Reward:
         return failed_reward(self.shape, self.judge.rubric.scored, exc.code, str(exc))
 
-    async def _outcomes(self, records: Sequence[Record]) -> Sequence[Outcome | FatalError]:
+    async def _outcomes(self, records: Sequence[Record]) -> Sequence[Outcome | BackendError]:
         """What came of each, or why nothing did: a provider that is down fails a batch, and the rule says what then."""
         try:
             return await self.judge.aoutcomes(records, deadline_s=self.deadline_s) if records else []
-        except FatalError as exc:
+        except BackendError as exc:
             return [exc] * len(records)
 
     def _metrics(self, rewards: Sequence[Reward], traces: Sequence[str]) -> dict[str, float]:
