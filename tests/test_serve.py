@@ -3,6 +3,7 @@
 import json
 import math
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -259,6 +260,7 @@ def test_readyz_asks_the_judge_and_not_the_store(upstream, tmp_path):
         assert upstream.ledger.requests == 1  # fresh: it is not asked for every look
         service.service.readiness["hosted_vllm/any"]._looked = (-1e9, None)
         upstream.always = 503
+        time.sleep(0.5)  # the store is written a little later
         answer = service.ask("GET", "/readyz")
         assert (answer.status, answer.error["code"]) == (503, "judge_not_ready")
         assert b"127.0.0.1" not in answer.content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,6 +20,11 @@ FRESH_S: Final = 30.0
 _AGAIN_S: Final = 5.0
 """After so many seconds it is asked again whether it has come back."""
 _PATIENCE_S: Final = 20.0
+_RECORD: Final = {
+    "question": "Does the judge of this service answer?",
+    "trace": "I see a fracture in the left wrist.",
+    "units": {"perception": [{"unit_id": "P1", "claim": "The fracture is in the left wrist."}]},
+}
 
 
 class Readiness:
@@ -52,12 +56,8 @@ class Readiness:
             return trouble
 
     async def _ask(self) -> str | None:
-        claim = {"unit_id": "P1", "claim": "The fracture is in the left wrist."}
-        # Like no other, so that it is not among what is stored.
-        trace = f"I see a fracture in the left wrist. Image {secrets.token_hex(8)}."
-        record = {"question": "What does the X-ray show?", "trace": trace, "units": {"perception": [claim]}}
         try:
-            (outcome,) = await self._judge.aoutcomes([record], deadline_s=_PATIENCE_S)
+            (outcome,) = await self._judge.aoutcomes([_RECORD], deadline_s=_PATIENCE_S)
         except JudgeError as exc:
             return exc.code
         return outcome.failure
