@@ -24,7 +24,7 @@ _ROUNDING: Final = 1e-9
 _RECORD: Final = ("line", "record_id", "record_key", "model")
 _UNIT: Final = ("axis", "unit_id", "sample")
 _SAME: Final = pl.when(kind="faithfulness").then("claim").otherwise("unit_id")
-"""What makes a unit the same under both versions. Claims of a trace are only numbered, and those of another version anew."""
+"""What makes a unit the same under both versions: claims of a trace are only numbered, anew under each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
