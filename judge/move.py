@@ -7,7 +7,7 @@ about something else too, and was asked anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,8 @@ _ROUNDING: Final = 1e-9
 """What is left where sums were taken in another order: contract §2, --margin."""
 _RECORD: Final = ("line", "record_id", "record_key", "model")
 _UNIT: Final = ("axis", "unit_id", "sample")
+_SAME: Final = pl.when(kind="faithfulness").then("claim").otherwise("unit_id")
+"""What makes a unit the same under both versions: claims of a trace are only numbered, anew under each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +154,7 @@ def find_moves(old: Path, new: Path, comparison: Comparison) -> Moves:
     verdicts = _paired_verdicts(old, new, comparison)
     calls, shared = _calls(old, new)
     return Moves(
-        scores=tuple(_score_moves(scores, comparison)),
+        scores=tuple(_score_moves(scores)),
         records=tuple(_record_moves(scores)),
         verdicts=tuple(_verdict_moves(verdicts)),
         one_sided=tuple(_one_sided(scores)),
@@ -163,21 +165,23 @@ def find_moves(old: Path, new: Path, comparison: Comparison) -> Moves:
 
 
 def _paired_scores(old: Path, new: Path, comparison: Comparison) -> pl.DataFrame:
-    measures = _measures(comparison)
     before, after = (pl.scan_parquet(run / "scores.parquet") for run in (old, new))
+    measures = _measures(comparison, before.collect_schema(), after.collect_schema())
     mine = before.select(*_RECORD, "failure", **{name: pl.col(found) for name, found in measures.items()})
     theirs = after.select("line", "record_key", "failure", *measures)
     paired = mine.join(theirs, on=("line", "record_key"), suffix="_new")
     return paired.sort("line").collect(engine="streaming")
 
 
-def _measures(comparison: Comparison) -> dict[str, str]:
-    """Column of the new table -> of the old one."""
-    return {"trace_score": "trace_score"} | {f"{new}_score": f"{old}_score" for old, new in comparison.axes.items()}
+def _measures(comparison: Comparison, before: Collection[str], after: Collection[str]) -> dict[str, str]:
+    """Column of the new table -> of the old one; preferences have none."""
+    axes = {f"{new}_score": f"{old}_score" for old, new in comparison.axes.items()}
+    scored = {new: old for new, old in axes.items() if new in after and old in before}
+    return {"trace_score": "trace_score"} | scored
 
 
-def _score_moves(scores: pl.DataFrame, comparison: Comparison) -> Iterator[ScoreMove]:
-    for measure in _measures(comparison):
+def _score_moves(scores: pl.DataFrame) -> Iterator[ScoreMove]:
+    for measure in (name.removesuffix("_new") for name in scores.columns if name.endswith("_score_new")):
         before, after = scores[measure], scores[f"{measure}_new"]
         if measure != "trace_score" and before.null_count() == after.null_count() == len(scores):
             continue  # no record has anything to ask on it
@@ -222,9 +226,10 @@ def _paired_verdicts(old: Path, new: Path, comparison: Comparison) -> pl.LazyFra
     before, after = (_said(pl.scan_parquet(run / "verdicts.parquet")) for run in (old, new))
     axis = pl.col("axis").replace_strict(dict(comparison.axes), default=None, return_dtype=pl.String)
     renamed = before.with_columns(axis=axis).with_columns(unit_id=_new_unit(comparison))
-    keys = ("line", "record_key", *_UNIT, "kind")
-    paired = renamed.join(after.select(*keys, "said", "claim", "reason", "call_id"), on=keys, suffix="_new")
-    return paired.with_columns(told=_told_otherwise(comparison))
+    keys = ("line", "record_key", "axis", "same", "sample", "kind")
+    found = after.with_columns(same=_SAME).select(*keys, "unit_id", "said", "claim", "reason", "call_id")
+    paired = renamed.with_columns(same=_SAME).join(found, on=keys, suffix="_new")
+    return paired.with_columns(unit_id="unit_id_new", told=_told_otherwise(comparison))
 
 
 def _said(verdicts: pl.LazyFrame) -> pl.LazyFrame:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from judge.arithmetic import work_axis, work_trace
 from judge.asking import first_asks
+from judge.axis import Axis, Criteria
 from judge.content import has_content
 from judge.estimate import assumed_tokens
 from judge.price import find_facts
@@ -156,15 +157,16 @@ def _cost_usd(calls: Sequence[PreviewedCall], settings: Settings) -> float | Non
 
 
 def _examples(asked: Sequence[AskedUnit], settings: Settings) -> Iterator[Example]:
-    """All is well; then the first unit of each kind and polarity is not, of those that weigh anything and so count."""
+    """All is well; then the first unit of each kind, scoring and polarity is not, of those that weigh anything."""
     words = _PROBED if settings.probe else _WRITTEN
     good = [_good(unit, words, probed=settings.probe) for unit in asked]
     said = {"checklist": f"Every unit is raised and right ({_told(words['right'])}).", "criteria": _ALL_CRITERIA}
     said |= {"rating": _ALL_RATINGS, "faithfulness": _ALL_CLAIMS}
     said["scale"] = _ALL_LEVELS_PROBED if settings.probe else _ALL_LEVELS
     yield _example(" ".join(said[kind] for kind in dict.fromkeys(unit.kind for unit in asked)), asked, good, settings)
-    for alike in dict.fromkeys((unit.kind, unit.polarity) for unit in asked):
-        places = [place for place, unit in enumerate(asked) if (unit.kind, unit.polarity) == alike]
+    sorts = [_sort(unit, settings.rubric.axes[unit.axis]) for unit in asked]
+    for alike in dict.fromkeys(sorts):
+        places = [place for place, sort in enumerate(sorts) if sort == alike]
         place = next((place for place in places if asked[place].weight), places[0])
         one = f"{asked[place].unit.unit_id} of {asked[place].axis}"
         others = "; all others are as above" if len(asked) > 1 else ""
@@ -172,6 +174,11 @@ def _examples(asked: Sequence[AskedUnit], settings: Settings) -> Iterator[Exampl
             given, axis = [*good[:place], verdict, *good[place + 1 :]], asked[place].axis
             told = f" ({words_told})" if (words_told := _told(verdict)) else ""
             yield _example(f"{one} {turned}{told}{others}.", asked, given, settings, axis=axis)
+
+
+def _sort(unit: AskedUnit, axis: Axis) -> tuple[str | None, ...]:
+    """Units of one sort count in one way."""
+    return (unit.kind, axis.scoring if isinstance(axis, Criteria) else None, unit.polarity)
 
 
 def _good(unit: AskedUnit, words: Mapping[str, _Words], *, probed: bool) -> _Words:

@@ -30,6 +30,7 @@ def axes(**given: dict[str, Any]) -> dict[str, Axis]:
     return {name: TypeAdapter(Axis).validate_python(axis) for name, axis in given.items()}
 
 
+CLAIMS = {"kind": "faithfulness", "description": "d"}
 LISTS = axes(perception=CHECKLIST, knowledge=CHECKLIST)
 MET = axes(met=criteria("healthbench"))
 MIXED = axes(facts=CHECKLIST, style=criteria("weighted"), whole=SCALE)
@@ -196,6 +197,42 @@ def test_pictures_are_there_where_a_line_has_room_for_them(records: int) -> None
     assert "●" not in "".join(narrow)
     assert max(map(len, narrow)) < whole - 20
     assert max(map(len, printed(summary(("a-model-with-a-long-name-" * 3, 1.0, records))))) <= 80
+
+
+# Kinds
+
+
+STRICT = axes(
+    perception=CHECKLIST, knowledge=CHECKLIST, rationale=CHECKLIST,
+    perception_faithfulness=CLAIMS, knowledge_faithfulness=CLAIMS, rationale_faithfulness=CLAIMS,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("records", [1, 5, 99_999])
+def test_columns_of_many_kinds_are_tables_of_their_own_where_a_line_has_no_room_for_all(records: int) -> None:
+    told = summary(("honest", 0.5, records), ("shotgun", None, records), of=STRICT)
+    lines = printed(told, STRICT)
+    assert max(map(len, lines)) <= 80
+    assert "…" not in "".join(lines)
+    heads = [line.split() for line in lines if line.startswith("model")]
+    assert heads == [
+        ["model", "axis", "grounding", "correctness", "score", "n"],
+        ["model", "axis", "score", "contradicted", "n"],
+        ["model", "axis", "grounding", "correctness", "score", "n", "failed"],
+    ]
+    of_trace = [line.split()[1:] for line in lines if " trace " in line]
+    assert [(line[0], line[-2:]) for line in of_trace] == [
+        ("trace", [str(records), "0"]),
+        ("trace", ["0", str(records)]),
+    ]
+    whole = printed(told, STRICT, width=200)
+    assert sum(line.startswith("model") for line in whole) == 1
+
+
+def test_a_name_folds_before_a_table_is_parted() -> None:
+    lines = printed(summary(("a-model-with-a-long-name-" * 3, 1.0, 3), of=MIXED), MIXED)
+    assert sum(line.startswith("model") for line in lines) == 1
+    assert max(map(len, lines)) <= 80
 
 
 # Legends

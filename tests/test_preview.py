@@ -238,6 +238,15 @@ def test_a_tree_and_a_rating_turn_out_well_or_not() -> None:
     assert scores == pytest.approx([1, (0.875 + 1) / 2, (0.25 + 1) / 2, (1 + 8 / 9) / 2])
 
 
+def test_what_counts_in_another_way_has_an_example_of_its_own() -> None:
+    both = SAFE.model_copy(update={"axes": {"safety": SAFE.axes["safety"], "paper": NESTED.axes["paper"]}})
+    turned = [example.said.split(" (")[0].split(";")[0] for example in previewed(RECORD, rubric=both).examples[1:]]
+    assert turned == [
+        *("c1 of safety does not hold", "c2 of safety holds, which is bad"),
+        *("a of paper does not hold", "leak of paper holds, which is bad"),
+    ]
+
+
 def test_a_server_hears_the_tree_and_the_rating_that_are_shown() -> None:
     heard = heard_for(NESTED_RECORD, rubric=NESTED)
     assert len(heard) == 2

@@ -17,6 +17,7 @@ from run_kit import finish, run_judge, start_judge
 
 from judge.cli import cli
 from judge.testing import Server
+from judge.testing.claims import answer_claims
 
 RECORDS = 6
 FIRST = {"id": "c1", "text": "Names a dose.", "points": 5}
@@ -266,6 +267,39 @@ def test_what_only_one_version_asks_is_no_move() -> None:
         told = judged(old, new, "traces.jsonl", "--out", "d", "--granularity", "unit", server=server)
         assert server.ledger.requests == 3 * RECORDS
     assert told["counts"] | {"both": 12, "moved": 0, "one": 0, "again": 0} == told["counts"]
+
+
+def test_claims_are_the_same_by_what_they_say_and_not_by_their_number() -> None:
+    """Under the new version the first sentence is no claim any more: what was c2 is c1."""
+    line = {"id": "r1", "context": "A fever of 39.", "trace": "It is gout. A fever of 39."}
+    Path("traces.jsonl").write_text(json.dumps(line), encoding="utf-8")
+
+    def script(ask: Any) -> Mapping[str, object]:
+        told = answer_claims(ask)
+        assert told is not None
+        if "claims" in told and "Findings" in str(ask.body):
+            return {"claims": told["claims"][1:]}  # type: ignore[index]
+        return told
+
+    old, new = (version(name, axes={"truth": {"kind": "faithfulness", "description": text}})
+                for name, text in (("1", "All."), ("2", "Findings.")))  # fmt: skip
+    with Server(script=script) as server:
+        told = judged(old, new, "traces.jsonl", "--out", "d", server=server)
+    assert told["verdicts"] == []
+    assert told["counts"] | {"both": 1, "moved": 0, "one": 0} == told["counts"]
+    moved = {one["measure"]: (one["old"], one["new"]) for one in told["scores"]}
+    assert moved == {"trace_score": (0.5, 1.0), "truth_score": (0.5, 1.0)}
+
+
+@pytest.mark.parametrize("kind", ["preference", "criteria"])
+def test_a_preference_has_no_score_that_could_move(kind: str) -> None:
+    safety = {"kind": "criteria", "description": "What is said.", "criteria": [FIRST, SECOND]}
+    taste = {"kind": "preference", "description": "Reads better."}
+    old = version("1", axes={"safety": safety, "taste": taste})
+    new = version("2", axes={"safety": safety, "taste": {**safety} if kind == "criteria" else taste})
+    with Server(script=by_words) as server:
+        told = judged(old, new, "traces.jsonl", "--out", "d", server=server)
+    assert [one["measure"] for one in told["scores"]] == ["trace_score", "safety_score"]
 
 
 def checklist(name: str, description: str) -> str:

@@ -1,4 +1,7 @@
-"""Means of a run -> the table of them: a block per model with a line per axis, and a picture where there is room."""
+"""Means of a run -> the table of them: a block per model with a line per axis, and a picture where there is room.
+
+Where a line has no room for the columns of all kinds, there is a table for each kind of axes, and one for the trace.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import polars as pl
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
@@ -13,7 +17,7 @@ from rich.text import Text
 
 from judge.axis import Axis
 from judge.cli.terminal import clean
-from judge.score import MEASURES
+from judge.score import MEASURES, TRACE_MEASURES
 
 __all__ = ["NO_SUCH_NUMBER", "Means", "asked_axes", "by_model", "model_name"]
 
@@ -24,6 +28,8 @@ _STEPS = 20
 """Of the picture, from 0 to 1."""
 _SCALE = f"0{'1':>{_STEPS}}"
 _ANY_WIDTH = 10_000
+_LEAST_NAME = 8
+"""Of the column of models, whose names fold."""
 
 
 def asked_axes(summary: pl.DataFrame, axes: Mapping[str, Axis]) -> dict[str, Axis]:
@@ -42,29 +48,58 @@ class Means:
     def __init__(self, summary: pl.DataFrame, axes: Mapping[str, Axis]) -> None:
         self._models = list(by_model(summary))
         self._shown = list(axes) if len(axes) == 1 else [*axes, "trace"]  # whose numbers are those of its one axis
-        measured = dict.fromkeys(part for axis in axes.values() for part in MEASURES[axis.kind])
-        self._parts = list(measured) or ["score"]
+        self._measured = {name: MEASURES[axis.kind] for name, axis in axes.items()} | {"trace": TRACE_MEASURES}
+        self._parts = list(dict.fromkeys(part for name in axes for part in self._measured[name])) or ["score"]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """With the picture, if a line has room for it beside everything else."""
-        pictured = self._table(pictured=True)
-        wanted = Measurement.get(console, options.update(width=_ANY_WIDTH), pictured).maximum
-        yield pictured if wanted <= options.max_width else self._table(pictured=False)
 
-    def _table(self, *, pictured: bool) -> Table:
+        def wanted(table: Table) -> int:
+            return Measurement.get(console, options.update(width=_ANY_WIDTH), table).maximum
+
+        pictured, plain = self._table(self._shown, pictured=True), self._table(self._shown)
+        if wanted(pictured) <= options.max_width:
+            yield pictured
+        elif len(groups := self._by_kind()) <= 1 or wanted(plain) - self._folding() <= options.max_width:
+            yield plain
+        else:
+            for shown in groups:
+                yield self._table(shown)
+                yield Text()
+            yield self._table(["trace"])
+
+    def _by_kind(self) -> list[list[str]]:
+        """Axes of which the same is measured."""
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for name in self._shown:
+            if name != "trace":  # no axis has that name
+                alike.setdefault(self._measured[name], []).append(name)
+        return [*alike.values()]
+
+    def _folding(self) -> int:
+        """How much narrower the column of models may be."""
+        longest = max((cell_len(model_name(model)) for model, _ in self._models), default=0)
+        return max(0, longest - _LEAST_NAME)
+
+    def _table(self, shown: Sequence[str], *, pictured: bool = False) -> Table:
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("model", overflow="fold")
         table.add_column("axis", no_wrap=True)
-        for name in (*self._parts, *[_SCALE] * pictured, "n", "failed"):
+        parts, whole = self._parts_of(shown), shown[-1] == self._shown[-1]
+        for name in (*parts, *[_SCALE] * pictured, "n", *["failed"] * whole):
             table.add_column(name, justify="right", no_wrap=True)
         for model, rows in self._models:
             # One row of many lines, so that a long name folds beside the numbers. Text: a str would be read as markup.
-            lines = [self._line(axis, rows, pictured=pictured) for axis in self._shown]
-            table.add_row(Text(model_name(model), style="bold"), *map(_stacked, zip(*lines, strict=True)))
+            lines = [self._line(axis, parts, rows, pictured=pictured) for axis in shown]
+            columns = list(zip(*lines, strict=True))[: len(table.columns) - 1]
+            table.add_row(Text(model_name(model), style="bold"), *(_stacked(cells, whole=whole) for cells in columns))
         return table
 
-    def _line(self, axis: str, rows: _Rows, *, pictured: bool) -> tuple[str, ...]:
-        found = [rows.get(f"{axis}_{part}") for part in self._parts]
+    def _parts_of(self, shown: Sequence[str]) -> list[str]:
+        return [part for part in self._parts if any(part in self._measured[name] for name in shown)]
+
+    def _line(self, axis: str, parts: Sequence[str], rows: _Rows, *, pictured: bool) -> tuple[str, ...]:
+        found = [rows.get(f"{axis}_{part}") for part in parts]
         score = rows[f"{axis}_score"]
         failed = str(score["n_failed"]) if axis == self._shown[-1] else ""
         return (clean(axis), *map(_mean, found), *[_picture(score)] * pictured, _number(score, found), failed)
@@ -87,9 +122,9 @@ def _was_asked(summary: pl.DataFrame, axis: str) -> bool:
     return summary.filter((pl.col("n") > 0) | (pl.col("n_failed") > 0), measure=f"{axis}_score").height > 0
 
 
-def _stacked(cells: Sequence[str]) -> Text:
-    """Cells of one column below each other; the last is the trace's, or its one axis's."""
-    return Text("\n").join([*map(Text, cells[:-1]), Text(cells[-1], style="bold")])
+def _stacked(cells: Sequence[str], *, whole: bool) -> Text:
+    """Cells of one column below each other; of a whole table the last is the trace's, or its one axis's."""
+    return Text("\n").join([*map(Text, cells[:-1]), Text(cells[-1], style="bold" if whole else "")])
 
 
 def _mean(row: _Row | None) -> str:
