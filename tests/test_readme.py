@@ -52,7 +52,7 @@ def test_the_two_commands_are_there():
 
 
 def test_the_python_code_prints_what_it_says(capsys):
-    (code,) = blocks("python")
+    code = "\n".join(blocks("python"))
     exec(compile(code, "README.md", "exec"), {})
     said = re.findall(r"print\(.*\)\s+# (.*)$", code, re.MULTILINE)
     assert capsys.readouterr().out.splitlines() == said
