@@ -1,6 +1,7 @@
 # make demo   score the examples with the embedded judge
 # make test   all tests, ruff and mypy --strict
 # make test-vllm   the tests against a real vLLM on the CPU, in an environment of its own: 4 GB, and minutes to make
+# make test-trainers   the tests with real trainers on the CPU, in an environment of its own: 2 GB, and minutes to make
 # Each makes a virtual environment from the lock where there is none.
 
 PYTHON ?= python3
@@ -10,8 +11,10 @@ STAMP := $(VENV)/.installed
 VLLM_PYTHON ?= python3.11
 VLLM_VENV := .venv-vllm
 VLLM_STAMP := $(VLLM_VENV)/.installed
+TRAINERS_VENV := .venv-trainers
+TRAINERS_STAMP := $(TRAINERS_VENV)/.installed
 
-.PHONY: demo test test-vllm lint format types bench lock clean
+.PHONY: demo test test-vllm test-trainers lint format types bench lock clean
 
 demo: $(STAMP)
 	$(BIN)/judge score examples/traces.jsonl --out runs/demo --overwrite
@@ -23,6 +26,9 @@ test: $(STAMP) lint types
 # One core for its arithmetic, or it takes both from the client that it answers.
 test-vllm: $(VLLM_STAMP)
 	OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -m vllm -vv tests/vllm
+
+test-trainers: $(TRAINERS_STAMP)
+	OMP_NUM_THREADS=1 $(TRAINERS_VENV)/bin/python -m pytest -m trainers -vv tests/trainers
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -46,7 +52,7 @@ lock:
 	  --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM_VENV) $(TRAINERS_VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(STAMP): requirements.lock pyproject.toml
 	@echo "Installing into $(VENV), once: about a minute"
@@ -63,4 +69,17 @@ $(VLLM_STAMP): tests/vllm/requirements.txt tests/vllm/torchvision_cpu.py pyproje
 	@$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec
 	@$(VLLM_VENV)/bin/python tests/vllm/torchvision_cpu.py
 	@$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# verl, OpenRLHF and ms-swift want versions apart, and more than their reward code needs. Two verifiers are tested.
+$(TRAINERS_STAMP): $(wildcard tests/trainers/requirements*.txt) pyproject.toml
+	@echo "Installing trainers and PyTorch for the CPU into $(TRAINERS_VENV), once: some minutes"
+	@test -x $(TRAINERS_VENV)/bin/python || $(PYTHON) -m venv $(TRAINERS_VENV)
+	@$(TRAINERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r tests/trainers/requirements.txt -r tests/trainers/requirements-others.txt
+	@$(TRAINERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  -r tests/trainers/requirements-others-no-deps.txt
+	@$(TRAINERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --target $(TRAINERS_VENV)/verifiers-0.3 verifiers==0.3.0
+	@$(TRAINERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -2,8 +2,8 @@
 
     python examples/training/grpo_trl.py [--seed 0] [--steps 80]
 
-Nothing is fetched: model and tokenizer are made here. The judge is `lexical`, which compares words; for a real run, name
-a judge model in its place: make_reward("hosted_vllm/MODEL", api_base=…).
+Nothing is fetched: model and tokenizer are made here. The judge is `lexical`, which compares words; for a real run,
+name a judge model in its place: make_reward("hosted_vllm/MODEL", api_base=…).
 """
 
 from __future__ import annotations
@@ -36,9 +36,8 @@ FILMS = {
     },
 }
 """Question -> what a good answer says, by the axes of the rubric `pkr`."""
-OTHER_WORDS = (
-    "Left right heart skull tumour knee normal small large shadow surgery rest water aspirin old new of in and ."
-)
+OTHER_WORDS = "heart skull tumour knee left right normal small large shadow surgery rest water aspirin old new of in ."
+COLUMNS = ("reward", "perception", "knowledge", "failed")
 END = "<end>"
 
 
@@ -113,15 +112,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=80)
     logged = train(**vars(parser.parse_args()))
-    print("steps   reward  perception  knowledge  failed")
+    print("steps  ", *(f"{name:>10}" for name in COLUMNS))
     for start in range(0, len(logged), 10):
         told = logged[start : start + 10]
-        means = [
-            fmean(step[f"judge/{name}"] for step in told) for name in ("reward", "perception", "knowledge", "failed")
-        ]
-        print(
-            f"{start + 1:>3}-{start + len(told):<3} {means[0]:7.2f} {means[1]:11.2f} {means[2]:10.2f} {means[3]:7.2f}"
-        )
+        means = [fmean(step[f"judge/{name}"] for step in told) for name in COLUMNS]
+        print(f"{start + 1:>3}-{start + len(told):<3}", *(f"{mean:10.2f}" for mean in means))
 
 
 if __name__ == "__main__":

@@ -8,4 +8,5 @@ failing.py     Rewards                           -> numbers, and what a failure 
 tripwires.py   a batch of Rewards                -> metrics, and warnings where something is odd
 rewarder.py    rows                              -> a Batch of rewards: judge, shape, failures and tripwires together
 options.py     a file or keywords                -> a Rewarder
+parts.py       a Batch                           -> numbers that add up, where a trainer can leave nothing out
 """
