@@ -35,12 +35,12 @@ from typing import Any
 
 import httptools
 
-RATE, SECONDS, MOST_P99_MS = 300, 20, 200
+RATE, SECONDS, MOST_P99_MS = 300, 60, 200
 CONNECTIONS = 64
 GENERATED = 5_000
 SLOW, CLOSED_WITHIN_S = 300, 20
 LARGE_MB = 200
-FAULTS_S, FAULTY = 300, 0.2
+FAULTS_S, FAULTY, FAULTY_RATE = 300, 0.2, 2
 _WORDS = (
     "heart",
     "lung",
@@ -392,8 +392,8 @@ async def faults() -> None:
             async with connected(service) as client:
                 seen, marks, begun = Seen(), [], time.perf_counter()
                 for minute in range(FAULTS_S // 30):
-                    batch = [rewarded(minute * 600 + number) for number in range(600)]
-                    part = await paced(client, batch, 20)
+                    batch = [rewarded(minute * 1000 + number) for number in range(30 * FAULTY_RATE)]
+                    part = await paced(client, batch, FAULTY_RATE)
                     seen.statuses += part.statuses
                     seen.latencies_ms += part.latencies_ms
                     seen.unexplained += part.unexplained

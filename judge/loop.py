@@ -43,14 +43,18 @@ def _are_open(descriptors: Iterable[int]) -> bool:
         return False
 
 
-def drive(coroutine: Coroutine[Any, Any, T]) -> T:
+def drive(coroutine: Coroutine[Any, Any, T], *, collect_after: int = _COLLECT_AFTER) -> T:
     """Run a coroutine that is all this process is there for.
 
     The collector looks for circles of objects, and there are next to none among records and verdicts; to look through
     all that lives as often as it does by itself takes a fifth of a run. What was imported is not looked through again.
+
+    Args:
+        coroutine: What is run.
+        collect_after: New objects after which it looks.
     """
     gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 20, 50)
+    gc.set_threshold(collect_after, 20, 50)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(coroutine)
 

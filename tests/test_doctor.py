@@ -93,7 +93,7 @@ def test_other_providers(monkeypatch, missing, mark, said):
 def test_what_an_extra_needs_is_what_our_metadata_says():
     """litellm and instructor, with the lowest versions of pyproject.toml."""
     assert dict(extras._required("remote")) == {"litellm": "1.83.7", "instructor": "1.17"}
-    assert set(dict(extras._required("serve"))) == {"fastapi", "starlette", "uvicorn"}
+    assert set(dict(extras._required("serve"))) == {"fastapi", "prometheus-client", "starlette", "uvicorn"}
 
 
 def test_versions_are_compared_as_numbers():

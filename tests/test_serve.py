@@ -11,6 +11,7 @@ from serve_kit import CLAIM, RIGHT, ROUTES, UNITS, WRONG, record, running, serve
 
 from judge.reward import RewardShape
 from judge.rewards.failing import FailureRule
+from judge.serve.room import Room
 from judge.testing import Server
 
 NOTHING = "There is nothing to be seen."
@@ -317,3 +318,19 @@ def test_a_client_gets_the_id_that_it_sends(lexical):
     for bad in ("a b", "x" * 65, "<script>"):
         made = lexical.ask("GET", "/healthz", X_Request_Id=bad).headers["x-request-id"]
         assert made != bad and len(made) == 16
+
+
+def test_who_is_told_to_come_back_is_told_when(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr("judge.serve.room.time.monotonic", lambda: now)
+    room = Room(100)
+    assert room.retry_after_s() == 1  # nothing is known yet
+    with room.taken(10):
+        now += 5
+    with room.taken(10):
+        now += 5  # 20 records since the first of them was done, 5 s ago
+    with room.taken(100):
+        assert room.retry_after_s() == 25
+        now += 26  # the first is more than half a minute ago
+        assert room.retry_after_s() == 60
+    assert room.held == 0

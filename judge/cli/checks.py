@@ -55,7 +55,7 @@ def check_all(api_base: str | None) -> Iterator[Check]:
     yield from map(_plugin, list_plugins())
     yield _keys()
     yield check_vllm()
-    yield check_extra("serve", name="extra serve", gives="judge label and an HTTP service can run here")
+    yield check_extra("serve", name="extra serve", gives="judge label and judge serve can run here")
     yield check_zstandard()
     yield from check_machine(api_base)
 

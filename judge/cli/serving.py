@@ -29,6 +29,8 @@ _SHORTEST_TOKEN: Final = 16
 _OF_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _ANYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, and not listened on
 _CONNECTIONS: Final = 2048
+_COLLECT_AFTER: Final = 20_000
+"""A tenth of what a run has: what failed calls leave, errors and their frames in circles, is not kept for an hour."""
 _MB: Final = 1024 * 1024
 
 
@@ -50,7 +52,7 @@ class Serving:
             require_serve("judge serve", "fastapi", "prometheus_client", "uvicorn")
             with logging_to_stderr(self._options.log_level):
                 served, token = [*self._served()], _token(self._options)
-                return drive(self._run(served, token))
+                return drive(self._run(served, token), collect_after=_COLLECT_AFTER)
         except JudgeError as exc:
             self._errors.print(clean(exc))
             return EXIT_USAGE

@@ -7,6 +7,7 @@ front.py        a request             -> the same         its id, its Host, its 
 door.py         a request             -> let in, or not   nobody is let in any more once the service ends
 strict.py       a body                -> one JSON value   bounded in bytes and in time
 bodies.py       a JSON value          -> what is asked    and how answers look: the OpenAPI schema
+service.py      what all routes share
 offer.py        names                 -> a judge          of those that the service was started with
 room.py         records               -> their turn       or 429, when too many wait
 scores.py       records               -> scores

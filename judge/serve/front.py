@@ -9,6 +9,7 @@ token, the token:
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hmac
@@ -18,10 +19,10 @@ import secrets
 import time
 import traceback
 from collections.abc import Collection
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
-import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -148,9 +149,10 @@ class _Talk:
         await self._send(message)
 
     async def _linger(self) -> None:
-        with anyio.move_on_after(_LINGER_S):
-            while self._unread:
-                await self.receive()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                while self._unread:
+                    await self.receive()
 
 
 def _token_in(header: bytes) -> bytes:

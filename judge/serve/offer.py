@@ -64,7 +64,10 @@ class Served:
             policies: What the trainer can do with a failure, where it cannot do everything. Where the rule is none of
                 them, the first is done.
         """
-        return self._rewarders.setdefault(tuple(policies), self._made(policies))
+        kept_as = tuple(policies)
+        if kept_as not in self._rewarders:
+            self._rewarders[kept_as] = self._made(policies)
+        return self._rewarders[kept_as]
 
     def _made(self, policies: Sequence[OnFailure]) -> Rewarder:
         fits = not policies or self.rule.on_failure in policies

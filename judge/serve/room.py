@@ -30,6 +30,7 @@ class Room:
         self.most = most
         self.held = 0
         self._done: deque[tuple[float, int]] = deque()
+        self._lately = 0
 
     @contextmanager
     def taken(self, records: int) -> Iterator[None]:
@@ -53,6 +54,7 @@ class Room:
         finally:
             self.held -= records
             self._done.append((time.monotonic(), records))
+            self._lately += records
             self._forget()
 
     def retry_after_s(self) -> int:
@@ -61,10 +63,9 @@ class Room:
         if not self._done:
             return _SHORTEST_S
         taken_s = max(time.monotonic() - self._done[0][0], 0.1)
-        a_record_s = taken_s / sum(records for _, records in self._done)
-        return max(_SHORTEST_S, min(_LONGEST_S, math.ceil(self.held * a_record_s)))
+        return max(_SHORTEST_S, min(_LONGEST_S, math.ceil(self.held * taken_s / self._lately)))
 
     def _forget(self) -> None:
         long_ago = time.monotonic() - _LATELY_S
         while self._done and self._done[0][0] < long_ago:
-            self._done.popleft()
+            self._lately -= self._done.popleft()[1]
