@@ -10,7 +10,7 @@ A case is a record of its own, one a line, with an id that no other case has. Al
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -22,6 +22,7 @@ from judge.asking import Way, first_asks
 from judge.axis import Kind
 from judge.errors import InputError, RecordError
 from judge.fault import shown
+from judge.prompt import Request
 from judge.record import Record, build_record, read_fields
 from judge.rubric import locate_rubric
 from judge.table import table_schemas
@@ -61,7 +62,7 @@ class Expectation(_Expected):
     """What must come of a case.
 
     Attributes:
-        verdicts: Unit id -> its verdict.
+        verdicts: Unit id -> its verdict; `axis.unit_id` where several axes have one of that name.
         scores: Column of `scores.parquet` -> lowest and highest value, or null where there must be none.
         better_than: Id of a case whose trace_score must be lower.
         lexical: Whether the embedded baseline is held to it; it compares words, and understands none.
@@ -138,15 +139,28 @@ def _read(path: Path, number: int, row: bytes | Mapping[str, Any] | RecordError,
         fields = dict(read_fields(row, number=number))
         expected = fields.pop("expect", None)
         record = _record(fields, number)
-        asked = [unit.unit.unit_id for ask in first_asks(record, way, sees_images=True) for unit in ask.probes.asked]
+        asked = _names(first_asks(record, way, sees_images=True))
     except RecordError as exc:
         _refuse(path, number, exc.field, exc.message, hint=exc.hint)
     expect = _expectation(path, number, expected)
-    for unit_id in expect.verdicts:
-        if unit_id not in asked:
-            known = ", ".join(dict.fromkeys(asked))
-            _refuse(path, number, f"expect.verdicts.{unit_id}", f"is no unit of this case; there are: {known}.")
+    for name in expect.verdicts:
+        if name not in asked:
+            known = ", ".join(dict.fromkeys(unit for unit, _ in asked.values()))
+            _refuse(path, number, f"expect.verdicts.{name}", f"is no unit of this case; there are: {known}.")
+        if len(asked[name][1]) > 1:
+            which = " and ".join(f"{axis}.{name}" for axis in asked[name][1])
+            _refuse(path, number, f"expect.verdicts.{name}", f"is of several axes; there are: {which}.")
     return Case(id=record.id, line=number, fields=fields, expect=expect)
+
+
+def _names(asks: Iterable[Request]) -> dict[str, tuple[str, list[str]]]:
+    """What a unit may be called -> its id and the axes that have it. Claims of a trace are not known before."""
+    named: dict[str, tuple[str, list[str]]] = {}
+    units = (unit for ask in asks if not ask.probes.portion for unit in ask.probes.asked)
+    for axis, unit_id in dict.fromkeys((unit.axis, unit.unit.unit_id) for unit in units):
+        for name in (unit_id, f"{axis}.{unit_id}"):
+            named.setdefault(name, (unit_id, []))[1].append(axis)
+    return named
 
 
 def _record(fields: Mapping[str, Any], number: int) -> Record:

@@ -80,7 +80,10 @@ class _Found:
             self.failures.setdefault(row["line"], f"{row['error']}: {row['message']}")
         self._verdicts: dict[tuple[int, str], list[_Row]] = {}
         for row in run.verdicts.iter_rows(named=True):
-            self._verdicts.setdefault((row["line"], row["unit_id"]), []).append(row)
+            if row["kind"] == "faithfulness":  # claims are numbered, as criteria may be, and nothing is expected of one
+                continue
+            for name in (row["unit_id"], f"{row['axis']}.{row['unit_id']}"):
+                self._verdicts.setdefault((row["line"], name), []).append(row)
 
     def score(self, case_id: str, column: str) -> tuple[float | None, str | None]:
         """A score and, where it is null because something failed, why."""
@@ -89,9 +92,9 @@ class _Found:
             return None, "unreadable"
         return row[column], row["failure"] if row[column] is None else None
 
-    def verdicts(self, case_id: str, unit_id: str) -> list[_Row]:
+    def verdicts(self, case_id: str, name: str) -> list[_Row]:
         """Of a unit, one a sample."""
-        return self._verdicts.get((self.lines[case_id], unit_id), [])
+        return self._verdicts.get((self.lines[case_id], name), [])
 
 
 def _check(case: Case, found: _Found, *, skipped: bool) -> Checked:

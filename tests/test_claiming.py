@@ -595,3 +595,14 @@ def test_every_scripted_judge_answers_about_claims(script: Any) -> None:
             row = row_of(judge.score([RECORD]))
     expected = {"obedient": 0.5, "sloppy": 0.5, "gullible": 0.75, "stubborn": None}
     assert row["trace_score"] == expected[script]
+
+
+@pytest.mark.parametrize("script", ["obedient", "sloppy", "gullible"])
+@pytest.mark.parametrize("context", [{}, {"context": "A man of 67."}])
+def test_no_scripted_judge_takes_an_option_for_a_source(script: Any, context: dict[str, str]) -> None:
+    record = {"id": "r", "question": "What is it?", "options": {"A": "A torn aorta.", "B": "Gout."}, **context}
+    with Server(script=script) as server:
+        how = {"api_base": server.api_base, "rubric": "faithfulness", "cache": None}
+        with Judge("hosted_vllm/m", **how) as judge:
+            row = row_of(judge.score([{**record, "trace": "A torn aorta."}]))
+    assert (row["trace_score"], row["failure"]) == (0, None)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from judge import Judge, Run
-from judge.cases import Case, Expectation
+from judge.cases import Case, Expectation, read_cases
+from judge.errors import InputError
 from judge.golden import Checked, check_cases
+from judge.rubric import Rubric
+from judge.settings import Settings
 from judge.testing import Ask, Server
 
 UNITS = {"perception": [{"unit_id": "P1", "claim": "The fracture is in the left wrist."}]}
@@ -152,3 +158,49 @@ def test_an_expectation_holds_in_every_sample() -> None:
         judge = Judge("hosted_vllm/any", api_base=server.api_base, samples=3)
         (told,) = checked(case("right", verdicts={"P1": {"presence": 2, "correctness": 1}}), judge=judge)
     assert [(check.status, check.found) for check in told.checks] == [("failed", 1), ("ok", 1)]
+
+
+def scale(lowest: int) -> dict[str, Any]:
+    """The judge for tests is at the lowest level where a record has neither reference nor question."""
+    levels = [{"level": lowest, "anchor": "No."}, {"level": lowest + 1, "anchor": "Yes."}]
+    return {"kind": "scale", "description": "d", "levels": levels}
+
+
+MIXED = {
+    "met": {"kind": "criteria", "description": "d", "criteria": [{"id": "c1", "text": "Names a fracture."}]},
+    "true": {"kind": "faithfulness", "description": "d"},
+    "clear": scale(1),
+    "kind": scale(5),
+}
+
+
+def test_units_of_one_name_are_told_apart_by_their_axis(tmp_path: Path) -> None:
+    """A trace's first claim is called c1 too, and every scale has a `level`."""
+    rubric = Rubric.model_validate({"name": "mixed", "version": "1", "description": "d", "axes": MIXED})
+    expect = {"c1": {"verdict": "MET"}, "clear.level": {"level": 1}, "kind.level": {"level": 5}}
+    line = {"id": "r", "trace": TRACES["right"], "expect": {"verdicts": expect}}
+    (path := tmp_path / "mixed.cases.jsonl").write_text(json.dumps(line), encoding="utf-8")
+    with Server() as server, Judge("hosted_vllm/m", api_base=server.api_base, rubric=rubric, cache=None) as judge:
+        way = Settings(judge="hosted_vllm/m", api_base=server.api_base, rubric=rubric).way
+        cases = read_cases(path, way, axes={name: axis.kind for name, axis in rubric.axes.items()})
+        (found,) = check_cases(cases, judge.score(fields_of(cases)), lexical=False)
+    assert [(one.what, one.found) for one in found.checks] == [
+        *(("c1 verdict", "MET"), ("clear.level level", 1), ("kind.level level", 5)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("level", "is of several axes; there are: clear.level and kind.level."),
+        ("c2", "is no unit of this case; there are: c1, level."),
+        ("true.c1", "is no unit of this case; there are: c1, level."),
+    ],
+)
+def test_a_name_that_says_not_which_unit_is_refused(name: str, said: str, tmp_path: Path) -> None:
+    rubric = Rubric.model_validate({"name": "mixed", "version": "1", "description": "d", "axes": MIXED})
+    line = {"id": "r", "trace": TRACES["right"], "expect": {"verdicts": {name: {"level": 1}}}}
+    (path := tmp_path / "mixed.cases.jsonl").write_text(json.dumps(line), encoding="utf-8")
+    way = Settings(judge="hosted_vllm/m", api_base="http://127.0.0.1:9/v1", rubric=rubric).way
+    with pytest.raises(InputError, match=re.escape(said)):
+        read_cases(path, way, axes={name: axis.kind for name, axis in rubric.axes.items()})

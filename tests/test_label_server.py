@@ -337,12 +337,13 @@ def test_a_rating_is_one_number_for_all_criteria(tmp_path):
         assert [(row["axis"], row["unit_id"], row["value"]) for row in page.rows()] == [("all", "rating", 10)]
 
 
-def test_claims_of_the_trace_are_asked_of_judges_only(tmp_path):
-    axes = "\n  true_to: {kind: faithfulness, description: d}"
+@pytest.mark.parametrize("kind", ["faithfulness", "preference"])
+def test_claims_of_the_trace_are_asked_of_judges_only_and_preferences_of_nobody(tmp_path, kind):
+    axes = f"\n  true_to: {{kind: {kind}, description: d}}"
     with serving(tmp_path, record(units={}), rubric=rubric_file(tmp_path, axes)) as page:
         told = page.json("GET", "tasks")
         assert told["records"] == []
-        assert "has nothing to label: the rubric 'r' asks only about faithfulness." in told["skipped"][0]["message"]
+        assert f"has nothing to label: the rubric 'r' asks only about {kind}." in told["skipped"][0]["message"]
     row = record(units={"seen": [unit("S1")]})
     with serving(tmp_path, row, rubric=rubric_file(tmp_path, AXES + axes[1:])) as page:
         assert page.json("GET", "tasks")["records"] == [[4, 0]]

@@ -239,8 +239,12 @@ def test_a_tree_and_a_rating_turn_out_well_or_not() -> None:
 
 
 def test_what_counts_in_another_way_has_an_example_of_its_own() -> None:
-    both = SAFE.model_copy(update={"axes": {"safety": SAFE.axes["safety"], "paper": NESTED.axes["paper"]}})
-    turned = [example.said.split(" (")[0].split(";")[0] for example in previewed(RECORD, rubric=both).examples[1:]]
+    axes = {"safety": SAFE.axes["safety"], "paper": NESTED.axes["paper"]}
+    both = Rubric(name="both", version="1", description="d", axes=axes)
+    turned = [
+        example.said.split(" (")[0].split(";")[0]
+        for example in previewed({**RECORD, "units": {}}, rubric=both).examples[1:]
+    ]
     assert turned == [
         *("c1 of safety does not hold", "c2 of safety holds, which is bad"),
         *("a of paper does not hold", "leak of paper holds, which is bad"),

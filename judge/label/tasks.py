@@ -152,7 +152,7 @@ class Tasks:
         asked = [unit for probes in build_probes(record, self.rubric, granularity="axis") for unit in probes.asked]
         units = [unit for unit in asked if unit.kind in _ANSWERS]
         if not units:
-            kinds = ", ".join(dict.fromkeys(unit.kind for unit in asked))
+            kinds = ", ".join(dict.fromkeys(axis.kind for axis in self.rubric.axes.values()))
             message = f"has nothing to label: the rubric {self.rubric.name!r} asks only about {kinds}."
             raise _refused(record, "units", "no_units", message)
         self._refuse_twin(record)

@@ -19,6 +19,8 @@ from judge.testing.overlap import Finding, find, sentences
 _LIST = re.compile(r"^List the claims of the trace above\b", re.MULTILINE)
 _CHECK = re.compile(r"^# Claims\n\nCheck these claims\b", re.MULTILINE)
 _AXES = re.compile(r"^# Axes\n\n((?:\w+: .*\n)+)", re.MULTILINE)
+_OPTIONS = re.compile(r"^# Options\n\n.*?(?=^# |\Z)", re.MULTILINE | re.DOTALL)
+"""They support nothing."""
 _POINT = re.compile(r"^- (\".*\")$", re.MULTILINE)
 
 
@@ -33,7 +35,7 @@ def answer_claims(ask: Ask, *, believing: bool = False) -> Mapping[str, object] 
     if _LIST.search(text) and (axes := _AXES.search(text)):
         return _take_apart(ask.trace, re.findall(r"^(\w+): ", axes[1], re.MULTILINE))
     if found := _CHECK.search(text):
-        told = _POINT.sub(lambda point: str(json.loads(point[1])), text[: found.start()])
+        told = _POINT.sub(lambda point: str(json.loads(point[1])), _OPTIONS.sub("", text[: found.start()]))
         return {unit.name: _check(ask, find(told, unit.claim), believing=believing) for unit in ask.units}
     return None
 
