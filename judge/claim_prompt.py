@@ -29,6 +29,8 @@ _TEMPLATES = ("split_system", "split", "check_system", "sources", "check", "comp
 _NO_SOURCE: Final = {"image", "context", "reference"}
 _PORTION = 6000
 """Characters of a trace that are taken apart in one call: a list of claims is longer than the text that makes them."""
+_BARE_ANSWER = re.compile(r"<answer>\s*\S{0,11}\s*</answer>")
+"""A letter or a number alone: no sentence that could be checked, and too short a quote to be found."""
 _ENDS = (r"\n\s*\n", r"\n", r"[.!?;]\s+", r"\s+")
 """Where a text may be cut, best first."""
 
@@ -81,7 +83,7 @@ class ClaimPrompt:
                 sample=0,
                 probes=structs.replace(probes, portion=portion),
             )
-            for portion in portions(shown_trace(record, view))
+            for portion in portions(_BARE_ANSWER.sub("\n", shown_trace(record, view)))
         ]
 
     def ask_checks(self, groups: Sequence[Probes], model: JudgeModel, *, samples: int = 1) -> list[Request]:

@@ -8,7 +8,19 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from judge.axis import RATINGS, AskedKind, Axis, Checklist, Criteria, Faithfulness, Kind, Scale, asked_kind, takes_units
+from judge.axis import (
+    RATINGS,
+    AskedKind,
+    Axis,
+    Checklist,
+    Criteria,
+    Faithfulness,
+    Kind,
+    Scale,
+    ScoredAxis,
+    asked_kind,
+    takes_units,
+)
 from judge.criterion import polarity_of
 from judge.errors import RecordError
 from judge.record import Polarity, Record, Unit
@@ -88,7 +100,7 @@ def build_probes(record: Record, rubric: Rubric, granularity: Granularity) -> li
     """
     _refuse_unknown_axes(record, rubric)
     _refuse_missing_units(record, rubric)
-    asked = [unit for axis in rubric.scored for unit in _asked(record, rubric, axis)]
+    asked = [unit for name, axis in rubric.scored.items() for unit in _asked(record, rubric, name, axis)]
     size = 1 if granularity == "unit" else MAX_UNITS_PER_CALL
     return [
         Probes(record=record, asked=batch)
@@ -115,13 +127,12 @@ def batches(asked: Sequence[AskedUnit], size: int) -> Iterator[tuple[AskedUnit, 
         yield tuple(asked[start : start + size])
 
 
-def _asked(record: Record, rubric: Rubric, name: str) -> list[AskedUnit]:
-    axis, each = rubric.scored[name], list(_each(record, rubric, name))
+def _asked(record: Record, rubric: Rubric, name: str, axis: ScoredAxis) -> list[AskedUnit]:
+    each = list(_each(record, rubric, name, axis))
     return [_rating(record, name, axis, each)] if each and asked_kind(axis) == "rating" else each
 
 
-def _each(record: Record, rubric: Rubric, name: str) -> Iterator[AskedUnit]:
-    axis = rubric.scored[name]
+def _each(record: Record, rubric: Rubric, name: str, axis: ScoredAxis) -> Iterator[AskedUnit]:
     units = record.units.get(name, ())
     own = () if isinstance(axis, Checklist) else axis.units
     if units and own:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -80,7 +79,7 @@ class Rubric(BaseModel):
                     del criterion["children"]
         return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
-    @cached_property
+    @property  # not cached: a copy with other axes would keep those of before
     def scored(self) -> dict[str, ScoredAxis]:
         """The axes that one trace has a score on: all but preferences, which compare two."""
         return {name: axis for name, axis in self.axes.items() if not isinstance(axis, Preference)}

@@ -606,3 +606,32 @@ def test_no_scripted_judge_takes_an_option_for_a_source(script: Any, context: di
         with Judge("hosted_vllm/m", **how) as judge:
             row = row_of(judge.score([{**record, "trace": "A torn aorta."}]))
     assert (row["trace_score"], row["failure"]) == (0, None)
+
+
+def test_a_bare_answer_is_no_claim_and_a_sentence_is() -> None:
+    splits: list[str] = []
+
+    def script(ask: Ask) -> Reply:
+        if is_split(ask):
+            splits.append(ask.trace)
+            return claims("The heart is large.")
+        return checked(ask)
+
+    trace = "<think>The heart is large.</think><answer>A</answer>"
+    run, _ = score(script, {**RECORD, "trace": trace})
+    assert "The heart is large." in splits[0] and "<answer>" not in splits[0]
+    assert row_of(run)["trace_score"] == 1.0
+    score(script, {**RECORD, "trace": "<answer>The heart is large, and A.</answer>The heart is large."})
+    assert "and A." in splits[1]
+
+
+def test_a_copy_of_a_rubric_has_its_own_axes() -> None:
+    rubric = load_rubric("pkr-strict")
+    assert len(rubric.scored) == 6
+    copied = rubric.model_copy(update={"axes": {"perception": rubric.axes["perception"]}})
+    assert [*copied.scored] == ["perception"]
+
+
+def test_a_trace_that_is_a_bare_answer_claims_nothing() -> None:
+    run, asked = score(honest, {**RECORD, "trace": "<answer>A</answer>"})
+    assert (asked, row_of(run)["failure"]) == ([], "no_claims")

@@ -134,8 +134,10 @@ def _weights(axis: Axis) -> str:
 def axis_details(name: str, axis: Axis) -> Iterator[str]:
     """What an axis says besides what stands in the table, a line a value; nothing for a plain checklist."""
     for field, value in axis.model_dump(exclude_none=True).items():
-        if field not in _IN_THE_TABLE:
-            yield from _written(f"{name}.{field}", value)
+        if field == "levels":
+            yield from (f"{name}.level {one['level']}: {one['anchor']}" for one in value)
+        elif field not in _IN_THE_TABLE:
+            yield from _written(f"{name}.{field}", ", ".join(value) if field == "view" else value)
 
 
 def _written(path: str, value: object) -> Iterator[str]:
