@@ -280,3 +280,11 @@ def test_memory_hangs_on_no_number_of_references(tmp_path: Path) -> None:
     assert (count, length) == (2_000, 100_000)
     assert grown < 60
     assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_is_placed_whatever_the_references_hold(stack: ExitStack, tmp_path: Path) -> None:
+    """Both say `true` where an object is wanted: the error is of the row, and is told as it is."""
+    references = opened(stack, tmp_path / "r.jsonl", {"id": "r1", "reference": True})
+    error = RecordError("is True (bool), must be an object.", line=1, field="reference", record_id="r1")
+    references.place(error, {"id": "r1", "reference": True})
+    assert "It is from" not in str(error)

@@ -23,7 +23,7 @@ def blocks(language):
 
 
 def test_the_first_example():
-    (code,) = blocks("python")
+    code, *_ = blocks("python")
     names = {"GRPOTrainer": lambda *_, reward_funcs: reward_funcs}
     exec(code, names)
     assert inspect.iscoroutinefunction(names["trainer"])

@@ -211,4 +211,5 @@ def _is_filled(field: str, own: Mapping[str, Any], reference: Mapping[str, Any])
     name = name.partition("[")[0]
     if name == "reference" and not _is_empty(own.get(name)):
         own, reference, name = own[name], reference.get(name) or {}, inner
-    return name in reference and isinstance(own, Mapping) and _is_empty(own.get(name))
+    both = isinstance(own, Mapping) and isinstance(reference, Mapping)  # either may be anything that JSON can say
+    return both and name in reference and _is_empty(own.get(name))
