@@ -371,7 +371,7 @@ async def _unfinished(given: _Given, number: int, deadline_s: float | None) -> O
         record = await _checked(Reader(images=None), given, number)
     except RecordError as exc:
         return failed_record(exc, record=None, line=number)
-    return late_record(record, f"not done within the {deadline_s:g} s that the batch had.")
+    return late_record(record, f"not done within the {deadline_s:.3g} s that the batch had.")
 
 
 async def _checked(reader: Reader, given: _Given, number: int) -> Record:

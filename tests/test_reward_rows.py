@@ -14,6 +14,7 @@ from judge.record import build_record
 from judge.rewards.rows import rows_of
 from judge.rewards.text import question_of, without_prompt, without_special_tokens
 
+CLAIM = UNITS["perception"][0]["claim"]
 USER = {"role": "user", "content": "Which lobe?"}
 
 
@@ -32,7 +33,7 @@ def test_messages():
         {"role": "assistant", "content": [{"type": "text", "text": "The left."}]},
     ]
     (row,) = rows([[{"role": "system", "content": "Be brief."}, USER]], [said])
-    assert row == {"question": "Which lobe?", "trace": said}
+    assert (row["question"], row["trace"]) == ("Which lobe?", said)
     assert build_record(row).trace == "I look.\n\nA left one.\n\nThe left."
 
 
@@ -103,6 +104,29 @@ def test_what_cannot_be_json_is_passed_over():
     odd = {"sound": [object()], "picture": [Image.new("L", (2, 2))], "raw": [b"\xff"], "nested": [{"x": [object()]}]}
     (row,) = rows(**odd, fine=[{"x": [1, 2.5, "y", None, True]}], none=[None])
     assert row == {"question": "Which lobe?", "trace": "The left.", "fine": {"x": [1, 2.5, "y", None, True]}}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "columns", "claims"),
+    [
+        ([USER], {"rubrics": [{"criterion": "Names the side.", "points": -5, "tags": []}]}, ["Names the side."]),
+        (
+            "Which lobe?",
+            {
+                "reference_answer": "The left.",
+                "rubric": [{"title": "Side", "description": "Names it.", "weight": 5}],
+            },
+            ["Names it."],
+        ),
+        ("Which lobe?", {"answer": "The left.", "perception": UNITS["perception"], "knowledge": []}, [CLAIM]),
+    ],
+    ids=["HealthBench", "Rubrics as Rewards", "OpenMedReason"],
+)
+def test_columns_of_known_data_sets(prompt, columns, claims):
+    given = rows([prompt], **{name: [value] for name, value in columns.items()})
+    (record,) = asyncio.run(Judge("lexical").arecords(given))
+    assert [unit.claim for units in record.units.values() for unit in units] == claims
+    assert record.question == "Which lobe?"
 
 
 def red(size=(4, 4)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Hashable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -102,8 +103,9 @@ class Rewarder:
 
     async def _rewards(self, rows: Sequence[Mapping[str, Any]], groups: Sequence[Hashable] | None) -> Batch:
         """In the process's loop, whoever asks: what is remembered of earlier batches has one thread."""
+        begun = time.monotonic()
         records = await self.judge.arecords(rows)
-        rewards = await self._judged(records)
+        rewards = await self._judged(records, begun)
         groups = [_group(record) for record in records] if groups is None else groups
         traces = ["" if isinstance(record, RecordError) else record.trace for record in records]
         metrics = self._metrics(rewards, traces) | self._tripwires.look(rewards, traces, groups)
@@ -112,13 +114,13 @@ class Rewarder:
         values = _levelled(settle(rewards, groups, self.rule, usual=usual), groups, self.shape.dead_band)
         return Batch(values=values, rewards=rewards, metrics={f"judge/{name}": metrics[name] for name in metrics})
 
-    async def _judged(self, records: Sequence[Record | RecordError]) -> list[Reward]:
+    async def _judged(self, records: Sequence[Record | RecordError], begun: float) -> list[Reward]:
         """Equal records are judged once: their rewards are the same, whatever the judge's noise."""
         keys = [_what_is_judged(record) if isinstance(record, Record) else "" for record in records]
         readable = {key: record for key, record in zip(keys, records, strict=True) if isinstance(record, Record)}
         stopped = {key: gate for key, record in readable.items() if (gate := self.shape.stops(record)) is not None}
         asked = {key: record for key, record in readable.items() if key not in stopped}
-        found = dict(zip(asked, await self._outcomes([*asked.values()]), strict=True))
+        found = dict(zip(asked, await self._outcomes([*asked.values()], begun), strict=True))
         axes = self.judge.rubric.scored
         known = {key: gated_reward(gate, self.shape, axes) for key, gate in stopped.items()}
         known |= {
@@ -133,10 +135,12 @@ class Rewarder:
     def _failed(self, exc: JudgeError) -> Reward:
         return failed_reward(self.shape, self.judge.rubric.scored, exc.code, str(exc))
 
-    async def _outcomes(self, records: Sequence[Record]) -> Sequence[Outcome | BackendError]:
+    async def _outcomes(self, records: Sequence[Record], begun: float) -> Sequence[Outcome | BackendError]:
         """What came of each, or why nothing did: a provider that is down fails a batch, and the rule says what then."""
         try:
-            return await self.judge.aoutcomes(records, deadline_s=self.deadline_s) if records else []
+            # To read the images of a batch may take long, too.
+            left = None if self.deadline_s is None else max(0.0, self.deadline_s - (time.monotonic() - begun))
+            return await self.judge.aoutcomes(records, deadline_s=left) if records else []
         except BackendError as exc:
             return [exc] * len(records)
 

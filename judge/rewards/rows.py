@@ -54,6 +54,8 @@ def row_of(prompt: object, completion: object, given: Mapping[str, Any]) -> dict
     row = {name: value for name, value in fields.items() if value is not None and _is_plain(value)}
     if "question" not in row and (question := question_of(prompt)) is not None:
         row["question"] = question
+    if isinstance(prompt, list) and _is_plain(prompt):
+        row.setdefault("prompt", prompt)  # a conversation is what HealthBench's rows are known by
     if images is not None:
         row["image"] = as_image(images)
     return {**row, "trace": without_special_tokens(completion) if isinstance(completion, str) else completion}

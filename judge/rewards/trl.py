@@ -12,9 +12,9 @@ its name: `trl grpo --reward_funcs judge.rewards.trl.reward`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from judge import loop
 from judge.client import Judge
@@ -24,8 +24,10 @@ from judge.rewards.rows import rows_of
 
 __all__ = ["make_reward", "make_sync_reward", "reward", "reward_sync"]
 
+T = TypeVar("T")
 
-def make_reward(judge: Judge | str, **options: Any) -> partial[Any]:
+
+def make_reward(judge: Judge | str, **options: Any) -> partial[Coroutine[Any, Any, list[float | None]]]:
     """A reward function of a judge: `async def f(prompts, completions, **columns) -> list[float | None]`.
 
     It is known as a coroutine function by every version of TRL, and pickles for a trainer that spawns a process: a
@@ -41,7 +43,7 @@ def make_reward(judge: Judge | str, **options: Any) -> partial[Any]:
     return _named(partial(judge_reward, build_rewarder(judge, **options)))
 
 
-def make_sync_reward(judge: Judge | str, **options: Any) -> partial[Any]:
+def make_sync_reward(judge: Judge | str, **options: Any) -> partial[list[float | None]]:
     """The same as a plain function, for trainers that await nothing: SDPO, online DPO.
 
     Args:
@@ -94,7 +96,7 @@ def judge_reward_sync(
     return loop.run(judge_reward(rewarder, prompts, completions, **columns))
 
 
-def _named(function: partial[Any]) -> partial[Any]:
+def _named(function: partial[T]) -> partial[T]:
     """Trainers log a reward under the name of its function, and a partial one has none by itself."""
     vars(function)["__name__"] = function.func.__name__
     return function

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import multiprocessing
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
-from trainers_kit import QUESTIONS, UNITS, arguments, completions, dataset, grpo, make_model, make_tokenizer, steps
+from trainers_kit import (
+    CLAIM,
+    QUESTIONS,
+    UNITS,
+    arguments,
+    completions,
+    dataset,
+    grpo,
+    make_model,
+    make_tokenizer,
+    steps,
+)
 
 from judge import Judge
 from judge.content import has_content
@@ -193,18 +207,52 @@ def test_online_dpo_awaits_nothing(tmp_path):
     assert trainer.state.global_step == 2
 
 
-def test_async_grpo_takes_it(tmp_path):
-    """Its worker is a process of its own: it asks whether all that it is given pickles, and calls it by group."""
-    import asyncio
-    import pickle
+def test_async_grpo_scores_groups_in_a_process_of_its_own(server):
+    """The scoring of its real worker, one group at a time; what generates would need a server with a GPU."""
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    reward = make_reward("hosted_vllm/m", api_base=server.api_base)
+    child = context.Process(target=score_groups, args=(reward, results))
+    child.start()
+    assert results.get(timeout=120) == [[(1.0, 1.0), (0.0, -1.0)]] * 3
+    child.join()
+    assert child.exitcode == 0
+    results.close()
+    results.join_thread()
 
+
+def score_groups(reward, results):
+    from accelerate import PartialState
+    from trl.experimental.async_grpo.async_rollout_worker import RolloutGroup, TrainingSequence, _AsyncRolloutLoop
     from trl.trainer.utils import get_callable_name, is_async_callable
 
-    for reward in (make_reward("lexical"), pickle.loads(pickle.dumps(make_reward("lexical")))):
-        assert is_async_callable(reward)
-        assert get_callable_name(reward) == "judge_reward"
-        given = {"completions": ["The left wrist is broken."] * 2, "prompts": [QUESTIONS[0]] * 2}
-        assert asyncio.run(reward(**given, completion_ids=[[1]] * 2, units=[UNITS] * 2)) == [1.0, 1.0]
+    PartialState(cpu=True)  # TRL logs through it
+    assert is_async_callable(reward)
+    own = {"reward_funcs": [reward], "reward_func_names": [get_callable_name(reward)], "_env_reward_types": []}
+    loop = SimpleNamespace(**own, _provides_rollout_reward=False)
+    row = TrainingSequence(input_ids=[1, 2], completion_mask=[0, 1], old_log_probs=[0.0, 0.0], rollout_id=0)
+    group = RolloutGroup(
+        prompts=[[{"role": "user", "content": QUESTIONS[0]}]] * 2,
+        reward_kwargs={"units": [UNITS] * 2},
+        completions=[[{"role": "assistant", "content": text}] for text in (CLAIM, "The lungs are clear.")],
+        completions_ids=[[2]] * 2,
+        completions_sequences=[[row]] * 2,
+        tool_call_counts=[0, 0],
+        tool_failure_counts=[0, 0],
+        model_version=0,
+        group_id=0,
+        env_rewards=[None, None],
+        rollout_rewards=[None, None],
+    )
+
+    async def score():
+        return [await _AsyncRolloutLoop._score_group(loop, group) for _ in range(3)]
+
+    names = [[*one.metrics][-1] for samples in asyncio.run(score()) for one in samples]
+    assert set(names) == {"rewards/judge_reward"}
+    results.put(
+        [[(one.metrics["reward"], round(one.advantage, 3)) for one in samples] for samples in asyncio.run(score())]
+    )
 
 
 def test_the_command_of_trl_finds_it_by_its_path(tmp_path):
