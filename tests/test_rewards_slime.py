@@ -38,8 +38,7 @@ def test_rows_of_what_is_posted():
     body = {"prompt": PROMPT, "response": f"{RIGHT}<|im_end|>", "label": json.dumps({"units": UNITS})}
     assert rows([body]) == [{"question": QUESTION, "units": UNITS, "trace": RIGHT}]
     messages = [{"role": "system", "content": "Be short."}, {"role": "user", "content": QUESTION}]
-    [row] = rows([{"prompt": messages, "response": "B", "label": None}])
-    assert row == {"question": QUESTION, "prompt": messages, "trace": "B"}
+    assert rows([{"prompt": messages, "response": "B", "label": None}]) == [{"question": QUESTION, "trace": "B"}]
 
 
 def test_metadata_go_before_the_label():
