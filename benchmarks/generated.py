@@ -1,6 +1,6 @@
 """The service's own schema -> bodies that fit it, and bodies that nearly do, for each of its routes.
 
-By strategies of our own: hypothesis-jsonschema 0.23 draws no objects with the Hypothesis of the lock.
+By strategies of our own: hypothesis-jsonschema 0.23 drew no objects with the Hypothesis of the lock.
 """
 
 from __future__ import annotations
