@@ -8,10 +8,12 @@ import json
 import os
 import pty
 import random
+import sqlite3
+import threading
 import time
 import tty
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,7 @@ from judge.journal.journal import Journal
 from judge.prompt import Prompt
 from judge.record import build_record
 from judge.run import Progress, RunReport, score_file
+from judge.runs.block import Block
 from judge.testing import Ask, Server, obedient
 
 Asked = Callable[..., list[str]]
@@ -447,6 +450,31 @@ def test_a_full_disk_is_a_sentence_and_the_run_can_be_resumed(
     assert_same_tables(out, tmp_path / "fresh")
 
 
+def _replies(out: Path) -> int:
+    """Committed to the run's journal."""
+    try:
+        with closing(sqlite3.connect(f"file:{out / 'journal.sqlite'}?mode=ro", uri=True)) as journal:
+            return int(journal.execute("SELECT COUNT(*) FROM replies").fetchone()[0])
+    except sqlite3.OperationalError:  # it is not there yet
+        return 0
+
+
+def test_nothing_writes_any_more_once_a_run_has_failed(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes the lock next must not meet a thread of the one before in its folders."""
+    monkeypatch.setattr("judge.runs.block.BLOCK_RECORDS", 3)
+    write, written = Block.write, iter(range(100))
+
+    def failing(block: Block, *given: Any, **how: Any) -> None:
+        if next(written) == 0:
+            raise OSError(errno.EIO, "a broken disk")
+        write(block, *given, **how)
+
+    monkeypatch.setattr(Block, "write", failing)
+    with Server() as server, pytest.raises(CacheError):
+        score(make_records(12), out, server, concurrency=4)  # other blocks are open when it is found out
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("judge-parts")]
+
+
 def test_an_input_that_fails_on_the_way_is_not_called_a_fault_of_the_directory(out: Path) -> None:
     """The master of a terminal gives what was written, and once its other end is closed EIO, as a bad disk does."""
     records = make_records(4)
@@ -456,7 +484,7 @@ def test_an_input_that_fails_on_the_way_is_not_called_a_fault_of_the_directory(o
         words = ("--judge", NAME, "--api-base", server.api_base, "--cache", "none", "--out", out)
         child = start_judge("score", "-", *words, stdin=ours)
         os.write(theirs, to_lines(records[:2]))
-        while server.ledger.delivered < 2:
+        while _replies(out) < 2:  # delivered is not yet answered: the reply may be on its way
             time.sleep(0.01)
         os.close(theirs)
         code, said = finish(child)

@@ -188,9 +188,11 @@ class Session:
     def _end(self) -> Ended:
         lines = self._reading.lines
         all_done = self._progress.done == self._taken
-        for block in self._blocks.values():
-            self._write(block, whole=lines.read_to_end and all_done)
-        self._writer.shutdown(wait=True)
+        try:
+            for block in self._blocks.values():
+                self._write(block, whole=lines.read_to_end and all_done)
+        finally:  # an earlier block may have failed here, and nothing may write once the run's lock is let go
+            self._writer.shutdown(wait=True)
         for write in self._writing:
             write.result()
         return Ended(read=lines.read, read_to_end=lines.read_to_end, nothing_left=lines.nothing_left, all_done=all_done)
