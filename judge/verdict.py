@@ -188,10 +188,10 @@ def verify_claim(
         sample: Index of the repeat.
         call_id: The call that gave the words.
     """
-    quote = getattr(replied, "source", None) if rule != "none" and replied.verdict != "NOT_FOUND" else None
-    about = {**about_unit(asked, sample, call_id), **evidence, "reason": replied.reason}
     decided = replied.verdict != "NOT_FOUND" and rule != "none"
-    if quote or (decided and not seen):
+    quote = getattr(replied, "source", None) if decided else None
+    about = {**about_unit(asked, sample, call_id), **evidence, "reason": replied.reason}
+    if decided and (quote or not seen):
         found = verify_quote(quote, sources)
         about |= {"source": found["evidence"], "source_found": found["evidence_found"]}
     if rule == "required" and about.get("source_found") == "no":
