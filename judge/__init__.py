@@ -69,6 +69,7 @@ The flow, top to bottom; a file imports only files above it:
     cue.py            words that announce     -> patterns that find an answer
     answer.py         trace × reference       -> answer, right or not
     table.py          Outcomes                -> Polars frames the schemas are the contract
+    preference.py     two traces              -> Preference    which is better, in both orders
     aggregate.py      Scores                  -> means, intervals
     difference.py     Scores                  -> how far models are apart on what they share
     move.py           two runs × Comparison   -> Moves         of verdicts and scores between two versions of a rubric

@@ -127,6 +127,8 @@ VENDORS = {
     "starlette": ("label", "serve", "web"),
     "uvicorn": ("serve", "web"),
     "prometheus_client": "serve",
+    "numpy": "statistics",
+    "matplotlib": "report",
     "click": "cli",
     "rich": "cli",
     "trl": None,
