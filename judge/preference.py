@@ -75,7 +75,7 @@ class Preference:
 
 
 def settle(order_ab: Preferred | None, order_ba: Preferred | None) -> Outcome | None:
-    """What two orders say together (contract §2): the same twice is that, otherwise `inconsistent`; None if one failed."""
+    """What two orders say together (contract §2): the same twice is that, else `inconsistent`; None if one failed."""
     if order_ab is None or order_ba is None:
         return None
     return order_ab if order_ab == order_ba else "inconsistent"
