@@ -71,6 +71,8 @@ The flow, top to bottom; a file imports only files above it:
     table.py          Outcomes                -> Polars frames the schemas are the contract
     preference.py     two traces              -> Preference    which is better, in both orders
     aggregate.py      Scores                  -> means, intervals
+    statistics/
+      isotonic.py     points                  -> the steps nearest to them that never fall
     difference.py     Scores                  -> how far models are apart on what they share
     move.py           two runs × Comparison   -> Moves         of verdicts and scores between two versions of a rubric
     price.py          a judge's name          -> what its tokens cost
