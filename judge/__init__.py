@@ -73,6 +73,11 @@ The flow, top to bottom; a file imports only files above it:
     aggregate.py      Scores                  -> means, intervals
     statistics/
       isotonic.py     points                  -> the steps nearest to them that never fall
+      estimate.py     counts                  -> Estimate      a number, or why there is none
+      bootstrap.py    counts of every record  -> intervals     2,000 draws of records
+      table.py        two raters' labels      -> confusion     kappa, AC1, F1
+      rank.py         pairs of numbers        -> correlations  Spearman, Kendall, Pearson, AUC
+      raters.py       labels of several       -> Fleiss' kappa, alpha
     difference.py     Scores                  -> how far models are apart on what they share
     move.py           two runs × Comparison   -> Moves         of verdicts and scores between two versions of a rubric
     price.py          a judge's name          -> what its tokens cost
@@ -139,6 +144,7 @@ The flow, top to bottom; a file imports only files above it:
     rewards/          batches of a trainer -> rewards: one file a trainer
     web/              what label/ and serve/ share: a socket, a server, a body with an end
     label/            a person's labels: a page on this machine, and the file that it fills
+    trust/            how far a judge can be believed: what it says held against what people say
     serve/            the HTTP service: scores and rewards for all ranks of a training run
     cli/              one file a command
     testing/          a scripted judge on loopback that misbehaves on request

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple, TypeAlias
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from judge.errors import ConfigError
 from judge.runs.directory import write_atomically
@@ -70,7 +70,7 @@ class Label(BaseModel):
         presence: Of a unit: 0 not raised, 1 partly or implied, 2 clearly raised.
         correctness: -1 wrong, 0 unclear, 1 right; null exactly where presence is 0.
         verdict: Of a criterion: whether it holds.
-        value: Of a scale: the level.
+        value: Of a scale: the level; of a score, whatever number was given to it.
         evidence: A passage of the trace; null where none was marked.
         evidence_start: Where it begins, in code points of the joined trace.
         evidence_end: Where it ends, exclusive.
@@ -87,7 +87,7 @@ class Label(BaseModel):
     presence: Literal[0, 1, 2] | None = None
     correctness: Literal[-1, 0, 1] | None = None
     verdict: Met | None = None
-    value: int | None = None
+    value: int | FiniteFloat | None = None
     evidence: str | None = None
     evidence_start: int | None = Field(default=None, ge=0)
     evidence_end: int | None = Field(default=None, ge=1)
