@@ -16,6 +16,7 @@ _COMMANDS = {
     "score": "Score a file of reasoning traces.",
     "agree": "Whether a judge agrees with people, and people with each other.",
     "rubric": "Write a rubric, and find out whether it can be trusted.",
+    "calibrate": "What labels show of a judge, for later runs of it.",
     "label": "Label the units of traces by hand, in a page on this machine.",
     "serve": "Scores and rewards over HTTP, for all processes of a training run.",
     "cache": "What the shared store of replies holds, and how it goes away.",

@@ -104,6 +104,7 @@ class ScoreOptions(AskingOptions):
 
     workers: int
     seed: int
+    calibration: Path | None
     dry_run: bool
 
 

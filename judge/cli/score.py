@@ -24,6 +24,12 @@ __all__ = ["score"]
     help="Processes that share the work, and the calls in flight.",
 )
 @seed_option
+@option(
+    "--calibration",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Of `judge calibrate`, for this judge, prompt and rubric: calibrated scores beside the judge's.",
+)
 @option("--overwrite", is_flag=True, help="Start afresh, whatever is in --out.")
 @option("--dry-run", is_flag=True, help="Say what it would take, as `judge estimate` does, and ask nobody.")
 @option("--quiet", is_flag=True, help="No progress, no notices, no table; errors only.")

@@ -72,6 +72,18 @@ class ToldMean(TypedDict):
     n_failed: int
 
 
+class ToldCalibrated(TypedDict):
+    """One calibrated measure of one model."""
+
+    model: str | None
+    measure: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    interval: str | None
+    n: int
+
+
 class Told(TypedDict):
     """The whole object."""
 
@@ -88,6 +100,7 @@ class Told(TypedDict):
     differences: list[ToldDifference]
     notes: list[str]
     summary: list[ToldMean]
+    calibrated: list[ToldCalibrated] | None
     out: str
 
 
@@ -99,6 +112,7 @@ def tell(
     labels: Labels,
     out: Path,
     exit_code: int,
+    calibrated: pl.DataFrame | None = None,
 ) -> str:
     """The object as one line of JSON.
 
@@ -109,6 +123,7 @@ def tell(
         labels: Of the judge and the rubric.
         out: The run directory.
         exit_code: Of this command.
+        calibrated: Of `calibrated_means`; None without a calibration.
     """
     told: Told = {
         "schema": SCHEMA,
@@ -126,6 +141,7 @@ def tell(
         ),
         "notes": [*report.notes],
         "summary": cast("list[ToldMean]", summary.to_dicts()),
+        "calibrated": None if calibrated is None else cast("list[ToldCalibrated]", calibrated.to_dicts()),
         "out": str(out),
     }
     return orjson.dumps(told).decode()
