@@ -10,7 +10,7 @@ judged score is null, where a map is missing, or where what was said is not summ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -49,7 +49,7 @@ def calibrated_scores(
     nulled = [pl.when(pl.col(f"{name}_score").is_not_null()).then(f"{name}_calibrated") for name in mapped]
     whole = [pl.col(name).is_null() | pl.col(name.replace("_score", "_calibrated")).is_not_null() for name in scored]
     complete = pl.col("trace_score").is_not_null() & pl.all_horizontal(whole)
-    trace = pl.when(complete).then(pl.mean_horizontal(columns)).alias("trace_calibrated")
+    trace = pl.when(complete).then(_mean_of(columns)).alias("trace_calibrated")
     missing = [pl.lit(None, pl.Float64).alias(name.replace("_score", "_calibrated")) for name in scored]
     known = table.with_columns(*nulled).with_columns(*(one for one in missing if one.meta.output_name() not in columns))
     return known.with_columns(trace).select(*_RECORD, *columns, "trace_calibrated")
@@ -77,6 +77,10 @@ def unmapped(axis: Axis, known: AxisCalibration) -> str | None:
     if not isinstance(axis, Checklist | Criteria | Scale):
         return "only checklists, criteria and scales have maps"
     return next((f"{probe}: {one.why}" for probe, one in known.probes.items() if one.map is None), None)
+
+
+def _mean_of(columns: Sequence[str]) -> pl.Expr:
+    return pl.mean_horizontal(columns) if columns else pl.lit(None, pl.Float64)
 
 
 def _has_map(name: str, axis: Axis, calibration: Calibration) -> bool:
