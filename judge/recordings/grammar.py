@@ -203,11 +203,15 @@ _PLACES: Final[Mapping[str, Any]] = {
 def _stands_free(form: Form, text: str, found: re.Match[str]) -> bool:
     """Whether what is around a match leaves it a sentence of its own."""
     begin, end = found.span()
-    if text[begin - 1 : begin + 1].isalnum() and begin or text[end - 1 : end + 1].isalnum() and end < len(text):
+    if _within_a_word(text, begin) or _within_a_word(text, end):
         return False
     if form.at in ("end", "anywhere") and not _begins_sentence(text, begin, form.before):
         return False
     return not form.after or text.startswith(form.after, end)
+
+
+def _within_a_word(text: str, place: int) -> bool:
+    return 0 < place < len(text) and text[place - 1].isalnum() and text[place].isalnum()
 
 
 def _begins_sentence(text: str, start: int, leads: tuple[str, ...]) -> bool:
