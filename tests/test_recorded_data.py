@@ -169,10 +169,7 @@ def test_ratings_are_recomputed_and_ties_stay_ties(
     found = said_by(report.rows, subset, judge)[False]
     broken = [{"tie": "B", UNREAD: "A"}, {"tie": "A", UNREAD: "B"}]
     plain, swapped = ([one.get(said, said) for said in found] for one in broken)
-    assert (found.count(UNREAD), found.count("tie") > 10) == (
-        int((subset, judge) == (SUBSETS[1], "GPT-4/Rating")),
-        True,
-    )
+    assert found.count(UNREAD) == ((subset, judge) == ("adv_neighbor", "GPT-4/Rating")) and "tie" in found
     expected = published[f"{subset}|{judge.replace('/', '|')}"]
     assert statistics(plain, swapped, gold(subset, judge)) == pytest.approx(expected, abs=1e-12)
 

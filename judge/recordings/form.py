@@ -9,14 +9,15 @@ There are no patterns that a user could write, so no text, however it is made, t
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from judge.criterion import as_number, as_tuple
 from judge.misfit import MisfitError
 
-__all__ = ["Form", "Numbers", "Part", "Said", "Texts", "slots_of"]
+__all__ = ["Form", "Numbers", "Part", "Said", "Texts", "When", "fits", "slots_of"]
 
 Said: TypeAlias = Literal["first", "second", "tie", "A", "B", "MET", "UNMET", "CANNOT_ASSESS"]
 """What a label means. `first` and `second` are as they were shown, `A` and `B` are `model_a` and `model_b`."""
@@ -25,6 +26,8 @@ Texts: TypeAlias = Annotated[
     tuple[Annotated[str, Field(min_length=1)], ...],
     BeforeValidator(lambda value: (value,) if isinstance(value, str) else as_tuple(value)),
 ]
+When: TypeAlias = dict[str, str | int | bool | list[str | int | bool]]
+"""Field of a row -> the value that it must have, or a list of those that it may have."""
 SLOTS: Final = ("label", "number", "first", "second", "rest")
 _SLOT: Final = re.compile(r"\{([^{}]*)\}")
 _KEY: Final = re.compile(r"[\w.-]+: \{(label|number)\}")
@@ -47,12 +50,14 @@ class Form(Part):
             numbers of what was shown first and second, `{rest}` at most 200 characters of a line. Several texts are
             one form.
         means: What a text without a slot means.
+        when: Field -> the value, or the values, of the rows that were asked for this form; of all where none is given.
         before: Of `end` and `anywhere`: words that may stand between the beginning of the sentence and the text.
         after: Of `start` and `anywhere`: what must follow; where none is given, anything but the rest of a word.
         decides: The judge was told to answer in this form: whatever else the text says leads up to it or explains it.
     """
 
     at: Place
+    when: When = Field(default_factory=dict)
     text: Texts = Field(min_length=1)
     means: Said | None = None
     before: Texts = ()
@@ -90,6 +95,13 @@ class Form(Part):
                 problem = f"{text!r} has a slot twice, or only one of {{first}} and {{second}}"
                 raise MisfitError(problem, "Write each slot once, and both numbers.")
         return self
+
+
+def fits(when: When, fields: Mapping[str, Any]) -> bool:
+    """Whether a row is one of those that are meant."""
+    return all(
+        fields.get(name) in (allowed if isinstance(allowed, list) else [allowed]) for name, allowed in when.items()
+    )
 
 
 def slots_of(form: Form) -> set[str]:

@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
-from judge.recordings.form import Form, Said
+from judge.recordings.form import Form, Said, fits
 from judge.recordings.recording import RecordedFormat
 from judge.strict_json import StrictJsonError, parse_json
 
@@ -31,6 +32,7 @@ _ERRORS: Final = (
     *("Client error '", "Server error '", "Traceback (most recent call last)", "<html", "<!DOCTYPE"),
 )
 """How the texts begin that clients write in place of an answer."""
+_NO_FIELDS: Final[Mapping[str, Any]] = MappingProxyType({})
 _SENTENCE_ENDS: Final = ".!?:\n"
 _SLOT: Final = re.compile(r"\{(label|number|first|second|rest)\}")
 # The last part keeps `10` from being read as `1`, and `8.5` as `8`.
@@ -74,19 +76,20 @@ class Grammar:
         ]
         self._errors = (*_ERRORS, *declared.errors)
 
-    def read(self, text: str, *, cut: bool = False) -> Heard | Unread:
+    def read(self, text: str, *, cut: bool = False, fields: Mapping[str, Any] = _NO_FIELDS) -> Heard | Unread:
         """What a text says.
 
         Args:
             text: As it was recorded.
             cut: The server said that it ended it before the judge did.
+            fields: Of its row, by which some forms are chosen.
         """
         stripped = text.strip()
         if unread := self._refused(stripped):
             return unread
         if self._keys:
             return self._read_json(stripped, cut=cut)
-        statements = list(self._statements(stripped))
+        statements = list(self._statements(stripped, fields))
         if cut:  # what it would have said after all is not known, unless the answer was to come first
             statements = [one for one in statements if one.form.decides and one.form.at == "start"]
         deciding = [one for one in statements if one.form.decides]
@@ -109,9 +112,9 @@ class Grammar:
     def _none(self, text: str) -> Unread:
         return Unread(error="no_verdict", message=f"has no verdict of a declared form; it ends: {text[-80:]!r}")
 
-    def _statements(self, text: str) -> Iterator[_Statement]:
+    def _statements(self, text: str, fields: Mapping[str, Any]) -> Iterator[_Statement]:
         for form, patterns in self._forms:
-            for pattern in patterns:
+            for pattern in patterns if fits(form.when, fields) else ():
                 for found in _PLACES[form.at](pattern, text):
                     if _stands_free(form, text, found):
                         yield _Statement(form=form, heard=self._value(form, found.groupdict()))
@@ -179,10 +182,11 @@ def _end(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
 
 
 def _line(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    """A line that ends; the last one may be cut, and where it ends in a number, nobody sees that."""
+    """Whole lines. The last one may be cut, and nobody sees that where it ends in a number."""
+    ends = ("\n",) if {"number", "second"} & pattern.groupindex.keys() else ("\n", "")
     for found in pattern.finditer(text):
         begins = found.start() == 0 or text[found.start() - 1] == "\n"
-        if begins and text[found.end() : found.end() + 1] == "\n":
+        if begins and text[found.end() : found.end() + 1] in ends:
             yield found
 
 

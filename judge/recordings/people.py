@@ -47,8 +47,7 @@ def _labels(recording: Recording, declared: RecordedFormat) -> Iterator[dict[str
 
 def _about(recording: Recording) -> dict[str, str]:
     about: dict[str, Any] = {"record_id": recording.record_id, "axis": recording.axis}
-    about |= {"model_a": recording.model_a, "model_b": recording.model_b, "model": recording.model}
-    return {name: value for name, value in about.items() if value is not None}
+    return about | {"model_a": recording.model_a, "model_b": recording.model_b}
 
 
 def _said(person: Human, recording: Recording) -> str | None:

@@ -16,13 +16,13 @@ forms:
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from judge.criterion import as_tuple
 from judge.misfit import MisfitError
-from judge.recordings.form import Form, Numbers, Part, Said, Texts, slots_of
+from judge.recordings.form import Form, Numbers, Part, Said, Texts, When, slots_of
 from judge.recordings.template import refuse_template
 
 __all__ = ["Each", "Human", "Join", "Kind", "RecordedFormat", "Split"]
@@ -38,8 +38,9 @@ _NEEDED: Final[dict[Kind, tuple[str, ...]]] = {
 """What each kind needs, beside what every declaration has."""
 
 
+_PREFERRED: Final[tuple[Said, ...]] = ("first", "second", "tie", "A", "B")
 _MEANINGS: Final[dict[Kind, tuple[Said, ...]]] = {
-    "preference": ("first", "second", "tie", "A", "B"),
+    "preference": _PREFERRED,
     "criteria": ("MET", "UNMET", "CANNOT_ASSESS"),
     "scores": (),
     "scale": (),
@@ -113,7 +114,7 @@ class RecordedFormat(Part):
         about: By what it is known, in words.
         kind: `preference`: a label says which of two is better. `scores`: two numbers do. `criteria`: whether a
             criterion holds. `scale`: a number on a scale.
-        when: Field -> its value: rows that differ are of another format, and passed over.
+        when: Field -> its value, or a list of them: rows that differ are of another format, and passed over.
         join, split: More fields for each row.
         each: Where a row holds several recordings.
         record, judge: Ids: fields in braces, and words around them.
@@ -132,13 +133,13 @@ class RecordedFormat(Part):
         labels: What stands in `{label}` -> what it means.
         numbers: What may stand in `{number}`, `{first}` and `{second}`.
         forms: Of a verdict.
-        people: Labels of people in the rows.
+        people: Labels of people in the rows, of pairs.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     about: str = Field(min_length=1)
     kind: Kind
-    when: dict[str, Any] = Field(default_factory=dict)
+    when: When = Field(default_factory=dict)
     join: Annotated[tuple[Join, ...], BeforeValidator(as_tuple)] = ()
     split: Annotated[tuple[Split, ...], BeforeValidator(as_tuple)] = ()
     each: Each | None = None
@@ -187,21 +188,27 @@ class RecordedFormat(Part):
         return self
 
     @model_validator(mode="after")
-    def _says_what_its_kind_is(self) -> RecordedFormat:
-        allowed = _MEANINGS[self.kind]
-        for meant in {*self.labels.values(), *(form.means for form in self.forms if form.means)}:
+    def _means_what_its_kind_may(self) -> RecordedFormat:
+        if self.people and not self.pairs:
+            raise MisfitError("labels of people are read for pairs only", "Leave `people` away.")
+        meanings = [*self.labels.values(), *(form.means for form in self.forms if form.means)]
+        meanings += [meant for person in self.people for meant in person.labels.values()]
+        allowed = _PREFERRED if self.people and self.kind == "scores" else _MEANINGS[self.kind]
+        for meant in meanings:
             if meant not in allowed:
-                problem = (
-                    f"a label means {meant}, and of `kind: {self.kind}` it may mean: {', '.join(allowed) or 'none'}"
-                )
+                told = ", ".join(allowed) or "nothing, as it has numbers"
+                problem = f"a label means {meant}, and of `kind: {self.kind}` it may mean: {told}"
                 raise MisfitError(problem, "Change the label or the kind.")
-        needed = {"scale": {"number"}, "scores": {"number"} if len(self.raw) == 2 else {"first", "second"}}
-        for form, slots in ((form, slots_of(form)) for form in self.forms):
-            if slots != needed.get(self.kind, slots - {"number", "first", "second"}):
-                told = "numbers" if self.kind in needed else "a label"
-                problem = (
-                    f"the form {form.text[0]!r} does not fit `kind: {self.kind}` with this `raw`: it must hold {told}"
-                )
+        return self
+
+    @model_validator(mode="after")
+    def _has_forms_of_its_kind(self) -> RecordedFormat:
+        numbers = {"scale": {"number"}, "scores": {"number"} if len(self.raw) == 2 else {"first", "second"}}
+        for form in self.forms:
+            slots = slots_of(form)
+            if slots != numbers.get(self.kind, slots & {"label"}):
+                named = " and ".join(f"{{{one}}}" for one in sorted(numbers.get(self.kind, {"label"})))
+                problem = f"the form {form.text[0]!r} does not fit `kind: {self.kind}`, whose forms hold {named}"
                 raise MisfitError(problem, "docs/replay.md has an example of each kind.")
         return self
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from judge.errors import InputError, RecordError
 from judge.formats.given import read_documents
 from judge.record import read_fields
+from judge.recordings.form import fits
 from judge.recordings.recording import Each, Join, RecordedFormat, Split
 from judge.recordings.template import fill, fill_text
 from judge.strict_json import StrictJsonError, parse_json
@@ -70,7 +71,7 @@ def _recordings(
         if isinstance(row, RecordError):
             raise row
         fields = read_fields(row, number=line)
-        if any(fields.get(name) != value for name, value in declared.when.items()):
+        if not fits(declared.when, fields):
             yield None
             return
         whole = _completed(fields, declared, beside)

@@ -86,7 +86,7 @@ def _read(row: Row, declared: RecordedFormat, grammar: Grammar) -> Recording:
     except RecordError as exc:
         place = f"{exc.field}: " if exc.field else ""
         return Recording(**about, failure=exc.code, message=f"{place}{exc.message}", stage="read")
-    heard = _heard([grammar.read(text, cut=cut) for text in texts])
+    heard = _heard([grammar.read(text, cut=cut, fields=fields) for text in texts])
     about["text"] = "\n".join(texts)
     if isinstance(heard, Unread):
         return Recording(**about, failure=heard.error, message=f"the recorded text {heard.message}")
