@@ -87,8 +87,8 @@ def test_a_file_that_is_not_there() -> None:
         ("raw:", "when: {}\nrawr:", r"raw: Field required"),
         (
             "forms:",
-            "extra: 1\nforms:",
-            r"10:8: extra: Extra inputs are not permitted\. Leave it away; there are: name, ",
+            "zzz: 1\nforms:",
+            r"10:6: zzz: Extra inputs are not permitted\. Leave it away; there are: name, ",
         ),
         ("{at: end", "{att: 1, at: end", r"11:11: forms\.0\.att: .*Did you mean `at`\?"),
         ("model_b: right\n", "", r"1:1: the file: `kind: preference` needs `model_b`\. Add `model_b:`\."),

@@ -97,15 +97,29 @@ def test_a_text_that_was_cut_says_only_what_was_to_come_first() -> None:
     assert heard("vicuna", "9 8\nBoth", cut=True) == (9.0, 8.0)
 
 
+def own(**declared: Any) -> Grammar:
+    about = {"name": "own", "about": "x", "record": "{id}", "judge": "j", "raw": "{raw}", "kind": "preference"}
+    pair = {"model_a": "a", "model_b": "b", "labels": {"1": "first", "2": "second", "1st": "first"}}
+    return Grammar(RecordedFormat.model_validate({**about, **pair, **declared}))
+
+
+def test_a_label_is_a_word_and_no_part_of_one() -> None:
+    read = own(forms=[{"at": "start", "text": "{label}"}, {"at": "inside", "text": "best {label}"}]).read
+    assert [read(text) for text in ("1: yes", "1st, as", "best 2")] == ["first", "first", "second"]
+    assert all(isinstance(read(text), Unread) for text in ("10 points for 2", "2nd", "the best 12", "sobest 1"))
+
+
+def test_a_number_is_all_of_its_digits() -> None:
+    assert heard("vicuna", "So:\nAssistant 1: 10.0005\nAssistant 2: 4\n!") == "no_verdict"
+    assert heard("vicuna", "So:\nAssistant 1: 10000\nAssistant 2: 4\n!") == "no_verdict"
+    assert heard("mtbench-single", "[[5.0005]]") == "no_verdict"
+
+
 def test_an_object_says_what_its_key_holds() -> None:
-    about = {"name": "own", "about": "x", "record": "{id}", "judge": "j", "raw": "{raw}"}
-    pair = {"kind": "preference", "model_a": "a", "model_b": "b", "labels": {"1": "first", "2": "second"}}
-    declared = RecordedFormat.model_validate(
-        {**about, **pair, "forms": [{"at": "json", "text": "out.winner: {label}"}]}
-    )
+    grammar = own(forms=[{"at": "json", "text": "out.winner: {label}"}])
 
     def said(text: str) -> object:
-        found = Grammar(declared).read(text)
+        found = grammar.read(text)
         return found.error if isinstance(found, Unread) else found
 
     assert said('{"reason": "[[2]] is worse", "out": {"winner": 1}}') == "first"

@@ -105,6 +105,26 @@ def test_orders_are_mapped_to_the_models_and_settled(tmp_path: Path) -> None:
     ]
 
 
+def test_scores_follow_the_models_and_not_the_order(tmp_path: Path) -> None:
+    form = PAIRS.replace("kind: preference", "kind: scores").replace('"{label}"', '"{first} {second}"')
+    form = form.replace('labels: {"1": first, "2": second, same: tie}', "numbers: {lowest: 0, highest: 10, step: 0.5}")
+    rows = [said("a", "9 2.5", False), said("a", "2 10", True), said("b", "7 7", False), said("b", "7 6.5", True)]
+    result, out = recorded(tmp_path, form, rows)
+    assert result.exit_code == 0
+    found = pl.read_parquet(out / "preferences.parquet").select("order_ab", "order_ba", "outcome", "score_a", "score_b")
+    assert found.rows() == [("A", "A", "A", 9.0, 2.5), ("tie", "B", "inconsistent", 7.0, 7.0)]
+    told = pl.read_parquet(out / "recordings.parquet")["said"].to_list()
+    assert told == ["9 2.5", "2 10", "7 7", "7 6.5"]
+
+
+def test_rows_of_another_format_are_passed_over(tmp_path: Path) -> None:
+    form = PAIRS.replace("swapped:", "orders: 1\nwhen: {by: [j, k]}\nswapped:")
+    result, out = recorded(tmp_path, form, [said("a", "1", False, by) for by in ("j", "k", "l")])
+    told = json.loads(result.stdout)["recordings"]
+    assert (told["read"], told["parsed"], told["passed_over"]) == (2, 2, 1)
+    assert pl.read_parquet(out / "preferences.parquet")["judge"].to_list() == ["j", "k"]
+
+
 def test_repeats_agree_or_say_nothing(tmp_path: Path) -> None:
     form = PAIRS.replace("swapped:", "orders: 1\nswapped:")
     rows = [said("a", "1", False), said("a", "", False), said("a", "1", False), said("b", "1", False)]
