@@ -125,6 +125,15 @@ def test_rows_of_another_format_are_passed_over(tmp_path: Path) -> None:
     assert pl.read_parquet(out / "preferences.parquet")["judge"].to_list() == ["j", "k"]
 
 
+def test_a_list_in_one_file_is_read_as_lines_are(tmp_path: Path) -> None:
+    rows = [said("a", "1", False), said("a", "2", True), "no row"]
+    (tmp_path / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
+    (tmp_path / "own.yaml").write_text(PAIRS, encoding="utf-8")
+    result = run(tmp_path / "rows.json", "--format", tmp_path / "own.yaml", "--out", tmp_path / "run")
+    assert result.exit_code == 3 and "3 recordings = 2 parsed + 1 unparsed" in result.stdout
+    assert pl.read_parquet(tmp_path / "run" / "preferences.parquet")["outcome"].to_list() == ["A"]
+
+
 def test_repeats_agree_or_say_nothing(tmp_path: Path) -> None:
     form = PAIRS.replace("swapped:", "orders: 1\nswapped:")
     rows = [said("a", "1", False), said("a", "", False), said("a", "1", False), said("b", "1", False)]
