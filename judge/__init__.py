@@ -136,6 +136,7 @@ The flow, top to bottom; a file imports only files above it:
     backends/         openai_compatible litellm vllm_engine lexical: what answers
     lint/             what is wrong with a rubric and its units: one family of rules a file
     formats/          rubrics of other tools and data sets, read and written: one file a format
+    recordings/       recorded judge outputs, read strictly into a run directory: one file a format
     rewards/          batches of a trainer -> rewards: one file a trainer
     web/              what label/ and serve/ share: a socket, a server, a body with an end
     label/            a person's labels: a page on this machine, and the file that it fills
