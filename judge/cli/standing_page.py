@@ -152,9 +152,9 @@ def _about(strengths: Strengths) -> Iterator[str]:
     if strengths.reason is not None:
         yield f"No strengths: {clean(strengths.reason)}."
     elif strengths.draws_without:
-        without = f"{strengths.draws_without:,} of {strengths.draws:,} draws have no strengths, as one group of models won all its pairs in them"
+        without = f"{strengths.draws_without:,} of {strengths.draws:,} draws have no strengths"
         left = "they are left out of the intervals" if strengths.interval else "too many for intervals"
-        yield f"{without}: {left}."
+        yield f"{without}, as one group of models won all its pairs in them: {left}."
 
 
 def _sentences(standings: Sequence[Standing]) -> Iterator[Text]:
@@ -177,6 +177,8 @@ def _won(rate: WinRate) -> str:
 def _changed(order: Order | None) -> str:
     if order is None:
         return ""
+    if order.consistent == order.n:
+        return f"; none of {order.n:,} changed with the order"
     changed = f"{1 - order.consistency:.0%}".replace("%", " %")
     how = f"shown first won both times in {order.first:,}, shown second in {order.second:,}, one tie in {order.half:,}"
     return f"; {changed} of {order.n:,} changed with the order ({how})"
