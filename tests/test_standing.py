@@ -86,7 +86,7 @@ def test_axes_and_judges_are_apart() -> None:
 
 def test_models_without_a_common_pair_have_no_strengths() -> None:
     rows = [said("r", "AA", a="a", b="b"), said("r", "tt", a="c", b="d")]
-    assert "No strengths: no judged pair joins these groups: {a, b} | {c, d}." in page(table(*rows))
+    assert "overall: no strengths: no judged pair joins these groups: {a, b} | {c, d}." in page(table(*rows))
 
 
 def test_a_failed_pair_joins_nothing() -> None:
@@ -160,4 +160,8 @@ def test_of_many_pairs_the_first_are_shown() -> None:
     rows = [said("r", "tt", a=a, b=b) for place, a in enumerate(names) for b in names[place + 1 :]]
     shown = page(table(*rows))
     assert "… and 11 more in --json" in shown
+    # Seven columns are two tables, and no number is cut to fit.
+    assert shown.count("row against column") == 2
+    assert shown.count("0.50 (1)") == 7 * 6
+    assert "…" not in page(table(*rows), width=80).replace("… and 11 more", "")
     assert shown.count(" wins ") == 3

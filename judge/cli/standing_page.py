@@ -23,6 +23,8 @@ __all__ = ["render_standings", "standing_page"]
 
 _MOST_PAIRS = 10
 _MOST_SENTENCES = 3
+_COLUMNS = 5
+"""Of a table of win rates, so that it fits a line; of more models there is one of `overall` only."""
 
 
 def standing_page(
@@ -125,32 +127,46 @@ def _p_value(value: float | None) -> str:
 
 
 def _ranking(standing: Standing, strengths: Strengths) -> Iterator[RenderableType]:
-    """A line a model, the strongest first: its strength, and its win rate against each of the others."""
-    strong = {one.model: one for one in strengths.ranked}
-    order, cross = list(strong) or [*standing.models], standing.cross
-    table = _table(f"{clean(standing.axis)}: row against column", "", "strength", *map(str, range(1, len(order) + 1)))
-    for place, model in enumerate(order, start=1):
-        cells = (_cell(cross.get((model, other))) for other in order)
-        table.add_row(Text(clean(model)), str(place), _strength(strong.get(model)), *cells)
-    yield table
-    for line in _about(strengths):
+    """A line a model, the strongest first: its strength, then its win rate against each of the others."""
+    axis, order = clean(standing.axis), [one.model for one in strengths.ranked] or [*standing.models]
+    if strengths.ranked:
+        yield _strength_table(axis, strengths)
+    for line in _about(axis, strengths):
         yield Text(line, style="dim")
+    if standing.axis == OVERALL or len(order) <= _COLUMNS:
+        for start in range(0, len(order), _COLUMNS):
+            yield _cross_table(standing, order, range(start, min(start + _COLUMNS, len(order))))
 
 
-def _strength(one: Strength | None) -> str:
-    if one is None:
-        return NO_SUCH_NUMBER
+def _strength_table(axis: str, strengths: Strengths) -> Table:
+    table = _table(f"{axis}: strongest first", "", "strength", "n")
+    for one in strengths.ranked:
+        table.add_row(Text(clean(one.model)), str(one.rank), _strength(one), str(one.n))
+    return table
+
+
+def _cross_table(standing: Standing, order: Sequence[str], columns: range) -> Table:
+    """Rows against some of the columns, which go by their place among the rows: names would not fit."""
+    table = _table(f"{clean(standing.axis)}: row against column", "", *(str(place + 1) for place in columns))
+    cross = standing.cross
+    for place, model in enumerate(order, start=1):
+        cells = (_cell(cross.get((model, order[column]))) for column in columns)
+        table.add_row(Text(clean(model)), f"{place}", *cells)
+    return table
+
+
+def _strength(one: Strength) -> str:
     interval = f" [{one.low:+.2f}, {one.high:+.2f}]" if one.low is not None and one.high is not None else ""
-    return f"{one.strength:+.2f}{interval} (n = {one.n})"
+    return f"{one.strength:+.2f}{interval}"
 
 
 def _cell(known: tuple[float, int] | None) -> str:
     return "" if known is None else f"{known[0]:.2f} ({known[1]})"
 
 
-def _about(strengths: Strengths) -> Iterator[str]:
+def _about(axis: str, strengths: Strengths) -> Iterator[str]:
     if strengths.reason is not None:
-        yield f"No strengths: {clean(strengths.reason)}."
+        yield f"{axis}: no strengths: {clean(strengths.reason)}."
     elif strengths.draws_without:
         without = f"{strengths.draws_without:,} of {strengths.draws:,} draws have no strengths"
         left = "they are left out of the intervals" if strengths.interval else "too many for intervals"
