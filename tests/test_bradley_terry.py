@@ -56,6 +56,13 @@ def test_of_two_models_it_is_half_the_log_of_the_odds(won, lost):
     assert fit(wins) == pytest.approx([0.5 * math.log(won / lost), 0.5 * math.log(lost / won)], abs=1e-9)
 
 
+def test_whole_steps_would_overshoot():
+    """Found by trying tables of very unequal numbers: Newton's whole steps end where nothing can be solved any more."""
+    wins = np.array([[0, 260889, 0, 0], [0, 0, 1.5, 0], [0, 183848, 0, 7], [33380.5, 0, 0, 0]])
+    strengths = fit(wins)
+    assert expected_wins(strengths, wins + wins.T).sum(1) == pytest.approx(wins.sum(1), abs=1e-4)
+
+
 def test_three_in_a_chain_by_hand():
     # Nothing joins 0 and 2 but 1, so each gap is the log of the odds of its own pair: ln 3 and ln 2.
     wins = np.array([[0.0, 3.0, 0.0], [1.0, 0.0, 4.0], [0.0, 2.0, 0.0]])

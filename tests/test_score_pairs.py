@@ -95,6 +95,11 @@ def test_other_units_are_no_comparison() -> None:
     assert prefer_by_score(table(row("r", "m", 0.5, asked=1), failed), ["m", "n"])["failure"][0] == "no_trace"
 
 
+def test_what_failed_comes_before_what_was_asked() -> None:
+    pair = [row("r", "m", None, asked=1, failure="timeout"), row("r", "n", 0.5, asked=2)]
+    assert prefer_by_score(table(*pair), ["m", "n"])["failure"].to_list() == ["timeout"]
+
+
 def test_an_axis_that_nobody_was_asked_about_has_no_row() -> None:
     rows = [row("r", name, None, axis="knowledge", asked=None) for name in "mn"]
     rows += [row("r", name, None, failure="no_units", asked=None) for name in "mn"]

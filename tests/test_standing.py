@@ -144,7 +144,10 @@ def test_the_page_says_what_failed_and_what_the_order_did() -> None:
 
 def test_foreign_text_forges_nothing() -> None:
     evil = "m\x1b[2J[bold]\u202e"
-    shown = page(table(said("r", "AA", a=evil, judge="j\x1b]0;x\x07", failure=None)))
+    three = [said("r", "tt", a=a, b=b, judge="j\x1b]0;x\x07") for a, b in ((evil, "n"), ("n", "o"), ("o", evil))]
+    apart = [said("r", "tt", a=evil, b="n", axis="\x1b[0m"), said("r", "tt", a="o", b="p", axis="\x1b[0m")]
+    failed = [said("r", "--", a=evil, axis="tone", failure=evil)]
+    shown = "".join(page(table(*rows)) for rows in (three, apart, failed))
     assert "\x1b" not in shown and "\u202e" not in shown and "[bold]" in shown
 
 

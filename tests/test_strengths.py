@@ -106,6 +106,13 @@ def test_one_record_has_no_interval() -> None:
     assert found.interval is None
 
 
+def test_ties_alone_are_strengths_too() -> None:
+    rows: list[Row] = [(f"r{n}", one, two, 0.5) for n in range(5) for one, two in (("a", "b"), ("b", "c"))]
+    found = estimate(rows)
+    assert (found.interval, found.draws_without) == ("bootstrap", 0)
+    assert [(one.strength, one.low, one.high) for one in found.ranked] == [(0.0, 0.0, 0.0)] * 3
+
+
 def test_groups_without_a_pair_between_them_are_named() -> None:
     found = estimate([("r", "a", "b", 0.5), ("r", "c", "d", 0.5)])
     assert found.ranked == ()

@@ -93,6 +93,13 @@ def test_other_units_are_seen(tmp_path: Path) -> None:
     ]
 
 
+def test_other_units_are_seen_where_no_model_is_named(tmp_path: Path) -> None:
+    changed = records(1, model=None)
+    changed[0]["units"]["knowledge"][0]["claim"] = "Another claim."
+    runs = [scored(tmp_path, "first", records(1, model=None)), scored(tmp_path, "second", changed)]
+    assert preferences(put_together(runs)).filter(axis="knowledge")["failure"].to_list() == ["units_differ"]
+
+
 def test_the_order_of_units_does_not_matter(tmp_path: Path) -> None:
     made = make_record(1) | {"units": {"knowledge": [{"unit_id": f"K{n}", "claim": f"Claim {n}."} for n in range(3)]}}
     turned = made | {"model": "n", "units": {"knowledge": made["units"]["knowledge"][::-1]}}

@@ -73,6 +73,13 @@ def test_a_pair_is_one_pair_whoever_is_named_first() -> None:
     assert found.difference.mean == pytest.approx((0.4 + 0.1) / 2)
 
 
+def test_scores_of_a_pair_that_was_not_judged_are_in_no_difference() -> None:
+    other_units = said("r2", "--", score_a=0.9, score_b=0.1, failure="units_differ")
+    (found,) = rates(table(said("r1", "--", score_a=0.5, score_b=0.25, outcome="A", failure=None), other_units))
+    assert found.difference is not None
+    assert (found.difference.n, found.difference.mean, found.failures) == (1, 0.25, {"units_differ": 1})
+
+
 def test_all_failed_is_no_rate() -> None:
     found = only("A-", "--")
     assert (found.rate, found.low, found.p_value, found.order, found.failed) == (None, None, None, None, 2)

@@ -100,9 +100,9 @@ def estimate_strengths(games: pl.DataFrame, models: Sequence[str], *, seed: int 
         bounds: Numbers | None = np.stack([strengths - spread, strengths + spread])
         return _ranked(models, wins, strengths, bounds, interval="normal")
     drawn = _draw(played, seed)
-    without = int((~drawn.any(-1)).sum())
+    without = _DRAWS - len(drawn)
     told = len(played.wins) > 1 and without <= _TAIL * _DRAWS
-    bounds = np.quantile(drawn[drawn.any(-1)], (_TAIL, 1 - _TAIL), axis=0) if told else None
+    bounds = np.quantile(drawn, (_TAIL, 1 - _TAIL), axis=0) if told else None
     return _ranked(models, wins, strengths, bounds, interval="bootstrap" if told else None, without=without)
 
 
@@ -121,18 +121,17 @@ def _games(games: pl.DataFrame, models: Sequence[str]) -> _Games:
 
 
 def _draw(games: _Games, seed: int) -> Numbers:
-    """Strengths of each draw, `(draws, n)`; all 0 where it has none."""
+    """Strengths of each draw that has any, `(draws, n)`."""
     dice, records = np.random.default_rng(seed), len(games.wins)
     portion = max(1, min(_DRAWS, _DRAWN_AT_ONCE // records))
-    found = np.zeros((_DRAWS, len(games.models)))
+    found = []
     for start in range(0, _DRAWS, portion):
         draws = min(portion, _DRAWS - start)
         drawn = dice.integers(records, size=(draws, records))
         weights = np.stack([np.bincount(one, minlength=records) for one in drawn]).astype(np.float64)
         wins = games.table(weights)
-        fine = connected(wins)
-        found[start : start + draws][fine] = fit(wins[fine])
-    return found
+        found.append(fit(wins[connected(wins)]))
+    return np.concatenate(found)
 
 
 def _standard_errors(games: _Games, strengths: Numbers) -> Numbers:
