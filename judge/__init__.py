@@ -112,7 +112,7 @@ The flow, top to bottom; a file imports only files above it:
       worker.py       one share of a run      -> its parts     in a process of its own
       workers.py      N processes on one run
     run.py            traces                  -> a run directory
-    compared.py       run directories         -> Compared      preferences from scores, or those of before
+    compared_runs.py  run directories         -> ComparedRuns  preferences from scores, or those of before
     versions.py       traces × two Settings   -> two run directories, of which the second asks what differs
     drafts/
       coverage.py     a reference × quotes    -> Coverage      what of it no unit comes from

@@ -64,9 +64,9 @@ def compare(paths: tuple[Path, ...], **given: Any) -> None:
     """
     if not all(path.is_dir() for path in paths):
         raise SystemExit(_ask_about_pairs(paths))
-    from judge.cli.comparing import Comparing
+    from judge.cli.comparing_runs import ComparingRuns
 
-    raise SystemExit(Comparing(paths, **given).run())
+    raise SystemExit(ComparingRuns(paths, **given).run())
 
 
 def _ask_about_pairs(paths: tuple[Path, ...]) -> int:

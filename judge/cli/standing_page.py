@@ -93,7 +93,7 @@ def _rate_cells(rate: WinRate, *, mixed: bool) -> tuple[str, ...]:
 
 
 def _order_table(pairs: Sequence[Sequence[WinRate]]) -> Table:
-    table = _table("in both orders", "axis", "same twice", "n", "first twice", "second twice", "tie once")
+    table = _table("both orders", "axis", "same twice", "n", "first twice", "second twice", "tie once")
     for rates in pairs:
         _add(table, rates, [_order_cells(rate.order) for rate in rates if rate.order is not None])
     return table

@@ -1,4 +1,4 @@
-"""Run directories -> Compared: preferences from their scores, or those that are in them already; kept on request.
+"""Run directories -> ComparedRuns: preferences from their scores, or those that are in them already; kept on request.
 
 preferences.parquet   a row per pair and axis
 run.json              what they come from
@@ -23,14 +23,14 @@ from judge.runs.together import put_together, refuse_other_rubrics
 from judge.score_pairs import Unshared, find_unshared, prefer_by_score
 from judge.settings import package_version
 
-__all__ = ["Compared", "Source", "compare_runs", "keep"]
+__all__ = ["ComparedRuns", "Source", "compare_runs", "keep"]
 
 Source: TypeAlias = Literal["scores", "preferences"]
 _NEEDED = ("record_id", "model_a", "model_b", "axis", "judge", "order_ab", "order_ba", "outcome", "failure")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class ComparedRuns:
     """Preferences, and where they come from.
 
     Attributes:
@@ -62,7 +62,7 @@ class Compared:
         return self.preferences["outcome"].null_count()
 
 
-def compare_runs(runs: Sequence[Path], *, margin: float = MARGIN) -> Compared:
+def compare_runs(runs: Sequence[Path], *, margin: float = MARGIN) -> ComparedRuns:
     """Read what runs say of models: nobody is asked anything.
 
     Args:
@@ -81,7 +81,7 @@ def compare_runs(runs: Sequence[Path], *, margin: float = MARGIN) -> Compared:
     if _source(runs[0]) == "preferences":
         return _shown_again(runs)
     together = put_together(runs)
-    return Compared(
+    return ComparedRuns(
         preferences=prefer_by_score(together.scores, together.models, margin=margin),
         source="scores",
         runs=tuple(runs),
@@ -102,10 +102,10 @@ def _source(run: Path) -> Source:
     raise ConfigError(message, hint="Give a folder that `judge score` or `judge compare` wrote.")
 
 
-def _shown_again(runs: Sequence[Path]) -> Compared:
+def _shown_again(runs: Sequence[Path]) -> ComparedRuns:
     told = [read_run(run) for run in runs]
     named = refuse_other_rubrics(runs, told)
-    return Compared(
+    return ComparedRuns(
         preferences=pl.concat([_read(run) for run in runs]),
         source="preferences",
         runs=tuple(runs),
@@ -130,7 +130,7 @@ def _read(run: Path) -> pl.DataFrame:
         raise ConfigError(f"{path} cannot be read: {exc}.", hint="The command that made it writes it anew.") from exc
 
 
-def keep(compared: Compared, out: Path) -> None:
+def keep(compared: ComparedRuns, out: Path) -> None:
     """Write a comparison of scores into a folder of its own; the same comparison may be written again.
 
     Raises:
@@ -166,7 +166,7 @@ def _claim(out: Path, identity: dict[str, JsonValue]) -> None:
     raise ConfigError(f"{out} holds another run: {differences}.", hint="Use another --out.")
 
 
-def _told(compared: Compared, identity: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def _told(compared: ComparedRuns, identity: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """`run.json`: nothing in it changes when the same is compared again."""
     rows = len(compared.preferences)
     return {

@@ -12,19 +12,19 @@ import orjson
 from judge.cli.asking import EXIT_FAILED_RECORDS, EXIT_OK, EXIT_USAGE
 from judge.cli.standing_page import render_standings
 from judge.cli.terminal import Screen, clean, complain
-from judge.compared import Compared, compare_runs, keep
+from judge.compared_runs import ComparedRuns, compare_runs, keep
 from judge.errors import ConfigError, JudgeError
 from judge.score_pairs import Unshared
 from judge.standing import Standing, as_json, find_standings
 
-__all__ = ["SCHEMA", "Comparing"]
+__all__ = ["SCHEMA", "ComparingRuns"]
 
-SCHEMA: Literal["judge.compare/1"] = "judge.compare/1"
+SCHEMA: Literal["judge.compare.runs/1"] = "judge.compare.runs/1"
 """Name and version of what --json prints; another version only where a key goes or changes its meaning."""
 _MOST_UNSHARED = 5
 
 
-class Comparing:
+class ComparingRuns:
     """One `judge compare` that asks nobody.
 
     Args:
@@ -70,14 +70,14 @@ class Comparing:
             self._print(compared, standings)
         return code
 
-    def _keep(self, compared: Compared) -> None:
+    def _keep(self, compared: ComparedRuns) -> None:
         if self._out is None:
             return
         if compared.source == "preferences":
             raise ConfigError("--out: these are preferences already.", hint="Leave it out.")
         keep(compared, self._out)
 
-    def _told(self, compared: Compared, standings: tuple[Standing, ...], code: int) -> dict[str, Any]:
+    def _told(self, compared: ComparedRuns, standings: tuple[Standing, ...], code: int) -> dict[str, Any]:
         """One object of a fixed form."""
         rows = len(compared.preferences)
         return {
@@ -96,7 +96,7 @@ class Comparing:
             "out": None if self._out is None else str(self._out),
         }
 
-    def _print(self, compared: Compared, standings: tuple[Standing, ...]) -> None:
+    def _print(self, compared: ComparedRuns, standings: tuple[Standing, ...]) -> None:
         screen = Screen(soft_wrap=False)
         for part in render_standings(standings):
             screen.print(part)
@@ -107,7 +107,7 @@ class Comparing:
         if self._out is not None:
             screen.print(clean(f"Written to {self._out}: preferences.parquet, run.json"), soft_wrap=True)
 
-    def _counts(self, compared: Compared) -> Iterator[str]:
+    def _counts(self, compared: ComparedRuns) -> Iterator[str]:
         rows, failed = len(compared.preferences), compared.failed
         margin = "" if compared.margin is None else f"; no further apart than {compared.margin:g} is a tie"
         yield f"{rows:,} pairs of all axes = {rows - failed:,} judged + {failed:,} failed{margin}"
