@@ -175,7 +175,7 @@ def test_an_interval_goes_by_the_seed() -> None:
         ((), "Missing argument"),
         (("empty",), "empty holds neither scores.parquet nor preferences.parquet."),
         (("all", "kept"), "scores and preferences are not compared: all holds scores, kept holds preferences."),
-        (("all", "all.jsonl"), "all.jsonl is a file"),
+        (("all", "all.jsonl"), "all is a folder, and others are files. Give files of traces, or folders of runs."),
         (("all", "--margin", "-1"), "--margin is -1.0; it must be a number of at least 0."),
         (("all", "--margin", "nan"), "--margin is nan"),
         (("all", "--axis", "tone"), "--axis 'tone' is none of the axes: perception, knowledge, rationale, overall."),

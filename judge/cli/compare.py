@@ -62,11 +62,19 @@ def compare(paths: tuple[Path, ...], **given: Any) -> None:
       2   wrong usage, or runs that cannot be compared: says why
       3   compared, and some pairs have no preference
     """
-    if not all(path.is_dir() for path in paths):
+    _refuse_mixed(paths)
+    if not paths[0].is_dir():
         raise SystemExit(_ask_about_pairs(paths))
     from judge.cli.comparing_runs import ComparingRuns
 
     raise SystemExit(ComparingRuns(paths, **given).run())
+
+
+def _refuse_mixed(paths: tuple[Path, ...]) -> None:
+    folders = [path for path in paths if path.is_dir()]
+    if folders and len(folders) < len(paths):
+        message = f"{folders[0]} is a folder, and others are files. Give files of traces, or folders of runs."
+        raise click.UsageError(message)
 
 
 def _ask_about_pairs(paths: tuple[Path, ...]) -> int:
@@ -74,7 +82,6 @@ def _ask_about_pairs(paths: tuple[Path, ...]) -> int:
     from judge.cli.terminal import complain
     from judge.errors import ConfigError
 
-    file = next(path for path in paths if not path.is_dir())
     hint = "Score the traces first: judge score TRACES --out DIR; then compare the folders."
-    complain(ConfigError(f"{file} is a file; what is compared are folders of runs.", hint=hint))
+    complain(ConfigError(f"{paths[0]} is a file; what is compared are folders of runs.", hint=hint))
     return 2
