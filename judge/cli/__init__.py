@@ -14,6 +14,7 @@ __all__ = ["cli"]
 # The module of a command has its name.
 _COMMANDS = {
     "score": "Score a file of reasoning traces.",
+    "compare": "Which of two models reasons better, axis by axis.",
     "rubric": "Write a rubric, and find out whether it can be trusted.",
     "replay": "Read recorded judge outputs into a run directory.",
     "label": "Label the units of traces by hand, in a page on this machine.",
