@@ -71,12 +71,11 @@ The flow, top to bottom; a file imports only files above it:
     table.py          Outcomes                -> Polars frames the schemas are the contract
     preference.py     two traces              -> Preference    which is better, in both orders
     aggregate.py      Scores                  -> means, intervals
-    statistics/
-      isotonic.py     points                  -> the steps nearest to them that never fall
     difference.py     Scores                  -> how far models are apart on what they share
     move.py           two runs × Comparison   -> Moves         of verdicts and scores between two versions of a rubric
     score_pairs.py    Scores of two models    -> Preferences   free of calls
     statistics/
+      isotonic.py     points                  -> the steps nearest to them that never fall
       sign_test.py    wins and losses         -> how often chance is as one-sided
       bradley_terry.py wins of each over each -> log-strengths, or the groups between which there are none
       strengths.py    outcomes by record      -> Strengths     with intervals, or why there are none
