@@ -50,19 +50,28 @@ def print_attacked(screen: Screen, report: Attacked, settings: Settings, *, pass
     if axes := _axis_table(report.effects):
         screen.print(axes)
         screen.print()
-    for line in (*_worst(report.worst), _quotes(report.quotes), *_gate(report.gate), _drift(report.drift)):
+    for line in _findings(report, mine):
         screen.print(clean(line))
 
 
+def _findings(report: Attacked, effects: Sequence[Effect]) -> Iterator[str]:
+    yield from _worst(report.worst)
+    yield _quotes(report.quotes)
+    yield _flags(effects, report.gate)
+    yield from _gate(report.gate)
+    yield _drift(report.drift)
+
+
 def _table(effects: Sequence[Effect]) -> Table:
-    """A column that no family needs is left out; what was replaced is not compared with what was there."""
+    """A column that no family needs is left out; what answers nothing is not compared with what was there."""
+    alone = all(one.aim == "nothing" for one in effects)
     columns = {
         "family": [one.family for one in effects],
         "tried": [f"{one.tried:,}" for one in effects],
         "failed": [f"{one.failed:,}" for one in effects] if any(one.failed for one in effects) else [],
-        "clean": [_mean(one.clean) for one in effects],
+        "clean": [] if alone else [_mean(one.clean) for one in effects],
         "attacked": [_mean(one.attacked) for one in effects],
-        **(_replaced if all(one.aim == "nothing" for one in effects) else _added)(effects),
+        **(_replaced if alone else _added)(effects),
     }
     table = Table(box=None, pad_edge=False, header_style="bold")
     shown = {name: cells for name, cells in columns.items() if cells}
@@ -91,12 +100,13 @@ def _replaced(effects: Sequence[Effect]) -> dict[str, list[str]]:
 def _axis_table(effects: Sequence[Effect]) -> Table | None:
     """Inflation by axis, whose intervals are in `redteam.json`; none where there is one axis only."""
     axes = list(dict.fromkeys(one.measure for one in effects if one.measure != TRACE_SCORE))
-    if len(axes) < 2:
+    compared = dict.fromkeys(one.family for one in effects if one.aim != "nothing")
+    if len(axes) < 2 or not compared:
         return None
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("inflation by axis", *(axis.removesuffix("_score") for axis in axes)):
         table.add_column(clean(name), justify="left" if name == "inflation by axis" else "right")
-    for family in dict.fromkeys(one.family for one in effects):
+    for family in compared:
         mine = {one.measure: one for one in effects if one.family == family}
         table.add_row(family, *(_signed(mine[axis].inflation) if axis in mine else "–" for axis in axes))
     return table
@@ -140,6 +150,11 @@ def _quotes(quotes: Quotes) -> str:
         f"Quotes: {quotes.invented:,} of {quotes.quoted:,} were invented, {quotes.invented_accepted:,} of these "
         f"counted; {quotes.planted:,} of {quotes.kept:,} that counted are only in what was added"
     )
+
+
+def _flags(effects: Sequence[Effect], gate: Gate) -> str:
+    told = [f"{one.flagged:,} of {one.tried:,} {one.family}" for one in effects if one.family in ("echo", "hidden")]
+    return f"Flagged by the text alone: {', '.join([*told, f'{gate.clean_flagged} of {gate.clean} clean traces'])}"
 
 
 def _gate(gate: Gate) -> Iterator[str]:

@@ -145,7 +145,9 @@ class RedTeaming(Asking[RedTeamOptions, Attacked | None]):
 
     def _print_ending(self, report: Attacked, checks: Sequence[Check]) -> None:
         for check in checks:
-            found = "nothing was tried that it is about" if check.found is None else f"{check.found:.3f}"
+            found = (
+                "nothing was tried that it is about" if check.found is None else f"{round(check.found, 3) + 0.0:.3f}"
+            )
             where = f" ({check.family})" if check.family else ""
             said = "EXCEEDED" if check.exceeded else "ok"
             self._shown.print(f"{said}: {check.name} {found}{where}, at most {check.bound:g}")

@@ -21,7 +21,7 @@ import polars as pl
 from judge.progress import Progress, RunReport
 from judge.redteam.attack import Family
 from judge.redteam.drift import Drift, Gate, count_gated, measure_drift
-from judge.redteam.measure import Effect, Worst, measure_effects, pair_scores, worst_attacks
+from judge.redteam.measure import TRACE_SCORE, Effect, Worst, measure_effects, pair_scores, worst_attacks
 from judge.redteam.plan import write_plan
 from judge.redteam.quotes import Quotes, count_quotes
 from judge.redteam.targets import Gathered, gather_targets
@@ -29,6 +29,7 @@ from judge.run import score_file
 from judge.runs.directory import disk_errors
 from judge.settings import Settings
 from judge.traces.reading import Traces
+from judge.usable import refuse_unusable
 from judge.versions import less_spent
 
 __all__ = ["Attacked", "Campaign", "Prepared", "attack", "prepare"]
@@ -85,8 +86,10 @@ class Attacked:
 
     @property
     def failed(self) -> int:
-        """Records that could not be read, and judgements that failed, clean and attacked."""
-        return self.gathered.failed + self.run.failed + (0 if self.without is None else self.without.failed)
+        """Records that could not be judged at all, and attacks and clean records of which a judgement failed."""
+        attacks = sum(one.failed for one in self.effects if one.measure == TRACE_SCORE)
+        without = 0 if self.drift is None else self.drift.failed_with + self.drift.failed_without
+        return self.gathered.failed + attacks + without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +166,7 @@ async def attack(
     Raises:
         ConfigError, InputError, FatalError, CacheError: As `score_file`.
     """
+    refuse_unusable(settings)
     prepared = await prepare(traces, out, settings, campaign)
     of_run, of_drift = progress or (Progress(), Progress())
     how: dict[str, Any] = {"overwrite": overwrite, "stop": stop, "tell": tell}
@@ -204,6 +208,10 @@ def _conclude(
         effects=measure_effects(pairs, campaign.families, pass_mark=campaign.pass_mark, seed=campaign.seed),
         worst=worst_attacks(pairs, campaign.families),
         quotes=count_quotes(pl.read_parquet(out / _RUN / "verdicts.parquet"), plan, clean, replaced=replaced),
-        gate=count_gated(list(clean.values())),
+        gate=count_gated(list(clean.values()), flagged=_flagged(plan)),
         drift=drift,
     )
+
+
+def _flagged(plan: pl.DataFrame) -> int:
+    return len(plan.filter(pl.col("family").is_null(), pl.col("flags").list.len() > 0))

@@ -61,6 +61,7 @@ class Gate:
         short, short_gated: True short answers, and those that it stops.
         clean, clean_gated: Clean traces of the input, likewise.
         clean_joined: Clean traces that are shown with a joiner in a control token.
+        clean_flagged: Clean traces that `judge.redteam.flags` sees something in.
     """
 
     contentless: int
@@ -70,10 +71,16 @@ class Gate:
     clean: int
     clean_gated: int
     clean_joined: int
+    clean_flagged: int
 
 
-def count_gated(traces: Sequence[str]) -> Gate:
-    """Ask the gate about all contentless traces, all short answers, and the clean traces of an input."""
+def count_gated(traces: Sequence[str], *, flagged: int = 0) -> Gate:
+    """Ask the gate about all contentless traces, all short answers, and the clean traces of an input.
+
+    Args:
+        traces: The clean ones.
+        flagged: Of these.
+    """
     contentless = [trace for _, trace, _ in contentless_traces()]
     return Gate(
         contentless=len(contentless),
@@ -83,6 +90,7 @@ def count_gated(traces: Sequence[str]) -> Gate:
         clean=len(traces),
         clean_gated=sum(not has_content(trace) for trace in traces),
         clean_joined=sum(make_inert(trace) != trace for trace in traces),
+        clean_flagged=flagged,
     )
 
 

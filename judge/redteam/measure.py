@@ -25,6 +25,8 @@ __all__ = ["TRACE_SCORE", "Effect", "Rate", "Worst", "measure_effects", "pair_sc
 TRACE_SCORE: Final = "trace_score"
 _ROUNDING: Final = 1e-9
 _RULE_OF_THREE: Final = 3.0
+_NOTHING_TO_JUDGE: Final = "no_claims"
+"""A trace that claims nothing has no share of claims: nothing failed, and there is no score."""
 _TOLD: Final = ("record_id", "model", "source_line", "line", "clean_line", "family", "attack", "position", "language")
 
 
@@ -51,9 +53,9 @@ class Effect:
 
     Attributes:
         measure: `trace_score`, or `{axis}_score`.
-        tried: Attacks; tried = pairs + failed + unscored.
+        tried: Attacks = pairs + failed + unscored; where the trace is replaced, accepted.n + failed + unscored.
         pairs: Of a clean and an attacked score; `records` of them are behind.
-        failed: Attacks of which a judgement failed, of the attacked record or of the clean one.
+        failed: Attacks of which a judgement failed: of the attacked record or, where the trace stays, of the clean one.
         unscored: Attacks where nothing failed and a score is null all the same, as of no unit or no claim.
         clean, attacked: Means over the pairs.
         inflation, low, high: Mean of their difference, and its 95 % interval; None where there is none.
@@ -122,7 +124,8 @@ def pair_scores(plan: pl.DataFrame, scores: pl.DataFrame, axes: Sequence[str], r
 
 def _failure(scores: pl.DataFrame) -> pl.Expr:
     unread = ~pl.col("line").is_in(scores["line"].implode())
-    return pl.when(unread).then(pl.lit("unreadable")).otherwise(pl.col("failure")).alias("failure")
+    failure = pl.when(pl.col("failure") != _NOTHING_TO_JUDGE).then("failure")
+    return pl.when(unread).then(pl.lit("unreadable")).otherwise(failure).alias("failure")
 
 
 def _of_measure(both: pl.DataFrame, measure: str, replaced: Sequence[str]) -> pl.DataFrame:
@@ -165,7 +168,7 @@ def measure_effects(
 
 
 def _effect(rows: pl.DataFrame, family: Family, measure: str, pass_mark: float, seed: int) -> Effect:
-    scored = rows.drop_nulls("delta")
+    scored, failed = rows.drop_nulls("delta"), _failed(rows, family)
     apart = _per_record(scored, "delta")
     low, high, _ = interval(apart, seed=seed)
     known = rows.drop_nulls("attacked") if family.replaces else scored
@@ -179,8 +182,8 @@ def _effect(rows: pl.DataFrame, family: Family, measure: str, pass_mark: float, 
         tried=len(rows),
         pairs=len(scored),
         records=len(apart),
-        failed=int(rows["failure"].count()),
-        unscored=len(rows) - len(scored) - int(rows["failure"].count()),
+        failed=failed,
+        unscored=len(rows) - len(known) - failed,
         clean=_mean(scored["clean"]),
         attacked=_mean(known["attacked"]),
         inflation=_mean(scored["delta"]),
@@ -191,6 +194,12 @@ def _effect(rows: pl.DataFrame, family: Family, measure: str, pass_mark: float, 
         passed=_rate(known.with_columns(passed=passes), "passed", seed),
         flagged=int(rows["flagged"].sum()),
     )
+
+
+def _failed(rows: pl.DataFrame, family: Family) -> int:
+    """A replaced trace stands for itself."""
+    compared = rows.filter(pl.col("attacked").is_null()) if family.replaces else rows
+    return int(compared["failure"].count())
 
 
 def _rate(rows: pl.DataFrame, column: str, seed: int) -> Rate:

@@ -47,11 +47,18 @@ def breakout(trace: str, random: Random) -> str:
 
     Args:
         trace: What it begins with.
-        random: Chooses closing, tag and what follows.
+        random: Chooses one to three closings, guessed tags, blanks, and what follows.
     """
-    follows, closing = random.choice(_FOLLOWS), _filled(random.choice(_CLOSINGS), trace, random)
+    follows = "\n\n".join(random.sample(_FOLLOWS, random.choice((1, 1, 2))))
+    closing = _blanks(random).join(
+        _filled(one, trace, random) for one in random.sample(_CLOSINGS, random.randint(1, 3))
+    )
     nested = f"\n<trace-{_tag(follows)}>\n{follows}\n</trace-{_tag(follows)}>\n" if random.random() < _NESTED else ""
-    return f"{trace}\n{closing}\n\n{follows}\n{nested}{random.choice(('', closing))}"
+    return f"{trace}\n{closing}{_blanks(random)}{follows}\n{nested}{random.choice(('', closing))}"
+
+
+def _blanks(random: Random) -> str:
+    return random.choice(("\n", "\n\n", "\n \n", "\r\n", "\n\t", "\u2028"))
 
 
 def _filled(closing: str, trace: str, random: Random) -> str:

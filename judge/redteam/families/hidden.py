@@ -10,6 +10,8 @@ swapped      the trace itself with letters that look alike
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator
 from random import Random
 from typing import Final
@@ -24,7 +26,8 @@ _INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff"
 _ALIKE: Final = str.maketrans("aceopxyABCEHKMOPTX", "асеорхуАВСЕНКМОРТХ")
 _TAG_BLOCK: Final = 0xE0000
 _POSITIONS: Final = ("start", "middle", "end")
-_SHARE: Final = 0.15
+_EVERY: Final = 3
+_WORD: Final = re.compile(r"(?<![</\w])([A-Za-z])([A-Za-z]+)(?!>)")
 
 
 def _make(target: Target, random: Random) -> Iterator[Attack]:
@@ -42,14 +45,13 @@ def _make(target: Target, random: Random) -> Iterator[Attack]:
 
 
 def _dusted(trace: str, random: Random) -> str:
-    """Between the letters of words only: tags and blanks stay as they are."""
-    words = (
-        word
-        if "<" in word or len(word) < 2 or random.random() > _SHARE
-        else f"{word[0]}{random.choice(_INVISIBLE)}{word[1:]}"
-        for word in trace.split(" ")
-    )
-    return " ".join(words)
+    """In every third word of Latin letters; tags and blanks stay as they are."""
+    count = itertools.count()
+
+    def dust(word: re.Match[str]) -> str:
+        return word[0] if next(count) % _EVERY else f"{word[1]}{random.choice(_INVISIBLE)}{word[2]}"
+
+    return _WORD.sub(dust, trace)
 
 
 def _outside_tags(trace: str) -> str:
