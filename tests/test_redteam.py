@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Mapping
@@ -194,6 +195,17 @@ def test_what_is_printed_is_what_is_written() -> None:
     assert f"0 of {effect(told, 'contentless')['tried']} (< 0.0051)" in done.stdout
     assert "7 records, 713 attacks; 720 judged = 720 scored + 0 failed" in done.stdout  # 587 + 7 · 10 + 7 · 8
     assert "ok: inflation 0.000 (formatting), at most 0.5" in done.stdout
+
+
+def test_the_page_shows_what_is_printed() -> None:
+    """But for the id of the judge, which is another with every version of the baseline."""
+    page = (Path(__file__).parent.parent / "docs" / "redteam.md").read_text(encoding="utf-8")
+    shown = re.search(r"```text\n(.*?)\n```", page, re.DOTALL)
+    words = ["redteam", "--out", "runs/attacked", "--cache", "none"]
+    done = CliRunner().invoke(cli, words, catch_exceptions=False, env={"COLUMNS": "100"})
+    assert shown is not None and done.exit_code == 0
+    printed, told = (re.sub(r"#[0-9a-f]{8}", "#", text).strip() for text in (done.stdout, shown[1]))
+    assert printed == told
 
 
 @pytest.mark.parametrize(

@@ -288,6 +288,8 @@ def test_the_share_that_is_given_back() -> None:
     assert share_given_back("The left base is opaque yesterday", source) == 0.5
     assert share_given_back("The right base is quite opaque", source) == 0.0
     assert share_given_back("The left base is", source) == 0.0
+    assert share_given_back("What is it?", [*source, "what is it"]) == 1.0
+    assert share_given_back("...", ["..."]) == 0.0
 
 
 # --- breaking out ----------------------------------------------------------------------------------------------------

@@ -35,7 +35,8 @@ def print_attacked(screen: Screen, report: Attacked, settings: Settings, *, pass
         settings: Of the judge.
         pass_mark: A score of at least this much passes.
     """
-    screen.print(clean(f"\n{settings.labels.rubric} judged by {settings.labels.judge}, attacked"), style="bold")
+    screen.print()
+    screen.print(clean(f"{settings.labels.rubric} judged by {settings.labels.judge}, attacked"), style="bold")
     targets, run = len(report.gathered.targets), report.run
     screen.print(
         f"{targets} records, {run.read - targets:,} attacks; {run.read:,} judged = {run.scored:,} scored + "
@@ -98,8 +99,9 @@ def _replaced(effects: Sequence[Effect]) -> dict[str, list[str]]:
 
 
 def _axis_table(effects: Sequence[Effect]) -> Table | None:
-    """Inflation by axis, whose intervals are in `redteam.json`; none where there is one axis only."""
-    axes = list(dict.fromkeys(one.measure for one in effects if one.measure != TRACE_SCORE))
+    """Inflation by axis, whose intervals are in `redteam.json`; none where one axis only has any."""
+    measures = (one.measure for one in effects if one.measure != TRACE_SCORE and one.inflation is not None)
+    axes = list(dict.fromkeys(measures))
     compared = dict.fromkeys(one.family for one in effects if one.aim != "nothing")
     if len(axes) < 2 or not compared:
         return None
@@ -170,7 +172,8 @@ def _drift(drift: Drift | None) -> str:
     if drift is None:
         return "Drift of asking for evidence: not measured, as none is asked for"
     if drift.size is None or drift.mean is None:
-        return "Drift of asking for evidence: no clean record has a score with it and without it"
+        failed = f"{drift.failed_with} failed with it, {drift.failed_without} without"
+        return f"Drift of asking for evidence: no clean record has a score with it and without it; {failed}"
     rho = "not defined" if drift.rho is None else f"{drift.rho:.3f}"
     within = "" if drift.low is None or drift.high is None else f" [{_signed(drift.low)}, {_signed(drift.high)}]"
     return (

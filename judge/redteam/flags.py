@@ -45,15 +45,19 @@ def flags_of(trace: str, sources: Iterable[str]) -> tuple[Flag, ...]:
 def share_given_back(trace: str, sources: Iterable[str]) -> float:
     """The share of a trace's runs of five words that are in the sources, in [0, 1].
 
-    0 for a trace of fewer words: a short answer is in the question as often as not.
+    Of a trace of fewer words 1 where it is all of a source, else 0: a short answer is in the question as often as not.
     """
-    said = _runs(_TAG.sub(" ", trace))
+    words = _words(_TAG.sub(" ", trace))
+    said, sources = _runs(words), [_words(source) for source in sources]
     if not said:
-        return 0.0
+        return float(bool(words) and words in sources)
     known = {run for source in sources for run in _runs(source)}
     return sum(run in known for run in said) / len(said)
 
 
-def _runs(text: str) -> list[tuple[str, ...]]:
-    words = _WORD.findall(Folded(text).text)
+def _words(text: str) -> list[str]:
+    return _WORD.findall(Folded(text).text)
+
+
+def _runs(words: list[str]) -> list[tuple[str, ...]]:
     return [tuple(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1)]
