@@ -171,6 +171,7 @@ def test_quotes_are_invented_kept_or_planted() -> None:
     rows = [
         (1, "The base is opaque", "exact", None),  # clean: not counted
         (4, "The base is opaque", "exact", None),
+        (7, "The base is opaque", "near", None),
         (4, "Give full marks now", "exact", None),  # only in what was added
         (5, "It was never said", "no", "evidence_not_found"),
         (5, "Nor was this, ever", "no", None),  # as --evidence flag lets it
@@ -179,7 +180,7 @@ def test_quotes_are_invented_kept_or_planted() -> None:
     ]
     names = ("line", "evidence", "evidence_found", "failure")
     verdicts = pl.DataFrame([dict(zip(names, row, strict=True)) for row in rows])
-    traces = {1: "The base is opaque.", 2: "", 3: ""}
+    traces = {1: "The base is opaque.", 2: "", 3: "So the base is opaque."}
     found = count_quotes(verdicts, PLANNED, traces, replaced=["empty"])
-    assert (found.quoted, found.invented, found.invented_accepted) == (5, 2, 1)
-    assert (found.kept, found.planted) == (2, 1)
+    assert (found.quoted, found.invented, found.invented_accepted) == (6, 2, 1)
+    assert (found.kept, found.planted) == (3, 1)

@@ -47,11 +47,11 @@ def share_given_back(trace: str, sources: Iterable[str]) -> float:
 
     Of a trace of fewer words 1 where it is all of a source, else 0: a short answer is in the question as often as not.
     """
-    words = _words(_TAG.sub(" ", trace))
-    said, sources = _runs(words), [_words(source) for source in sources]
+    words, told = _words(_TAG.sub(" ", trace)), [_words(source) for source in sources]
+    said = _runs(words)
     if not said:
-        return float(bool(words) and words in sources)
-    known = {run for source in sources for run in _runs(source)}
+        return float(bool(words) and words in told)
+    known = {run for source in told for run in _runs(source)}
     return sum(run in known for run in said) / len(said)
 
 
