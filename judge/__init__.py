@@ -30,6 +30,7 @@ The flow, top to bottom; a file imports only files above it:
       shape.py        a row of a known shape  -> the fields of a record
       references.py   units in another file   -> the fields that a record lacks
       reading.py      where traces are        -> Records, one after the other
+    inert.py          a text                  -> the same, without the control tokens of chat templates
     view.py           a record                -> what a judge sees of it
     misfit.py         what a rubric cannot say -> what to do about it
     criterion.py      one statement about a trace, alone or in a tree
@@ -147,6 +148,7 @@ The flow, top to bottom; a file imports only files above it:
     recordings/       recorded judge outputs, read strictly into a run directory: one file a format
     rewards/          batches of a trainer -> rewards: one file a trainer
     web/              what label/ and serve/ share: a socket, a server, a body with an end
+    redteam/          attacks on a judge: families of them, the records that they make, what they brought
     label/            a person's labels: a page on this machine, and the file that it fills
     serve/            the HTTP service: scores and rewards for all ranks of a training run
     cli/              one file a command

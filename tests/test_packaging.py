@@ -38,6 +38,7 @@ def test_the_wheel_is_the_package_with_its_page_rubrics_and_prompts(wheel):
         for folder in ("rubrics", "prompts")
         for path in files(folder)
     }
+    shipped.add("judge/redteam/traces.jsonl")
     assert shipped and formats
     assert {name for name in names if ".dist-info/" not in name} == sources | page | formats | shipped | {
         "judge/py.typed"

@@ -17,6 +17,7 @@ _COMMANDS = {
     "compare": "Which of two models reasons better, axis by axis.",
     "rubric": "Write a rubric, and find out whether it can be trusted.",
     "replay": "Read recorded judge outputs into a run directory.",
+    "redteam": "Attack a judge, and see what it lets pass.",
     "label": "Label the units of traces by hand, in a page on this machine.",
     "serve": "Scores and rewards over HTTP, for all processes of a training run.",
     "cache": "What the shared store of replies holds, and how it goes away.",
