@@ -23,7 +23,7 @@ import polars as pl
 
 from judge.errors import ConfigError
 
-__all__ = ["RATINGS", "label_ratings", "run_ratings", "run_records"]
+__all__ = ["RATINGS", "label_ratings", "run_ratings", "run_records", "with_units"]
 
 RATINGS: Final[dict[str, Any]] = dict.fromkeys(
     ("record_id", "model", "axis", "unit_id", "probe", "rater", "value"), pl.String
@@ -73,20 +73,29 @@ def run_records(run: Path) -> pl.DataFrame:
 
 def label_ratings(labels: pl.DataFrame) -> pl.DataFrame:
     """What people said: labels in columns `judge.trust.labels.LABELS` -> columns `RATINGS`."""
+    return _unfolded(with_units(labels))
+
+
+def with_units(labels: pl.DataFrame) -> pl.DataFrame:
+    """Labels with the `kind` of what they answer, its first `probe`, and a preference's pair as `unit_id`."""
     pair = pl.col("model_a").is_not_null()
-    kind = (
-        pl.when(pair)
-        .then(pl.lit("preference"))
-        .when(pl.col("presence").is_not_null())
-        .then(pl.lit("checklist"))
-        .when(pl.col("verdict").is_not_null())
-        .then(pl.lit("criteria"))
-        .when(pl.col("unit_id").is_null())
-        .then(pl.lit("score"))
-        .otherwise(pl.lit("scale"))
-    )
-    named = pl.concat_str("model_a", pl.lit(" vs "), "model_b")
-    return _unfolded(labels.with_columns(kind=kind, unit_id=pl.when(pair).then(named).otherwise("unit_id")))
+    named = labels.with_columns(kind=_LABEL_KIND, unit_id=pl.when(pair).then(_PAIR).otherwise("unit_id"))
+    first = {kind: probes[0] for kind, probes in _OF_KIND.items()}
+    return named.with_columns(probe=pl.col("kind").replace_strict(first, return_dtype=pl.String))
+
+
+_PAIR: Final = pl.concat_str("model_a", pl.lit(" vs "), "model_b")
+_LABEL_KIND: Final = (
+    pl.when(pl.col("model_a").is_not_null())
+    .then(pl.lit("preference"))
+    .when(pl.col("presence").is_not_null())
+    .then(pl.lit("checklist"))
+    .when(pl.col("verdict").is_not_null())
+    .then(pl.lit("criteria"))
+    .when(pl.col("unit_id").is_null())
+    .then(pl.lit("score"))
+    .otherwise(pl.lit("scale"))
+)
 
 
 def _verdicts(path: Path) -> pl.DataFrame:
@@ -99,14 +108,13 @@ def _verdicts(path: Path) -> pl.DataFrame:
 
 
 def _preferences(path: Path) -> pl.DataFrame:
-    unit = pl.concat_str("model_a", pl.lit(" vs "), "model_b")
     return (
         pl.scan_parquet(path)
         .select(
             "record_id",
             "axis",
             model=pl.lit(None, pl.String),
-            unit_id=unit,
+            unit_id=_PAIR,
             rater="judge",
             kind=pl.lit("preference"),
             verdict=pl.col("outcome").cast(pl.String),
