@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -164,11 +165,8 @@ def test_several_runs_are_several_raters(tmp_path: Path, told: tuple[Path, Path]
     other = write_run(tmp_path / "other", [{**each, "judge": "n#2"} for each in units(*[R] * 8)])
     done = agree(told[0], other, told[1], "--probe", "outcome")
     assert done.exit_code == 0
-    lines = [line.split() for line in done.stdout.splitlines()]
-    assert {line[0]: line[1] for line in lines if line and line[0] in (JUDGE, "n#2") and len(line) > 5} == {
-        JUDGE: "7",
-        "n#2": "8",
-    } or [line for line in lines if line[:1] == ["n#2"]]
+    cells = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith(" ")]
+    assert cells == [[JUDGE, "7"], ["n#2", "8"]]
 
 
 def test_preferences(tmp_path: Path) -> None:
@@ -277,4 +275,6 @@ def test_the_guide_shows_what_it_prints(tmp_path: Path, monkeypatch: pytest.Monk
     assert scored.exit_code == 0
     guide = (Path(__file__).parents[1] / "docs/agreement.md").read_text(encoding="utf-8")
     lines = [line.rstrip() for line in agree(out, labels).stdout.splitlines()]
-    assert "\n".join(lines) in guide
+    # The judge id moves with the prompts, which these numbers do not hang on.
+    printed, shown = (re.sub(r"#[0-9a-f]{8}", "#", text) for text in ("\n".join(lines), guide))
+    assert printed in shown
