@@ -81,8 +81,8 @@ def test_json_has_all_of_it(told: tuple[Path, Path]) -> None:
 
 def test_the_seed_moves_the_intervals_only(told: tuple[Path, Path]) -> None:
     one, other = (json.loads(agree(*told, "--json", "--seed", seed).stdout)["agreements"] for seed in (0, 1))
-    kappas = [each[0]["compared"][0]["numbers"]["kappa"] for each in (one, other)]
-    assert kappas[0]["value"] == kappas[1]["value"] and kappas[0] != kappas[1]
+    kappas = [each[0]["compared"][0]["numbers"]["kappa"]["value"] for each in (one, other)]
+    assert kappas[0] == kappas[1] and one != other
 
 
 def test_numbers_are_written_as_a_table_or_as_an_object(told: tuple[Path, Path], tmp_path: Path) -> None:

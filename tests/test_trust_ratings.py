@@ -181,6 +181,13 @@ def test_the_same_label_under_two_spellings_of_the_place_is_refused(tmp_path: Pa
         matched(tmp_path, run, RIGHT, {**RIGHT, "model": "a"})
 
 
+def test_a_damaged_table_is_named(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", units((2, 1)))
+    (run / "verdicts.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(ConfigError, match=r"a table of .*run cannot be read: "):
+        run_ratings(run)
+
+
 def test_a_folder_of_something_else_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"is no run directory: it has none of verdicts\.parquet, preferences\.parquet"

@@ -42,7 +42,7 @@ class Draws:
     def __init__(self, per_record: ArrayLike, *, seed: int = 0) -> None:
         counts = np.asarray(per_record, dtype=np.float64)
         self.whole: Stack = counts.sum(axis=0)
-        telling = counts.reshape(len(counts), -1).any(axis=1).sum()
+        telling = counts.any(axis=tuple(range(1, counts.ndim))).sum()
         self._drawn = _draw(counts, seed) if telling > 1 else None
 
     def estimate(self, statistic: Statistic) -> Estimate:

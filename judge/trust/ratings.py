@@ -15,7 +15,8 @@ Of several samples the first counts: it is what asking once gives, whatever the 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,15 +51,27 @@ def run_ratings(run: Path, *, scores: Collection[str] = ()) -> pl.DataFrame:
         scores: Columns of its `scores.parquet` that are taken too, as probe `value` with their name as the axis.
 
     Raises:
-        ConfigError: It is no run directory.
+        ConfigError: It is no run directory, or one of its tables is damaged.
     """
-    parts = [read(path) for name, read in _TABLES.items() if (path := run / name).exists()]
+    with _reading(run):
+        parts = [read(path) for name, read in _TABLES.items() if (path := run / name).exists()]
+        if scores and (path := run / "scores.parquet").exists():
+            parts.append(_scores(path, scores))
     if not parts:
         hint = "Give the --out directory of `judge score` or `judge compare`."
         raise ConfigError(f"{run} is no run directory: it has none of {', '.join(_TABLES)}.", hint=hint)
-    if scores and (path := run / "scores.parquet").exists():
-        parts.append(_scores(path, scores))
     return pl.concat([_unfolded(part) for part in parts])
+
+
+@contextmanager
+def _reading(run: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as exc:
+        said = (str(exc).splitlines() or [type(exc).__name__])[0]
+        raise ConfigError(
+            f"a table of {run} cannot be read: {said}.", hint="Run the command that made it again."
+        ) from exc
 
 
 def run_records(run: Path) -> pl.DataFrame:
@@ -67,8 +80,8 @@ def run_records(run: Path) -> pl.DataFrame:
     columns = ("record_id", "model", "record_key")
     if not path.exists():
         return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    # A panel has a row a judge.
-    return pl.scan_parquet(path).select("line", *columns).unique(maintain_order=True).drop("line").collect()
+    with _reading(run):  # a panel has a row a judge
+        return pl.scan_parquet(path).select("line", *columns).unique(maintain_order=True).drop("line").collect()
 
 
 def label_ratings(labels: pl.DataFrame) -> pl.DataFrame:
