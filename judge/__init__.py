@@ -72,14 +72,19 @@ The flow, top to bottom; a file imports only files above it:
     table.py          Outcomes                -> Polars frames the schemas are the contract
     preference.py     two traces              -> Preference    which is better, in both orders
     aggregate.py      Scores                  -> means, intervals
-    difference.py     Scores                  -> how far models are apart on what they share
-    move.py           two runs × Comparison   -> Moves         of verdicts and scores between two versions of a rubric
-    score_pairs.py    Scores of two models    -> Preferences   free of calls
     statistics/
+      estimate.py     counts                  -> Estimate      a number, or why there is none
+      bootstrap.py    counts of every record  -> intervals     2,000 draws of records
+      table.py        two raters' labels      -> confusion     kappa, AC1, F1
+      rank.py         pairs of numbers        -> correlations  Spearman, Kendall, Pearson, AUC
+      raters.py       labels of several       -> Fleiss' kappa, alpha
       isotonic.py     points                  -> the steps nearest to them that never fall
       sign_test.py    wins and losses         -> how often chance is as one-sided
       bradley_terry.py wins of each over each -> log-strengths, or the groups between which there are none
       strengths.py    outcomes by record      -> Strengths     with intervals, or why there are none
+    difference.py     Scores                  -> how far models are apart on what they share
+    move.py           two runs × Comparison   -> Moves         of verdicts and scores between two versions of a rubric
+    score_pairs.py    Scores of two models    -> Preferences   free of calls
     win_rate.py       Preferences             -> WinRates      and what the order of two traces did
     standing.py       Preferences             -> Standings     win rates and strengths of each judge and axis
     price.py          a judge's name          -> what its tokens cost
@@ -150,6 +155,7 @@ The flow, top to bottom; a file imports only files above it:
     web/              what label/ and serve/ share: a socket, a server, a body with an end
     redteam/          attacks on a judge: families of them, the records that they make, what they brought
     label/            a person's labels: a page on this machine, and the file that it fills
+    trust/            how far a judge can be believed: what it says held against what people say
     serve/            the HTTP service: scores and rewards for all ranks of a training run
     cli/              one file a command
     testing/          a scripted judge on loopback that misbehaves on request

@@ -15,6 +15,7 @@ __all__ = ["cli"]
 _COMMANDS = {
     "score": "Score a file of reasoning traces.",
     "compare": "Which of two models reasons better, axis by axis.",
+    "agree": "Whether a judge agrees with people, and people with each other.",
     "rubric": "Write a rubric, and find out whether it can be trusted.",
     "replay": "Read recorded judge outputs into a run directory.",
     "redteam": "Attack a judge, and see what it lets pass.",

@@ -1,7 +1,8 @@
-"""Forms of options that click does not know: `k=v`, `NAME=SOURCE` and `FIELD=NAME`."""
+"""Forms of options that click does not know: `k=v`, `NAME=SOURCE`, `FIELD=NAME` and `NUMBER=LEAST`."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-__all__ = ["Header", "Parameter", "Rename"]
+__all__ = ["Header", "Least", "Parameter", "Rename"]
 
 
 class Parameter(click.ParamType["tuple[str, JsonValue]"]):
@@ -57,3 +58,19 @@ class Rename(click.ParamType[str]):
         if "=" not in value:
             self.fail(f"{value!r} is not of the form FIELD=NAME, such as trace=response", param, ctx)
         return value
+
+
+class Least(click.ParamType["tuple[str, float]"]):
+    """`NAME=NUMBER`: what a number must reach."""
+
+    name = "NAME=NUMBER"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
+        name, separator, text = value.partition("=")
+        try:
+            least = float(text)
+        except ValueError:
+            least = math.nan
+        if not (name and separator and math.isfinite(least)):
+            self.fail(f"{value!r} is not of the form NAME=NUMBER, such as kappa=0.6", param, ctx)
+        return name, least

@@ -31,6 +31,7 @@ __all__ = [
     "options_of_score",
     "reading_options",
     "scoring_options",
+    "seed_option",
     "take",
     "take_asking",
 ]
@@ -185,6 +186,7 @@ def _read_run_file(ctx: click.Context, _: click.Parameter, path: str | None) -> 
         ctx.default_map = read_run_file(Path(path), ctx)
 
 
+_LARGEST_SEED = 2**32 - 1
 _TRACES = click.argument("traces", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 _WHO = (
     option(
@@ -298,6 +300,16 @@ _JSON = option("--json", "as_json", is_flag=True, help="What came of it as one J
 _SCORING = (_TRACES, *_WHO, *_UNITS, *_HOW, *_JOINED, _JSON)
 _ASKING = (*_WHO, *_HOW, _JSON)
 _READING = (*_READ, *_JOINED)
+
+
+seed_option = option(
+    "--seed",
+    type=click.IntRange(0, _LARGEST_SEED),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Seed of the bootstrap intervals.",
+)
 
 
 def reading_options(command: _Command) -> _Command:

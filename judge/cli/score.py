@@ -7,11 +7,9 @@ from typing import Any
 
 import click
 
-from judge.cli.options import ScoreOptions, option, scoring_options, take
+from judge.cli.options import ScoreOptions, option, scoring_options, seed_option, take
 
 __all__ = ["score"]
-
-_LARGEST_SEED = 2**32 - 1
 
 
 @click.command()
@@ -25,14 +23,7 @@ _LARGEST_SEED = 2**32 - 1
     show_default=True,
     help="Processes that share the work, and the calls in flight.",
 )
-@option(
-    "--seed",
-    type=click.IntRange(0, _LARGEST_SEED),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Seed of the bootstrap intervals.",
-)
+@seed_option
 @option("--overwrite", is_flag=True, help="Start afresh, whatever is in --out.")
 @option("--dry-run", is_flag=True, help="Say what it would take, as `judge estimate` does, and ask nobody.")
 @option("--quiet", is_flag=True, help="No progress, no notices, no table; errors only.")

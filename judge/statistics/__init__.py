@@ -1,1 +1,1 @@
-"""Numbers on labels, ranks and pairs."""
+"""Numbers of how far raters agree, from counts of what they said; each with its interval or the reason for none."""
