@@ -30,6 +30,7 @@ The flow, top to bottom; a file imports only files above it:
       shape.py        a row of a known shape  -> the fields of a record
       references.py   units in another file   -> the fields that a record lacks
       reading.py      where traces are        -> Records, one after the other
+    inert.py          a text                  -> the same, without the control tokens of chat templates
     view.py           a record                -> what a judge sees of it
     misfit.py         what a rubric cannot say -> what to do about it
     criterion.py      one statement about a trace, alone or in a tree
@@ -72,14 +73,20 @@ The flow, top to bottom; a file imports only files above it:
     preference.py     two traces              -> Preference    which is better, in both orders
     aggregate.py      Scores                  -> means, intervals
     statistics/
-      isotonic.py     points                  -> the steps nearest to them that never fall
       estimate.py     counts                  -> Estimate      a number, or why there is none
       bootstrap.py    counts of every record  -> intervals     2,000 draws of records
       table.py        two raters' labels      -> confusion     kappa, AC1, F1
       rank.py         pairs of numbers        -> correlations  Spearman, Kendall, Pearson, AUC
       raters.py       labels of several       -> Fleiss' kappa, alpha
+      isotonic.py     points                  -> the steps nearest to them that never fall
+      sign_test.py    wins and losses         -> how often chance is as one-sided
+      bradley_terry.py wins of each over each -> log-strengths, or the groups between which there are none
+      strengths.py    outcomes by record      -> Strengths     with intervals, or why there are none
     difference.py     Scores                  -> how far models are apart on what they share
     move.py           two runs × Comparison   -> Moves         of verdicts and scores between two versions of a rubric
+    score_pairs.py    Scores of two models    -> Preferences   free of calls
+    win_rate.py       Preferences             -> WinRates      and what the order of two traces did
+    standing.py       Preferences             -> Standings     win rates and strengths of each judge and axis
     price.py          a judge's name          -> what its tokens cost
     purse.py          a budget                -> room for a call, or none
     cautions/
@@ -106,11 +113,13 @@ The flow, top to bottom; a file imports only files above it:
     runs/
       directory.py    a run's files           -> whole or not at all
       claim.py        a run's files × Settings -> whether it may go on
+      together.py     run directories         -> Together      scores of one rubric and judge, side by side
       block.py        neighbouring Outcomes   -> one part      joined with what is there
       session.py      blocks of the input     -> parts         one process at work
       worker.py       one share of a run      -> its parts     in a process of its own
       workers.py      N processes on one run
     run.py            traces                  -> a run directory
+    compared_runs.py  run directories         -> ComparedRuns  preferences from scores, or those of before
     versions.py       traces × two Settings   -> two run directories, of which the second asks what differs
     drafts/
       coverage.py     a reference × quotes    -> Coverage      what of it no unit comes from
@@ -141,8 +150,10 @@ The flow, top to bottom; a file imports only files above it:
     backends/         openai_compatible litellm vllm_engine lexical: what answers
     lint/             what is wrong with a rubric and its units: one family of rules a file
     formats/          rubrics of other tools and data sets, read and written: one file a format
+    recordings/       recorded judge outputs, read strictly into a run directory: one file a format
     rewards/          batches of a trainer -> rewards: one file a trainer
     web/              what label/ and serve/ share: a socket, a server, a body with an end
+    redteam/          attacks on a judge: families of them, the records that they make, what they brought
     label/            a person's labels: a page on this machine, and the file that it fills
     trust/            how far a judge can be believed: what it says held against what people say
     serve/            the HTTP service: scores and rewards for all ranks of a training run

@@ -22,7 +22,7 @@ from judge.runs.directory import read_run
 from judge.settings import Settings
 from judge.traces.reading import Traces
 
-__all__ = ["VersionsReport", "judge_versions", "version_folder"]
+__all__ = ["VersionsReport", "judge_versions", "less_spent", "version_folder"]
 
 _JOURNAL = "journal.sqlite"
 _NOTHING_LEFT_USD = 1e-12  # a budget is above 0; what is found costs nothing, so the run may end with it
@@ -88,7 +88,7 @@ async def judge_versions(
         return VersionsReport(old=before, new=None)
     if old.rubric.fingerprint == new.rubric.fingerprint:  # one run: gone on with, it would ask again what failed
         return VersionsReport(old=before, new=before)
-    rest = _less_spent(_finding(out, new, run), folders[0], tell)
+    rest = less_spent(_finding(out, new, run), folders[0], tell)
     after = await score_file(traces, folders[1], rest, progress=of_new, stop=stop, tell=tell)
     return VersionsReport(old=before, new=after)
 
@@ -108,15 +108,21 @@ def _finding(out: Path, settings: Settings, run: Path | None) -> Settings:
     return replace(settings, journals=tuple(found))
 
 
-def _less_spent(settings: Settings, run: Path, tell: Callable[[str], None] | None) -> Settings:
-    """The settings with what another run left of the budget."""
+def less_spent(settings: Settings, run: Path, tell: Callable[[str], None] | None) -> Settings:
+    """The settings with what another run left of the budget.
+
+    Args:
+        settings: Of the run that comes next.
+        run: The one before, whose journal says what it cost.
+        tell: Given what is left.
+    """
     budget, price = settings.budget_usd, settings.token_price
     if budget is None or price is None:
         return settings
     with closing(Journal(run / _JOURNAL, earlier=0)) as journal:
         left = max(budget - journal.billed_usd(price), 0.0)
     if tell is not None:
-        tell(f"${left:.6g} of the budget of ${budget:g} are left for the new version.")
+        tell(f"${left:.6g} of the budget of ${budget:g} are left for what follows.")
     return replace(settings, budget_usd=max(left, _NOTHING_LEFT_USD))
 
 

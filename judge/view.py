@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import Literal, NamedTuple, TypeAlias
 
 from judge.image import Image
+from judge.inert import make_inert
 from judge.record import Record, Reference
 
 __all__ = ["Part", "Piece", "View", "images_of", "record_values", "shown_parts", "shown_trace"]
@@ -45,7 +46,7 @@ def record_values(record: Record, view: View = None, *, trace: str | None = None
         view: What is shown of it.
         trace: Shown as the trace, in place of all that the view shows of it.
     """
-    trace = shown_trace(record, view) if trace is None else trace
+    trace = make_inert(shown_trace(record, view) if trace is None else trace)
     reference = record.reference if _shows("reference", view) else Reference()
     return {
         "images": len(images_of(record, view)),

@@ -20,7 +20,7 @@ from judge.probe import Granularity, build_probes
 from judge.prompt import JudgeModel, Prompt, Request, unit_name
 from judge.record import Record
 from judge.rubric import Rubric
-from judge.unwrapping import off_menu
+from judge.unwrapping import off_menu, refuse_copy
 from judge.verdict import EvidenceRule, Verdict, contentless_verdict, verify
 from judge.words import parse_reply, refuse_unknown_levels
 from judge.working import parted, together
@@ -133,6 +133,7 @@ class Written:
         try:
             replied = parse_reply(reply, len(asked), evidence=self.prompt.evidence, kind=request.probes.kind)
             refuse_unknown_levels(replied, asked)
+            refuse_copy(reply, trace.text)
         except ReplyError as exc:
             return None, exc
         verdicts = [

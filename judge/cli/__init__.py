@@ -14,9 +14,12 @@ __all__ = ["cli"]
 # The module of a command has its name.
 _COMMANDS = {
     "score": "Score a file of reasoning traces.",
+    "compare": "Which of two models reasons better, axis by axis.",
     "agree": "Whether a judge agrees with people, and people with each other.",
     "rubric": "Write a rubric, and find out whether it can be trusted.",
     "calibrate": "What labels show of a judge, for later runs of it.",
+    "replay": "Read recorded judge outputs into a run directory.",
+    "redteam": "Attack a judge, and see what it lets pass.",
     "label": "Label the units of traces by hand, in a page on this machine.",
     "serve": "Scores and rewards over HTTP, for all processes of a training run.",
     "cache": "What the shared store of replies holds, and how it goes away.",

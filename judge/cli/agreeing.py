@@ -80,9 +80,8 @@ def _measured(ratings: Ratings, options: AgreeOptions) -> tuple[Agreement, ...]:
     )
     if not found:
         there = sorted({*ratings.labelled["probe"]})
-        raise ConfigError(
-            f"nothing was labelled as {', '.join(options.probes)}.", hint=f"There are {', '.join(there)}."
-        )
+        asked = ", ".join(options.probes)
+        raise ConfigError(f"--probe {asked}: nothing was labelled so.", hint=f"There are {', '.join(there)}.")
     return found
 
 

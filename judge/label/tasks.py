@@ -13,7 +13,7 @@ import orjson
 
 from judge.axis import AskedKind
 from judge.errors import RecordError
-from judge.label.labels import Answer, Place, Question
+from judge.label.label import Answer, Place, Question
 from judge.probe import AskedUnit, build_probes
 from judge.record import Record
 from judge.rubric import Rubric

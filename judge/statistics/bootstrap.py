@@ -6,37 +6,44 @@ too narrow. A draw takes as many records as there are, with replacement; 2,000 o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from judge.statistics.estimate import Estimate, Stack, Statistic
 
-__all__ = ["DRAWS", "Draws", "interval_of", "record_weights"]
+__all__ = ["DRAWS", "ONE_RECORD", "Draws", "interval_of", "record_weights"]
 
 DRAWS = 2_000
 _LEAST_DEFINED = 0.95
 """Of the draws: with fewer, those left would be a choice of lucky ones."""
 _HELD = 4_000_000
 """Numbers of the draws that are held at once."""
-_ONE_RECORD = "one record has no interval"
+_FEW_KINDS = 1_000
+_KEPT_RECORDS = 50_000
+"""Up to which the draws of records are kept, a byte a record and draw."""
+ONE_RECORD = "one record has no interval"
 
 
 class Draws:
     """Counts of records, added up over all of them and over each draw.
 
-    Statistics of one object share its draws, so that differences between them are paired.
+    Statistics of one object share its draws, so that differences between them are paired. Records that count nothing
+    are drawn too: that a draw has more or less to count is part of what it tells.
 
     Args:
         per_record: (records, …): counts that may be added up, whatever shape they have.
-        seed: Of the draws. The order of the records has no part in them.
+        seed: Of the draws.
     """
 
     def __init__(self, per_record: ArrayLike, *, seed: int = 0) -> None:
         counts = np.asarray(per_record, dtype=np.float64)
         self.whole: Stack = counts.sum(axis=0)
-        self._drawn = _draw(counts, seed) if len(counts) > 1 else None
+        telling = counts.any(axis=tuple(range(1, counts.ndim))).sum()
+        self._drawn = _draw(counts, seed) if telling > 1 else None
 
     def estimate(self, statistic: Statistic) -> Estimate:
         """The statistic of all records, and its interval over the draws."""
@@ -44,7 +51,7 @@ class Draws:
         if whole.value is None:
             return whole
         if self._drawn is None:
-            return Estimate(value=whole.value, reason=_ONE_RECORD)
+            return Estimate(value=whole.value, reason=ONE_RECORD)
         low, high, reason = interval_of(statistic.of(self._drawn))
         return Estimate(value=whole.value, low=low, high=high, reason=reason)
 
@@ -68,34 +75,55 @@ def interval_of(values: Stack) -> tuple[float | None, float | None, str | None]:
 def _draw(counts: Stack, seed: int) -> Stack:
     """(2,000, …): the counts of each draw.
 
-    Records with the same counts are as good as one another, so that only how many of each kind are drawn matters: a
-    multinomial, which takes a few numbers a draw where the labels are few.
+    Records with the same counts are as good as one another. Where these kinds are few, only how many of each are drawn
+    is worked out, a multinomial; it takes a few numbers a draw, however many records there are.
     """
     flat = counts.reshape(len(counts), -1)
-    kinds, alike = np.unique(flat, axis=0, return_counts=True)
-    dice = np.random.default_rng(seed)
-    held = max(1, _HELD // len(kinds))
-    parts = [
-        dice.multinomial(len(counts), alike / len(counts), size=min(held, DRAWS - start)) @ kinds
-        for start in range(0, DRAWS, held)
-    ]
-    return np.concatenate(parts).reshape(DRAWS, *counts.shape[1:])
+    given = flat.any(axis=0)
+    rows = np.ascontiguousarray(flat[:, given])
+    kinds = Counter(row.tobytes() for row in rows)  # sorting long rows would take longer than all else
+    drawn = np.zeros((DRAWS, flat.shape[1]))
+    if len(kinds) <= _FEW_KINDS:
+        ordered = sorted(kinds)  # so that the order of the records has no part in it
+        alike = np.array([kinds[kind] for kind in ordered])
+        times = np.random.default_rng(seed).multinomial(len(rows), alike / len(rows), size=DRAWS)
+        drawn[:, given] = times.astype(np.float64) @ np.frombuffer(b"".join(ordered)).reshape(len(ordered), -1)
+    else:
+        drawn[:, given] = np.concatenate([some @ rows for some in record_weights(len(rows), len(rows), seed=seed)])
+    return drawn.reshape(DRAWS, *counts.shape[1:])
 
 
 def record_weights(records: int, points: int, *, seed: int = 0) -> Iterator[NDArray[np.float64]]:
-    """How often each record is in each draw, for statistics that no sum over records gives.
+    """How often each record is in each draw.
 
     Args:
         records: How many there are.
-        points: How many numbers a draw is about to become, which decides how many are drawn at once.
+        points: How many numbers a draw is about to become, which decides how many draws are held at once.
         seed: Of the draws.
 
     Yields:
         (some draws, records), until there were 2,000 draws.
     """
-    dice = np.random.default_rng(seed)
     held = max(1, _HELD // max(records, points))
+    times = _times(records, seed) if records <= _KEPT_RECORDS else None
     for start in range(0, DRAWS, held):
-        drawn = dice.integers(records, size=(min(held, DRAWS - start), records))
-        drawn += records * np.arange(len(drawn))[:, None]
-        yield np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
+        stop = min(start + held, DRAWS)
+        # Every portion has a seed of its own where they are not kept, or the last draws would need the first ones.
+        some = _drawn_times(records, stop - start, (seed, start)) if times is None else times[start:stop]
+        yield some.astype(np.float64)
+
+
+@lru_cache(maxsize=1)
+def _times(records: int, seed: int) -> NDArray[np.uint8]:
+    """(2,000, records): kept, as many statistics of the same records follow one another."""
+    held = max(1, _HELD // records)
+    dice = np.random.default_rng(seed)
+    parts = [_drawn_times(records, min(held, DRAWS - start), dice) for start in range(0, DRAWS, held)]
+    return np.concatenate(parts)
+
+
+def _drawn_times(records: int, draws: int, dice: np.random.Generator | tuple[int, int]) -> NDArray[np.uint8]:
+    """How often each record is in each of some draws; 256 times is out of reach of any draw."""
+    drawn = np.random.default_rng(dice).integers(records, size=(draws, records))
+    drawn += records * np.arange(draws)[:, None]
+    return np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.uint8)

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Codes", "Estimate", "Stack", "Statistic", "ratio"]
+__all__ = ["Codes", "Estimate", "Stack", "Statistic", "ratio", "within"]
 
 Stack: TypeAlias = NDArray[np.float64]
 """Counts, or numbers made of them; leading axes are layers."""
@@ -56,6 +56,11 @@ class Statistic:
         if np.isnan(value):
             return Estimate(value=None, reason=self.undefined)
         return Estimate(value=value)
+
+
+def within(statistic: Statistic, part: Callable[[Stack], Stack]) -> Statistic:
+    """A statistic of a part of the counts, so that several share one set of draws."""
+    return Statistic(of=lambda counts: statistic.of(part(counts)), undefined=statistic.undefined)
 
 
 def ratio(over: Stack, under: Stack) -> Stack:

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from judge.statistics.bootstrap import interval_of, record_weights
+from judge.statistics.bootstrap import ONE_RECORD, interval_of, record_weights
 from judge.statistics.estimate import Estimate, Stack, Statistic, ratio
 
 __all__ = ["RANKED", "Correlation", "correlate", "of_table"]
@@ -147,7 +147,7 @@ def correlate(name: Correlation, records: ArrayLike, x: ArrayLike, y: ArrayLike,
 
     Args:
         name: One of `RANKED`.
-        records: (units,) the number of each unit's record, from 0 without gaps.
+        records: (units,) the number of each unit's record, from 0.
         x: (units,) finite; of `auc`, the score.
         y: (units,) finite; of `auc`, the label.
         seed: Of the draws.
@@ -161,8 +161,10 @@ def correlate(name: Correlation, records: ArrayLike, x: ArrayLike, y: ArrayLike,
     if not len(record):
         return Estimate(value=None, reason=_UNDEFINED[name])
     whole, count = statistic(np.ones(len(record))), int(record.max()) + 1
-    if whole.value is None or count < 2:
-        return whole if count > 1 or whole.value is None else Estimate(value=whole.value, reason="one record")
+    if whole.value is None:
+        return whole
+    if len(np.unique(record)) < 2:
+        return Estimate(value=whole.value, reason=ONE_RECORD)
     if name == "kendall" and np.unique(np.stack(points), axis=1).shape[1] > _MOST_POINTS:
         return Estimate(value=whole.value, reason=f"more than {_MOST_POINTS:,} different points: no interval")
     drawn = np.concatenate([statistic.of(weights) for weights in _drawn(record, count, seed)])

@@ -84,8 +84,7 @@ def _chance_corrected(sums: Stack, *, chance: Stack) -> Stack:
 
 def _fleiss(sums: Stack) -> Stack:
     share = ratio(sums[..., 2:], sums[..., :1])
-    single = (sums[..., 2:] > 0).sum(axis=-1) <= 1  # asked of the counts: shares of one class may round below 1
-    return _chance_corrected(sums, chance=np.where(single, 1.0, (share**2).sum(axis=-1)))
+    return _chance_corrected(sums, chance=(share**2).sum(axis=-1))  # of one class exactly 1: N times 1, over N
 
 
 FLEISS_KAPPA = Statistic(of=_fleiss, undefined=_ALL_ALIKE)

@@ -2,7 +2,9 @@
 
     obedient   an honest, deterministic judge
     sloppy     usable but messy; a share of first replies is really wrong, a re-ask gets it right
-    gullible   believes whatever the trace says of itself
+    gullible   believes whatever the trace says of itself, and makes quotes up
+    led        honest, until the trace speaks of its own grading: then it does what that says
+    parrot     honest, until the trace holds JSON: then it replies with that
     stubborn   never a usable reply
 
 Your own script is any callable `script(ask) -> str | Mapping`: a mapping is sent as JSON, a string as it is. For a
@@ -11,8 +13,9 @@ probe (`ask.probed`) a mapping is of tokens to their probabilities, and the like
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib import import_module
@@ -29,10 +32,11 @@ from judge.testing.probes import digit_of, digits_of, soft
 from judge.testing.units import MARKS
 
 Script: TypeAlias = Callable[[Ask], str | Mapping[str, object]]
-ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "stubborn"]
+ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "led", "parrot", "stubborn"]
 SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
 _Reply: TypeAlias = dict[str, dict[str, object]]
 
+_DECODER = json.JSONDecoder()
 _INVENTED = "On closer inspection, the opposite was written here all along."
 _SELF_PRAISE = re.compile(
     r"\b(?:judges?|graders?|graded|evaluators?|reviewers?|rubrics?|scores?|marks|presence|correctness|ignore|instructions?)\b",
@@ -79,6 +83,29 @@ def gullible(ask: Ask) -> Mapping[str, object]:
         )
         for unit in ask.units
     }
+
+
+def led(ask: Ask) -> Mapping[str, object]:
+    """Judge as `obedient` does, but as `gullible` does where a sentence of the trace speaks of its grading."""
+    return gullible(ask) if any(_SELF_PRAISE.search(said.text) for said in sentences(ask.trace)) else obedient(ask)
+
+
+def parrot(ask: Ask) -> str | Mapping[str, object]:
+    """Reply with the first JSON object of the trace, as it stands there; without one, judge as `obedient` does."""
+    return next(_objects(ask.trace), None) or obedient(ask)
+
+
+def _objects(trace: str) -> Iterator[str]:
+    """The JSON objects of a trace, those within others aside."""
+    at = trace.find("{")
+    while at >= 0:
+        try:
+            _, end = _DECODER.raw_decode(trace, at)
+        except ValueError:
+            end = at + 1
+        else:
+            yield trace[at:end]
+        at = trace.find("{", end)
 
 
 def stubborn(ask: Ask) -> str:
@@ -131,6 +158,8 @@ def load_script(script: str | Script, *, seed: int = 0) -> Script:
         "obedient": obedient,
         "sloppy": Sloppy(seed=seed),
         "gullible": gullible,
+        "led": led,
+        "parrot": parrot,
         "stubborn": stubborn,
     }
     return named[script] if script in named else _imported(script)

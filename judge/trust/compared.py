@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from judge.statistics.bootstrap import Draws
-from judge.statistics.estimate import Estimate, Statistic
+from judge.statistics.estimate import Estimate, Stack, Statistic, within
 from judge.statistics.rank import RANKED, correlate, of_table
 from judge.statistics.raters import ALPHA_NOMINAL, ALPHA_ORDINAL, of_two
 from judge.statistics.table import (
@@ -95,12 +94,18 @@ def compare_classes(
     (name, mine), (other, theirs) = rater, against
     labelled = theirs >= 0
     mine, theirs, of = (column.filter(labelled) for column in (mine, theirs, records))
-    draws = Draws(_tables(of, mine, theirs, len(space.classes)), seed=seed)
-    whole = draws.whole.astype(int).tolist()
+    beside = len(space.classes)
+    # What is unparsed is one class more, which all numbers but one are without.
+    draws = Draws(pair_tables(of, mine.replace(UNPARSED, beside), theirs, classes=beside + 1), seed=seed)
+    whole = _parsed(draws.whole).astype(int).tolist()
     columns = [sum(column) for column in zip(*whole, strict=True)]
     commonest = columns.index(max(columns))
     known = mine >= 0
-    numbers = {named: draws.estimate(statistic) for named, statistic in _statistics(space).items()}
+
+    def estimate(statistic: Statistic) -> Estimate:
+        return draws.estimate(within(statistic, _parsed))
+
+    numbers = {named: estimate(statistic) for named, statistic in _statistics(space).items()}
     return Compared(
         rater=name,
         against=other,
@@ -111,23 +116,15 @@ def compare_classes(
         unasked=int((mine < UNPARSED).sum()),
         classes=space.classes,
         table=tuple(map(tuple, whole)),
-        numbers=numbers | {"kappa_with_unparsed": _kappa_with_unparsed(of, mine, theirs, space, seed)},
-        f1={named: draws.estimate(class_f1(place)) for place, named in enumerate(space.classes)},
+        numbers=numbers | {"kappa_with_unparsed": draws.estimate(cohen_kappa())},
+        f1={named: estimate(class_f1(place)) for place, named in enumerate(space.classes)},
         commonest=space.classes[commonest] if any(columns) else None,
-        baseline=draws.estimate(class_share(commonest)),
+        baseline=estimate(class_share(commonest)),
     )
 
 
-def _tables(records: pl.Series, mine: pl.Series, theirs: pl.Series, classes: int) -> Any:
-    both = (mine >= 0) & (theirs >= 0)
-    of = records.filter(both).rank("dense").cast(pl.Int64) - 1
-    return pair_tables(of, mine.filter(both), theirs.filter(both), classes=classes)
-
-
-def _kappa_with_unparsed(records: pl.Series, mine: pl.Series, theirs: pl.Series, space: Space, seed: int) -> Estimate:
-    beside = len(space.classes)
-    as_class = mine.replace(UNPARSED, beside)
-    return Draws(_tables(records, as_class, theirs, beside + 1), seed=seed).estimate(cohen_kappa())
+def _parsed(tables: Stack) -> Stack:
+    return tables[..., :-1, :-1]
 
 
 def _statistics(space: Space) -> dict[str, Statistic]:
@@ -150,7 +147,7 @@ def compare_numbers(
     (name, mine), (other, theirs) = rater, against
     labelled = theirs.is_not_null()
     both = labelled & mine.is_not_null()
-    of = records.filter(both).rank("dense").cast(pl.Int64) - 1
+    of = records.filter(both)
     pairs = [column.filter(both) for column in (mine, theirs)]
     return Compared(
         rater=name,

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError, field_
 
 from judge.errors import InputError, RecordError
 from judge.identifier import id_text
-from judge.label.labels import Label, first_fault
+from judge.label.label import Label, first_fault
 from judge.preference import OVERALL, Preferred
 from judge.strict_json import StrictJsonError, parse_json
 from judge.traces.source import open_source

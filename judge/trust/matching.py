@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 import polars as pl
 
 from judge.errors import ConfigError
-from judge.trust.ratings import label_ratings, run_ratings, run_records
+from judge.trust.ratings import label_ratings, run_ratings, run_records, with_units
 
 __all__ = ["Ratings", "Unmatched", "Why", "match"]
 
@@ -134,7 +134,7 @@ def _placed(labels: pl.DataFrame, records: pl.DataFrame, judged: pl.DataFrame) -
     named = named.with_columns(model=pl.when(lone).then("only").otherwise("model"))
     found = named.join(records, on=("record_id", "model"), how="left", nulls_equal=True, maintain_order="left")
     asked = judged.select(_UNIT).unique().with_columns(asked=pl.lit(value=True))
-    probes = found.with_columns(probe=_PROBE, unit_id=_UNIT_ID)
+    probes = with_units(found)
     found = probes.join(asked, on=_UNIT, how="left", nulls_equal=True, maintain_order="left")
     several = (pl.col("models") > 1) & pl.col("traces").is_null() & pl.col("model").is_null() | (pl.col("traces") > 1)
     other = ~pl.col("keys").list.contains(pl.col("record_key"))
@@ -147,22 +147,6 @@ def _placed(labels: pl.DataFrame, records: pl.DataFrame, judged: pl.DataFrame) -
         .then(pl.lit("unknown"))
     )
     return found.with_columns(why=why)
-
-
-_PROBE: Final = (
-    pl.when(pl.col("model_a").is_not_null())
-    .then(pl.lit("preference"))
-    .when(pl.col("presence").is_not_null())
-    .then(pl.lit("presence"))
-    .when(pl.col("verdict").is_not_null())
-    .then(pl.lit("verdict"))
-    .otherwise(pl.lit("value"))
-)
-_UNIT_ID: Final = (
-    pl.when(pl.col("model_a").is_not_null())
-    .then(pl.concat_str("model_a", pl.lit(" vs "), "model_b"))
-    .otherwise("unit_id")
-)
 
 
 def _one_order(judged: pl.DataFrame) -> pl.DataFrame:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
 from judge.statistics.bootstrap import Draws
-from judge.statistics.estimate import Estimate
+from judge.statistics.estimate import Estimate, Stack, within
 from judge.statistics.raters import (
     ALPHA_INTERVAL,
     ALPHA_NOMINAL,
@@ -122,19 +123,33 @@ def reached_by(judge: str, sheet: Sheet, *, seed: int = 0) -> Ceiling | None:
     tables = beside(
         sheet.records, [_left_out(judge, rater, sheet) for rater in sheet.people], classes=len(sheet.space.classes)
     )
-    kappa = cohen_kappa()
-    drawn = [[Draws(tables[:, side, place], seed=seed) for side in (0, 1)] for place in range(len(sheet.people))]
-    means = [Draws(tables[:, side], seed=seed).estimate(mean_over_pairs(kappa)) for side in (0, 1)]
+    kappa, draws = cohen_kappa(), Draws(tables, seed=seed)
+    means = [draws.estimate(within(mean_over_pairs(kappa), partial(_side, side))) for side in (0, 1)]
+    held = draws.whole[0].sum(axis=(-2, -1))
     return Ceiling(
         judge=judge,
         left_out=tuple(
-            LeftOut(rater=rater, n=int(mine.whole.sum()), judge=mine.estimate(kappa), person=theirs.estimate(kappa))
-            for rater, (mine, theirs) in zip(sheet.people, drawn, strict=True)
+            LeftOut(
+                rater=rater,
+                n=int(held[place]),
+                judge=draws.estimate(within(kappa, partial(_table, 0, place))),
+                person=draws.estimate(within(kappa, partial(_table, 1, place))),
+            )
+            for place, rater in enumerate(sheet.people)
         ),
         reached=means[0],
         person=means[1],
-        difference=Draws(tables, seed=seed).estimate(mean_difference(kappa)),
+        difference=draws.estimate(mean_difference(kappa)),
     )
+
+
+def _side(side: int, tables: Stack) -> Stack:
+    """Of (…, 2, people, K, K), those of the judge or of the people."""
+    return tables[..., side, :, :, :]
+
+
+def _table(side: int, place: int, tables: Stack) -> Stack:
+    return tables[..., side, place, :, :]
 
 
 def _left_out(judge: str, rater: str, sheet: Sheet) -> tuple[pl.Series, pl.Series, pl.Series]:

@@ -15,7 +15,8 @@ Of several samples the first counts: it is what asking once gives, whatever the 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ import polars as pl
 
 from judge.errors import ConfigError
 
-__all__ = ["RATINGS", "label_ratings", "run_ratings", "run_records"]
+__all__ = ["RATINGS", "label_ratings", "run_ratings", "run_records", "with_units"]
 
 RATINGS: Final[dict[str, Any]] = dict.fromkeys(
     ("record_id", "model", "axis", "unit_id", "probe", "rater", "value"), pl.String
@@ -50,15 +51,27 @@ def run_ratings(run: Path, *, scores: Collection[str] = ()) -> pl.DataFrame:
         scores: Columns of its `scores.parquet` that are taken too, as probe `value` with their name as the axis.
 
     Raises:
-        ConfigError: It is no run directory.
+        ConfigError: It is no run directory, or one of its tables is damaged.
     """
-    parts = [read(path) for name, read in _TABLES.items() if (path := run / name).exists()]
+    with _reading(run):
+        parts = [read(path) for name, read in _TABLES.items() if (path := run / name).exists()]
+        if scores and (path := run / "scores.parquet").exists():
+            parts.append(_scores(path, scores))
     if not parts:
         hint = "Give the --out directory of `judge score` or `judge compare`."
         raise ConfigError(f"{run} is no run directory: it has none of {', '.join(_TABLES)}.", hint=hint)
-    if scores and (path := run / "scores.parquet").exists():
-        parts.append(_scores(path, scores))
     return pl.concat([_unfolded(part) for part in parts])
+
+
+@contextmanager
+def _reading(run: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as exc:
+        said = (str(exc).splitlines() or [type(exc).__name__])[0]
+        raise ConfigError(
+            f"a table of {run} cannot be read: {said}.", hint="Run the command that made it again."
+        ) from exc
 
 
 def run_records(run: Path) -> pl.DataFrame:
@@ -67,26 +80,35 @@ def run_records(run: Path) -> pl.DataFrame:
     columns = ("record_id", "model", "record_key")
     if not path.exists():
         return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    # A panel has a row a judge.
-    return pl.scan_parquet(path).select("line", *columns).unique(maintain_order=True).drop("line").collect()
+    with _reading(run):  # a panel has a row a judge
+        return pl.scan_parquet(path).select("line", *columns).unique(maintain_order=True).drop("line").collect()
 
 
 def label_ratings(labels: pl.DataFrame) -> pl.DataFrame:
     """What people said: labels in columns `judge.trust.labels.LABELS` -> columns `RATINGS`."""
+    return _unfolded(with_units(labels))
+
+
+def with_units(labels: pl.DataFrame) -> pl.DataFrame:
+    """Labels with the `kind` of what they answer, its first `probe`, and a preference's pair as `unit_id`."""
     pair = pl.col("model_a").is_not_null()
-    kind = (
-        pl.when(pair)
-        .then(pl.lit("preference"))
-        .when(pl.col("presence").is_not_null())
-        .then(pl.lit("checklist"))
-        .when(pl.col("verdict").is_not_null())
-        .then(pl.lit("criteria"))
-        .when(pl.col("unit_id").is_null())
-        .then(pl.lit("score"))
-        .otherwise(pl.lit("scale"))
-    )
-    named = pl.concat_str("model_a", pl.lit(" vs "), "model_b")
-    return _unfolded(labels.with_columns(kind=kind, unit_id=pl.when(pair).then(named).otherwise("unit_id")))
+    named = labels.with_columns(kind=_LABEL_KIND, unit_id=pl.when(pair).then(_PAIR).otherwise("unit_id"))
+    first = {kind: probes[0] for kind, probes in _OF_KIND.items()}
+    return named.with_columns(probe=pl.col("kind").replace_strict(first, return_dtype=pl.String))
+
+
+_PAIR: Final = pl.concat_str("model_a", pl.lit(" vs "), "model_b")
+_LABEL_KIND: Final = (
+    pl.when(pl.col("model_a").is_not_null())
+    .then(pl.lit("preference"))
+    .when(pl.col("presence").is_not_null())
+    .then(pl.lit("checklist"))
+    .when(pl.col("verdict").is_not_null())
+    .then(pl.lit("criteria"))
+    .when(pl.col("unit_id").is_null())
+    .then(pl.lit("score"))
+    .otherwise(pl.lit("scale"))
+)
 
 
 def _verdicts(path: Path) -> pl.DataFrame:
@@ -99,14 +121,13 @@ def _verdicts(path: Path) -> pl.DataFrame:
 
 
 def _preferences(path: Path) -> pl.DataFrame:
-    unit = pl.concat_str("model_a", pl.lit(" vs "), "model_b")
     return (
         pl.scan_parquet(path)
         .select(
             "record_id",
             "axis",
             model=pl.lit(None, pl.String),
-            unit_id=unit,
+            unit_id=_PAIR,
             rater="judge",
             kind=pl.lit("preference"),
             verdict=pl.col("outcome").cast(pl.String),
