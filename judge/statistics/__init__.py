@@ -1,1 +1,1 @@
-"""Numbers of how far raters agree, from counts of what they said; each with its interval or the reason for none."""
+"""Numbers on labels, ranks and pairs: each a value with its interval, or the reason for none."""
