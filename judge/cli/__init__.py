@@ -15,6 +15,7 @@ __all__ = ["cli"]
 _COMMANDS = {
     "score": "Score a file of reasoning traces.",
     "rubric": "Write a rubric, and find out whether it can be trusted.",
+    "noise": "How much of a score is the judge's own noise.",
     "label": "Label the units of traces by hand, in a page on this machine.",
     "serve": "Scores and rewards over HTTP, for all processes of a training run.",
     "cache": "What the shared store of replies holds, and how it goes away.",
