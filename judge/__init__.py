@@ -132,6 +132,7 @@ The flow, top to bottom; a file imports only files above it:
       flips.py        their verdicts          -> how often two asks differ
       variance.py     their scores            -> how much of the variance is noise
       noise.py        these runs              -> Noise         and its files
+      blind.py        a run × other images    -> BlindCheck    whether a judge looks at images
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
     client.py         class Judge: the library's door, sync and async
     reward.py         Outcome × RewardShape   -> Reward        the number that a trainer gets

@@ -16,7 +16,7 @@ from judge.cli.noise import NoiseOptions
 from judge.cli.noise_page import call_line, print_noise
 from judge.cli.terminal import Screen, clean, complain
 from judge.errors import JudgeError
-from judge.progress import Progress, RunReport
+from judge.progress import Progress, RunReport, sum_up
 from judge.settings import Settings
 from judge.trust.arms import Ask, build_asks, count_calls, judge_asks
 from judge.trust.noise import SCHEMA, Noise, find_noise, write_noise, write_story
@@ -58,10 +58,7 @@ class Noising(Asking[NoiseOptions, list[RunReport]]):
         self._each: list[Progress] = []
 
     def _counts(self) -> Progress:
-        counts = Progress()
-        for one in self._each:
-            counts = counts.plus(one)
-        return counts
+        return sum_up(self._each)
 
     async def _total(self) -> int | None:
         """Every record is judged in every way."""

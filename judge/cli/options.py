@@ -104,6 +104,7 @@ class ScoreOptions(AskingOptions):
     workers: int
     seed: int
     dry_run: bool
+    blind_check: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

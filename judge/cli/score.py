@@ -33,6 +33,13 @@ _LARGEST_SEED = 2**32 - 1
     show_default=True,
     help="Seed of the bootstrap intervals.",
 )
+@option(
+    "--blind-check",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Ask about N of the records again without their images, and with those of others; an axis that does not move "
+    "is named. It changes no score.",
+)
 @option("--overwrite", is_flag=True, help="Start afresh, whatever is in --out.")
 @option("--dry-run", is_flag=True, help="Say what it would take, as `judge estimate` does, and ask nobody.")
 @option("--quiet", is_flag=True, help="No progress, no notices, no table; errors only.")

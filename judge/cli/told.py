@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from judge.difference import Difference
 from judge.run import RunReport
 from judge.table import Labels
+from judge.trust.blind import BlindCheck
 
 __all__ = ["SCHEMA", "Told", "tell"]
 
@@ -72,6 +73,17 @@ class ToldMean(TypedDict):
     n_failed: int
 
 
+class ToldBlind(TypedDict):
+    """What came of --blind-check."""
+
+    asked: int
+    lines: Sequence[int]
+    finished: bool
+    moves: Sequence[dict[str, JsonValue]]
+    spent: dict[str, int | float | None]
+    unmoved: Sequence[dict[str, str]]
+
+
 class Told(TypedDict):
     """The whole object."""
 
@@ -88,6 +100,7 @@ class Told(TypedDict):
     differences: list[ToldDifference]
     notes: list[str]
     summary: list[ToldMean]
+    blind_check: ToldBlind | None
     out: str
 
 
@@ -99,6 +112,7 @@ def tell(
     labels: Labels,
     out: Path,
     exit_code: int,
+    blind: BlindCheck | None = None,
 ) -> str:
     """The object as one line of JSON.
 
@@ -109,6 +123,7 @@ def tell(
         labels: Of the judge and the rubric.
         out: The run directory.
         exit_code: Of this command.
+        blind: Of `check_blind`, where it was asked for.
     """
     told: Told = {
         "schema": SCHEMA,
@@ -126,6 +141,7 @@ def tell(
         ),
         "notes": [*report.notes],
         "summary": cast("list[ToldMean]", summary.to_dicts()),
+        "blind_check": None if blind is None else cast("ToldBlind", blind.told),
         "out": str(out),
     }
     return orjson.dumps(told).decode()

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from judge.testing.ask import Ask
-from judge.testing.opinions import Opinion, honest
+from judge.testing.claims import answer_claims
+from judge.testing.opinions import Opinion, honest, written
 from judge.testing.overlap import sentences
+from judge.testing.scripts import obedient
 from judge.testing.units import AskedUnit
 
 __all__ = ["Noisy"]
@@ -31,8 +33,10 @@ class Noisy:
     seed: int = 0
 
     def __call__(self, ask: Ask) -> Mapping[str, object]:
-        """The verdicts, each with a quote that is in the trace."""
-        return {unit.name: _written(ask, self._opinion(ask, unit)) for unit in ask.units}
+        """The verdicts, each with a quote that is in the trace; where something else is asked for, an honest answer."""
+        if ask.question or not ask.units or answer_claims(ask) is not None:
+            return obedient(ask)
+        return {unit.name: written(ask, self._opinion(ask, unit)) for unit in ask.units}
 
     def _opinion(self, ask: Ask, unit: AskedUnit) -> Opinion:
         told = json.dumps([self.seed, ask.body.get("messages"), ask.body.get("seed"), unit.name])
@@ -51,8 +55,3 @@ def _turned(ask: Ask, opinion: Opinion) -> Opinion:
         answer = {"presence": 2 if raised else 0, "correctness": 1 if raised else None}
         return Opinion(answer, first if raised else None, "On second thoughts.")
     return opinion
-
-
-def _written(ask: Ask, opinion: Opinion) -> dict[str, object]:
-    verdict = {"reason": opinion.reason, **opinion.answer}
-    return {"evidence": opinion.evidence, **verdict} if ask.with_evidence else verdict

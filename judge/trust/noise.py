@@ -13,13 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import orjson
 import polars as pl
 
 from judge.beside import total_spent
 from judge.move import SAID
 from judge.progress import RunReport
-from judge.runs.directory import disk_errors, read_run, write_atomically
+from judge.runs.directory import disk_errors, read_run, write_atomically, write_json
 from judge.settings import package_version
 from judge.traces.reading import Traces
 from judge.trust.arms import ARMS, Arm, Ask
@@ -177,7 +176,7 @@ def write_noise(out: Path, noise: Noise, asks: Sequence[Ask]) -> None:
     table = read_verdicts(out, asks).with_columns(arm=arm).drop("name", "ask").sort("line", maintain_order=True)
     with disk_errors(out):
         write_atomically(out / "noise.parquet", table.write_parquet)
-        _write_json(out / "noise.json", {"schema": SCHEMA, **asdict(noise)})
+        write_json(out / "noise.json", {"schema": SCHEMA, **asdict(noise)})
 
 
 def write_story(out: Path, traces: Traces, asks: Sequence[Ask], *, wall_s: float) -> None:
@@ -211,9 +210,4 @@ def write_story(out: Path, traces: Traces, asks: Sequence[Ask], *, wall_s: float
         "versions": {"judge": package_version()},
     }
     with disk_errors(out):
-        _write_json(out / "run.json", told)
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    body = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    write_atomically(path, lambda file: file.write(body))
+        write_json(out / "run.json", told)
