@@ -136,8 +136,22 @@ def test_a_judge_that_ignores_images_is_named(traces: Path, tmp_path: Path) -> N
     assert done.exit_code == 0
     assert "perception did not move without its image: mean difference +0.000 [+0.000, +0.000]" in done.stdout
     assert "perception did not move with the image of another record" in done.stdout
-    assert "The judge scores it from the texts." in done.stdout
+    assert "7 records. No score changed at all: it is scored from the texts." in done.stdout
     assert "Blind check: 7 records asked about again" in done.stdout and "It took 28 calls paid for" in done.stdout
+
+
+def test_up_as_much_as_down_is_no_move_and_not_called_still(tmp_path: Path) -> None:
+    """Without an image odd cases go from 1 to 0 and even ones from 0 to 1: a mean of 0, and a mean size of 1."""
+
+    def restless(ask: Any) -> Mapping[str, object]:
+        odd = int(ask.trace.split(":")[0].removeprefix("Case ")) % 2 == 1
+        return {unit.name: said(ask, raised=odd == bool(ask.images)) for unit in ask.units}
+
+    traces = write(tmp_path / "t.jsonl", *("red", "blue") * 4)
+    with Server(script=restless) as server:
+        done = run(traces, tmp_path / "run", server, "--blind-check", 8)
+    assert "perception did not move without its image: mean difference +0.000 [-" in done.stdout
+    assert "8 records. Scores change by 1.000 on average, up as much as down" in done.stdout
 
 
 def test_what_is_shown_is_none_or_that_of_another(traces: Path, tmp_path: Path) -> None:
@@ -153,6 +167,27 @@ def test_what_is_shown_is_none_or_that_of_another(traces: Path, tmp_path: Path) 
     assert own == [] and len(shown) == 48
     assert [len(colours) for _, colours in shown[20:34]] == [0] * 14
     assert [len(colours) for _, colours in shown[34:]] == [1] * 14
+
+
+def test_no_record_is_shown_its_own_picture_as_that_of_another(tmp_path: Path) -> None:
+    """Three records share a picture: all of them are shown the fourth's, though each has others beside it."""
+    traces = write(tmp_path / "t.jsonl", "red", "red", "red", "blue")
+    with Server(script=looking) as server:
+        told = told_of(run(traces, tmp_path / "run", server, "--blind-check", 4, "--json", "--quiet"))
+    assert (moves(told)["perception", "swapped"]["mean"], moves(told)["perception", "swapped"]["n"]) == (-1.0, 4)
+
+
+def test_a_record_that_failed_is_not_asked_again(traces: Path, tmp_path: Path) -> None:
+    """And what the check spent is spent: a budget that has been used up by both leaves nothing for the record."""
+    out, price = tmp_path / "run", ("--price", "100,100", "--param", "max_tokens=200", "--max-retries", 0, "--json")
+    with Server(script=looking) as server:
+        server.always, server.only = 503, "Case 5:"
+        told = told_of(run(traces, out, server, "--blind-check", 7, *price), 3)
+        assert told["blind_check"]["lines"] == [1, 2, 4, 7, 8, 10]
+        assert moves(told)["perception", "swapped"]["n"] == 6 and told["spent"]["replies"] == 18 + 24
+        server.always, asked = None, server.ledger.requests
+        done = run(traces, out, server, "--blind-check", 7, *price, "--budget", told["cost_usd"])
+        assert done.exit_code == 75 and server.ledger.requests == asked
 
 
 def test_it_goes_on_where_it_stopped(traces: Path, tmp_path: Path) -> None:

@@ -181,9 +181,10 @@ def test_another_judge_is_refused_and_nothing_is_changed(traces: Path, tmp_path:
         given = (traces, tmp_path / "d", server, "--repeats", 1, "--orders", 0, "--templates", 0)
         assert run_noise(*given).exit_code == 0
         before = (tmp_path / "d" / "run.json").read_bytes()
-        done = run_noise(*given, "--param", "temperature=0.5")
-        assert done.exit_code == 2 and "plain" in done.stderr
-        assert (tmp_path / "d" / "run.json").read_bytes() == before
+        for words in ((), ("--quiet",)):
+            done = run_noise(*given, "--param", "temperature=0.5", *words)
+            assert done.exit_code == 2 and "plain" in done.stderr
+            assert (tmp_path / "d" / "run.json").read_bytes() == before
         assert run_noise(*given, "--param", "temperature=0.5", "--overwrite").exit_code == 0
 
 
@@ -260,7 +261,9 @@ def test_what_is_printed_and_written(traces: Path, tmp_path: Path) -> None:
     said = re.sub(r" +", " ", done.stdout)
     told = json.loads((out / "noise.json").read_bytes())
     found = flip(told, "repeats")
-    assert f"repeats all verdict {found['rate']:.3f} [{found['low']:.3f}, {found['high']:.3f}] 12 48 48" in said
+    bounds = f"[{found['low']:.3f}, {found['high']:.3f}]"
+    assert f"repeats all {found['rate']:.3f} {bounds} {found['rate']:.3f} {bounds} " in said
+    assert re.search(r"repeats perception .* 12 48 *$", said, re.MULTILINE)
     assert "48 records read in all ways = 48 scored + 0 failed; 48 calls paid for" in said
     assert "no sign that the order of the units moves verdicts" in said and "On second thoughts." in said
     table = pl.read_parquet(out / "noise.parquet")
@@ -288,4 +291,8 @@ def test_failed_verdicts_are_in_no_pair(traces: Path, tmp_path: Path) -> None:
         11,
     )
     assert [(ask["scored"], ask["failed"]) for ask in told["asks"]] == [(12, 0), (11, 1)]
+    # Means are over the records that every way has scored, so the honest judge's are equal.
+    assert told["asks"][0]["trace_score"] == told["asks"][1]["trace_score"]
+    everything = pl.read_parquet(tmp_path / "d" / "plain" / "scores.parquet")["trace_score"].mean()
+    assert told["asks"][0]["trace_score"] != pytest.approx(everything)
     assert NAME in told["asks"][0]["judge"]

@@ -46,6 +46,9 @@ def test_what_is_alike_is_cut_at_0_and_said() -> None:
     """Means 0.5 and 0.5: MS_between = 0, so the estimate is below 0."""
     found = split_variance(table([0.4, 0.6], [0.6, 0.4]))
     assert (found.between, found.clipped, found.share, found.enough) == (0.0, True, 1.0, None)
+    # So it is in every draw: of any two of these three, noise is all of the variance or nearly so.
+    found = split_variance(table([0.4, 0.6], [0.6, 0.4], [0.5, 0.55]))
+    assert found.low is not None and found.high is not None and 0.0 <= found.low <= found.high <= 1.0
 
 
 def test_without_any_variance_there_is_no_share() -> None:

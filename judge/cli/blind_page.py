@@ -17,6 +17,9 @@ _SHOWN: Final[Mapping[BlindArm, str]] = {
     "without": "without its image",
     "swapped": "with the image of another record",
 }
+_STILL: Final = "No score changed at all: it is scored from the texts."
+_NOISY: Final = "Scores change by {:.3f} on average, up as much as down: judge noise says how much of that is noise."
+_ROUNDING: Final = 1e-9
 
 
 def print_blind(screen: Screen, check: BlindCheck) -> None:
@@ -33,10 +36,9 @@ def print_blind(screen: Screen, check: BlindCheck) -> None:
 def unmoved_lines(check: BlindCheck) -> Iterator[str]:
     """A line for each axis and arm in which the judge scores as if it did not look."""
     for one in check.unmoved:
-        yield (
-            f"{one.axis} did not move {_SHOWN[one.arm]}: mean difference {_signed(one)}, mean size "
-            f"{one.mean_absolute:.3f}, {one.n} records. The judge scores it from the texts."
-        )
+        size = one.mean_absolute or 0.0
+        said = f"{one.axis} did not move {_SHOWN[one.arm]}: mean difference {_signed(one)}, {one.n} records."
+        yield f"{said} {_STILL if size < _ROUNDING else _NOISY.format(size)}"
 
 
 def _table(check: BlindCheck) -> Table:

@@ -13,12 +13,13 @@ from judge.beside import total_spent
 from judge.cli.terminal import Screen, clean
 from judge.estimate import Estimate
 from judge.progress import RunReport
-from judge.trust.flips import Flipped, FlipRate, Sway
+from judge.trust.flips import Flipped, FlipRate, Sway, Told
 from judge.trust.noise import Noise, Split
 
 __all__ = ["call_line", "print_noise"]
 
 _SHOWN: Final = 10
+_PARTS: Final[tuple[Told, ...]] = ("presence", "correctness")
 _VARIED: Final = {"orders": "the order of the units", "templates": "the wording of the rules"}
 
 
@@ -62,12 +63,19 @@ def _table(*names: str, right: Sequence[str] = ()) -> Table:
 
 
 def _flip_table(flips: Sequence[FlipRate]) -> Table:
-    table = _table("arm", "axis", "of", "flip rate", "records", "units", "pairs", right=("records", "units", "pairs"))
+    """A line an arm and axis; a criterion's verdict and a scale's level are all that there is of it."""
+    parts = [part for part in _PARTS if any(one.told == part for one in flips)]
+    table = _table("arm", "axis", "any difference", *parts, "records", "units", right=("records", "units"))
+    found = {(one.arm, one.axis, one.told): one for one in flips}
     for one in flips:
-        named = (one.arm, clean(one.axis or "all"), "verdict" if one.told == "any" else one.told)
-        rate = "–" if one.rate is None else f"{one.rate:.3f}{_interval(one.low, one.high)}"
-        table.add_row(*map(Text, (*named, rate, f"{one.n:,}", f"{one.units:,}", f"{one.pairs:,}")))
+        if one.told == "any":
+            rates = [_rate(one), *(_rate(found.get((one.arm, one.axis, part))) for part in parts)]
+            table.add_row(*map(Text, (one.arm, clean(one.axis or "all"), *rates, f"{one.n:,}", f"{one.units:,}")))
     return table
+
+
+def _rate(one: FlipRate | None) -> str:
+    return "–" if one is None or one.rate is None else f"{one.rate:.3f}{_interval(one.low, one.high)}"
 
 
 def _split_table(splits: Sequence[Split]) -> Table:

@@ -124,4 +124,5 @@ async def count_calls(traces: Traces, out: Path, asks: Sequence[Ask]) -> list[Es
     Raises:
         ConfigError, InputError: As `estimate`.
     """
+    refuse_pipe(traces, reads="once for each way of asking")
     return [await estimate(traces, ask.settings, out=out / ask.name) for ask in asks]

@@ -176,13 +176,16 @@ def _sway(arm: Arm, both: pl.DataFrame) -> Sway:
 
 
 def find_flipped(verdicts: pl.DataFrame, *, most: int) -> list[Flipped]:
-    """The units that flip most in any arm, the largest share of differing pairs first."""
+    """The units that flip most in any arm, the largest share of differing pairs first.
+
+    It goes by differ / (pairs + 1), so that one pair that differs comes after four of six.
+    """
     found = []
     for arm in ARMS:
         asks = distinct(verdicts, arm)
         units = _units(asks, ANY).filter(pl.col("differ") > 0).with_columns(arm=pl.lit(arm))
         found.append(units.join(_examples(asks), on=["line", "axis", "unit_id"]))
-    share = pl.col("differ") / pl.col("pairs")
+    share = pl.col("differ") / (pl.col("pairs") + 1)
     ranked = pl.concat(found).sort(-share, "line", "axis", "unit_id", maintain_order=True).head(most)
     return [Flipped(**_plain(row)) for row in ranked.drop("m", "same").iter_rows(named=True)]
 
