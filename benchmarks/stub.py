@@ -36,8 +36,11 @@ def answer(units: int) -> bytes:
     return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
 
 
+_MODELS = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 21\r\n\r\n{"data":[{"id":"m"}]}'
+
+
 class Stub(asyncio.Protocol):
-    """One connection: counts bytes of a request's body, then answers."""
+    """One connection: counts bytes of a request's body, then answers; what it serves it says at once, as vLLM does."""
 
     def __init__(self, response: bytes, latency: float, draw: random.Random) -> None:
         self._response = response
@@ -52,8 +55,9 @@ class Stub(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         while (end := self._request_end()) is not None:
+            listing = self._received.startswith(b"GET ")
             del self._received[:end]
-            self._answer()
+            self._transport.write(_MODELS) if listing else self._answer()
 
     def _request_end(self) -> int | None:
         head = self._received.find(b"\r\n\r\n")

@@ -75,6 +75,14 @@ The flow, top to bottom; a file imports only files above it:
     aggregate.py      Scores                  -> means, intervals
     difference.py     Scores                  -> how far models are apart on what they share
     move.py           two runs × Comparison   -> Moves         of verdicts and scores between two versions of a rubric
+    score_pairs.py    Scores of two models    -> Preferences   free of calls
+    statistics/
+      isotonic.py     points                  -> the steps nearest to them that never fall
+      sign_test.py    wins and losses         -> how often chance is as one-sided
+      bradley_terry.py wins of each over each -> log-strengths, or the groups between which there are none
+      strengths.py    outcomes by record      -> Strengths     with intervals, or why there are none
+    win_rate.py       Preferences             -> WinRates      and what the order of two traces did
+    standing.py       Preferences             -> Standings     win rates and strengths of each judge and axis
     price.py          a judge's name          -> what its tokens cost
     purse.py          a budget                -> room for a call, or none
     cautions/
@@ -101,12 +109,14 @@ The flow, top to bottom; a file imports only files above it:
     runs/
       directory.py    a run's files           -> whole or not at all
       claim.py        a run's files × Settings -> whether it may go on
+      together.py     run directories         -> Together      scores of one rubric and judge, side by side
       block.py        neighbouring Outcomes   -> one part      joined with what is there
       session.py      blocks of the input     -> parts         one process at work
       worker.py       one share of a run      -> its parts     in a process of its own
       workers.py      N processes on one run
     run.py            traces                  -> a run directory
     beside.py         runs in one folder      -> what each finds of the others, and their one budget
+    compared_runs.py  run directories         -> ComparedRuns  preferences from scores, or those of before
     versions.py       traces × two Settings   -> two run directories, of which the second asks what differs
     drafts/
       coverage.py     a reference × quotes    -> Coverage      what of it no unit comes from
@@ -143,6 +153,7 @@ The flow, top to bottom; a file imports only files above it:
     backends/         openai_compatible litellm vllm_engine lexical: what answers
     lint/             what is wrong with a rubric and its units: one family of rules a file
     formats/          rubrics of other tools and data sets, read and written: one file a format
+    recordings/       recorded judge outputs, read strictly into a run directory: one file a format
     rewards/          batches of a trainer -> rewards: one file a trainer
     web/              what label/ and serve/ share: a socket, a server, a body with an end
     label/            a person's labels: a page on this machine, and the file that it fills

@@ -112,7 +112,7 @@ async def _connect_paid(
     if store is not None:
         stack.callback(_close_store, store, backend.notes)
     limited = _limited(settings, backend, stop, throttled, concurrency=concurrency)
-    guarded = _guarded(settings, _budgeted(settings, limited, journal, stop, purse), stop, throttled)
+    guarded = _guarded(settings, backend, _budgeted(settings, limited, journal, stop, purse), stop, throttled)
     prepared = _prepared(settings, backend, guarded, stop)
     others = [stack.enter_context(closing(OtherJournal(path))) for path in settings.journals]
     cached = Cached(
@@ -219,12 +219,18 @@ def _budgeted(
 
 
 def _guarded(
-    settings: Settings, attempts: Backend, stop: asyncio.Event | None, throttled: Callable[[int], None] | None
+    settings: Settings,
+    inner: Backend,
+    attempts: Backend,
+    stop: asyncio.Event | None,
+    throttled: Callable[[int], None] | None,
 ) -> Backend:
+    from judge.backends.openai_compatible import OpenAICompatible
     from judge.calls.careful import Careful
     from judge.calls.retrying import Retrying
 
-    return Careful(Retrying(attempts, max_retries=settings.max_retries, stop=stop, throttled=throttled))
+    retrying = Retrying(attempts, max_retries=settings.max_retries, stop=stop, throttled=throttled)
+    return Careful(retrying, serves=inner.serves if isinstance(inner, OpenAICompatible) else None)
 
 
 def _prepared(settings: Settings, inner: Any, guarded: Backend, stop: asyncio.Event | None) -> Backend:

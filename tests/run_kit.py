@@ -198,7 +198,7 @@ async def scripted(answer: Callable[[int, Heard], bytes]) -> AsyncIterator[tuple
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
-        body = json.loads(await reader.readexactly(int(length[1]))) if length else {}
+        body = json.loads(await reader.readexactly(int(length[1])) or b"{}") if length else {}
         heard.append(Heard(time.time(), head, body))
         with suppress(ConnectionError):
             writer.write(answer(len(heard), heard[-1]))

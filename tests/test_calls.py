@@ -270,6 +270,58 @@ def test_until_one_call_is_answered_they_go_one_by_one() -> None:
     assert backend.most_in_flight == 8  # one failed, one answered, then the rest at once
 
 
+def test_they_need_not_wait_where_the_server_says_that_it_serves_the_model() -> None:
+    backend = Scripted(OK, takes_s=0.05)
+
+    async def serves() -> bool:
+        await asyncio.sleep(0.01)
+        return True
+
+    assert ask(Careful(backend, serves=serves), *[REQUEST] * 10) == [OK] * 10
+    assert backend.most_in_flight == 10
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_a_first_answer_is_not_kept_waiting_for_what_the_server_says(says: bool) -> None:
+    backend, heard = Scripted(OK, takes_s=0.01), []
+
+    async def serves() -> bool:
+        heard.append("asked")
+        await asyncio.sleep(30)
+        return says
+
+    begun = time.monotonic()
+    assert ask(Careful(backend, serves=serves), *[REQUEST] * 10) == [OK] * 10
+    assert time.monotonic() - begun < 5 and heard == ["asked"] and backend.most_in_flight == 9
+
+
+def test_a_server_that_says_it_does_not_serve_the_model_is_asked_carefully() -> None:
+    async def serves() -> bool:
+        return False
+
+    backend = Scripted(FatalError("no such model"))
+    outcomes = ask(Careful(backend, serves=serves), *[REQUEST] * 64)
+    assert backend.calls == 1
+    assert {str(outcome) for outcome in outcomes} == {"no such model"}
+
+
+def test_who_gives_up_while_the_first_call_is_under_way_ends_it() -> None:
+    async def serves() -> bool:
+        await asyncio.sleep(30)
+        return True
+
+    async def main() -> int:
+        backend = Scripted(OK, takes_s=30)
+        calling = asyncio.ensure_future(Careful(backend, serves=serves).complete(REQUEST))
+        await asyncio.sleep(0.01)
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
+        await asyncio.sleep(0)
+        return backend.in_flight
+
+    assert asyncio.run(main()) == 0
+
+
 def test_a_fatal_refusal_is_met_once() -> None:
     fatal = FatalError("bad key", code="auth", hint="Ask for another.")
     backend = Scripted(fatal)

@@ -169,6 +169,39 @@ def test_a_reply_is_read_to_16_mib_and_no_further() -> None:
     assert "more than 16 MiB" in str(outcome)
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "vllm", "serves"),
+    [
+        (200, {"data": [{"id": "other"}, {"id": "m", "object": "model"}]}, True, True),
+        (200, {"data": [{"id": "m"}]}, False, False),  # a provider lists its models to one whose money has run out too
+        (200, {"data": [{"id": "other"}]}, True, False),
+        (401, {"data": [{"id": "m"}]}, True, False),
+        (404, {"detail": "Not Found"}, True, False),
+        (200, completion(), True, False),
+        (200, "no list", True, False),
+    ],
+)
+def test_whether_a_server_of_ones_own_says_that_it_serves_the_model(
+    status: int, body: Any, vllm: bool, serves: bool
+) -> None:
+    async def main() -> tuple[bool, int]:
+        async with scripted(lambda *_: http(status, body)) as (base, heard):
+            server = Server(model="m", api_base=base, vllm=vllm)
+            async with open_session(server) as session:
+                return await OpenAICompatible(server, session).serves(), len(heard)
+
+    assert asyncio.run(main()) == (serves, int(vllm))
+
+
+def test_a_server_that_is_not_there_serves_nothing() -> None:
+    async def main() -> bool:
+        server = Server(model="m", api_base="http://127.0.0.1:9/v1", vllm=True)
+        async with open_session(server) as session:
+            return await OpenAICompatible(server, session).serves()
+
+    assert asyncio.run(main()) is False
+
+
 def test_nobody_at_home_says_so_in_one_line() -> None:
     outcome = asyncio.run(ask("http://127.0.0.1:9/v1"))[0][0]
     assert isinstance(outcome, TransientError)

@@ -32,13 +32,16 @@ def test_the_wheel_is_the_package_with_its_page_rubrics_and_prompts(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "judge").rglob("*.py")}
     page = {f"judge/label/{name}" for name in ("page.html", "page.css", "page.js", "passage.js")}
+    formats = {str(path.relative_to(ROOT)) for path in (ROOT / "judge" / "recordings").glob("*.yaml")}
     shipped = {
         f"judge/{folder}/{path.relative_to(ROOT / folder)}"
         for folder in ("rubrics", "prompts")
         for path in files(folder)
     }
-    assert shipped
-    assert {name for name in names if ".dist-info/" not in name} == sources | page | shipped | {"judge/py.typed"}
+    assert shipped and formats
+    assert {name for name in names if ".dist-info/" not in name} == sources | page | formats | shipped | {
+        "judge/py.typed"
+    }
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 

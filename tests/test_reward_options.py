@@ -14,7 +14,8 @@ from judge import Judge
 from judge.errors import ConfigError, JudgeError
 from judge.reward import LengthTerm, RewardShape
 from judge.rewards.failing import FailureRule
-from judge.rewards.options import FILE_VARIABLE, build_rewarder, named_rewarder, read_rewarder
+from judge.rewards.options import FILE_VARIABLE, build_rewarder, kept_rewarder, read_rewarder
+from judge.rewards.trl import POLICIES
 
 ROOT = Path(__file__).parents[1]
 RUBRIC = ROOT / "rubrics" / "pkr.yaml"
@@ -35,7 +36,6 @@ deadline_s: 120
 @pytest.fixture
 def named(tmp_path, monkeypatch):
     """Writes the file that the variable names."""
-    named_rewarder.cache_clear()
 
     def write(text):
         path = tmp_path / "reward.yaml"
@@ -43,8 +43,7 @@ def named(tmp_path, monkeypatch):
         monkeypatch.setenv(FILE_VARIABLE, str(path))
         return path
 
-    yield write
-    named_rewarder.cache_clear()
+    return write
 
 
 def test_keywords():
@@ -80,9 +79,9 @@ def test_a_file(named):
 
 def test_the_file_that_the_environment_names_is_read_once(named):
     path = named("judge: lexical\n")
-    made = named_rewarder()
+    made = kept_rewarder({}, policies=POLICIES)
     path.unlink()
-    assert named_rewarder() is made
+    assert kept_rewarder({}, policies=POLICIES) is made
     assert made.rewards([row(RIGHT.format(1))]).values == [1.0]
 
 
@@ -128,10 +127,9 @@ def test_a_judge_takes_no_options_of_a_judge():
 
 
 def test_without_a_file(monkeypatch):
-    named_rewarder.cache_clear()
     monkeypatch.delenv(FILE_VARIABLE, raising=False)
     with pytest.raises(ConfigError, match=r"JUDGE_REWARD is not set\. Name a file .*docs/training\.md"):
-        named_rewarder()
+        kept_rewarder({}, policies=POLICIES)
 
 
 def test_a_file_that_is_not_there(tmp_path):

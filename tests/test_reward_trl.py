@@ -15,7 +15,7 @@ from reward_kit import RIGHT, UNITS, WRONG
 from judge import Judge
 from judge.errors import ConfigError, RewardError
 from judge.rewards import trl
-from judge.rewards.options import FILE_VARIABLE, named_rewarder
+from judge.rewards.options import FILE_VARIABLE
 from judge.rewards.trl import make_reward, make_sync_reward
 from judge.testing import Server
 
@@ -38,9 +38,6 @@ def from_file(tmp_path, monkeypatch):
     path = tmp_path / "reward.yaml"
     path.write_text("judge: lexical\n")
     monkeypatch.setenv(FILE_VARIABLE, str(path))
-    named_rewarder.cache_clear()
-    yield
-    named_rewarder.cache_clear()
 
 
 def as_trl(function, *, prompts=None, completions=TEXTS, **columns):

@@ -6,6 +6,7 @@ POST {api_base}/chat/completions
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -51,7 +52,17 @@ class _Completion(msgspec.Struct):
     usage: Any = None
 
 
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
 _DECODER = msgspec.json.Decoder(_Completion)
+_MODELS = msgspec.json.Decoder(_Models)
+_PATIENCE_S = 5.0
 
 
 class OpenAICompatible:
@@ -75,6 +86,21 @@ class OpenAICompatible:
         self._probing = ProbeForm(choices=server.vllm)
         self._held = ReplyForm(bounds=server.vllm)
         self.notes: list[str] = []
+
+    async def serves(self) -> bool:
+        """Whether a server of one's own lists the model to us; False too where it does not say.
+
+        A provider lists its models to whoever has a key, also to one whose money has run out.
+        """
+        if not self._server.vllm:
+            return False
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                answer = await self._session.send("GET", "/models")
+            models = _MODELS.decode(answer.body) if answer.status == 200 else _Models([])
+        except (BackendError, TimeoutError, msgspec.DecodeError, UnicodeDecodeError):
+            return False
+        return any(model.id == self._server.model for model in models.data)
 
     async def complete(self, request: Request) -> Reply:
         """Answer one request; what a server does not know of its form is left out from then on.

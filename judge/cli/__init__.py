@@ -14,8 +14,10 @@ __all__ = ["cli"]
 # The module of a command has its name.
 _COMMANDS = {
     "score": "Score a file of reasoning traces.",
+    "compare": "Which of two models reasons better, axis by axis.",
     "rubric": "Write a rubric, and find out whether it can be trusted.",
     "noise": "How much of a score is the judge's own noise.",
+    "replay": "Read recorded judge outputs into a run directory.",
     "label": "Label the units of traces by hand, in a page on this machine.",
     "serve": "Scores and rewards over HTTP, for all processes of a training run.",
     "cache": "What the shared store of replies holds, and how it goes away.",

@@ -32,7 +32,7 @@ from judge.rewards.rewarder import Rewarder
 from judge.rewards.rows import plain
 from judge.strict_yaml import StrictYamlError, parse_yaml
 
-__all__ = ["FILE_VARIABLE", "build_rewarder", "kept_rewarder", "named_rewarder", "read_rewarder"]
+__all__ = ["FILE_VARIABLE", "build_rewarder", "kept_rewarder", "read_rewarder"]
 
 FILE_VARIABLE: Final = "JUDGE_REWARD"
 _OF_JUDGE: Final = tuple(inspect.signature(Judge).parameters)
@@ -88,16 +88,6 @@ def read_rewarder(path: str | Path, **defaults: Any) -> Rewarder:
         return build_rewarder(**options)
     except InputError as exc:
         raise ConfigError(f"{path}: {exc}") from exc
-
-
-@lru_cache(maxsize=1)
-def named_rewarder() -> Rewarder:
-    """The rewarder of the file that `JUDGE_REWARD` names; one a process.
-
-    Raises:
-        ConfigError: It is not set, or the file cannot be used.
-    """
-    return read_rewarder(_named_file())
 
 
 def kept_rewarder(options: Mapping[str, Any], *, policies: Sequence[OnFailure]) -> Rewarder:

@@ -14,17 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from judge import loop
 from judge.client import Judge
-from judge.rewards.options import build_rewarder, named_rewarder
+from judge.rewards.failing import OnFailure
+from judge.rewards.options import build_rewarder, kept_rewarder
 from judge.rewards.rewarder import Batch, Rewarder
 from judge.rewards.rows import rows_of
 
 __all__ = ["make_reward", "make_sync_reward", "reward", "reward_sync"]
 
 T = TypeVar("T")
+POLICIES: Final[tuple[OnFailure, ...]] = ("group_mean", "none", "raise", "constant", "drop_group")
+"""What can be done with a failure: all that there is, as TRL sees whole groups and skips what is None."""
 
 
 def make_reward(judge: Judge | str, **options: Any) -> partial[Coroutine[Any, Any, list[float | None]]]:
@@ -58,12 +61,12 @@ def make_sync_reward(judge: Judge | str, **options: Any) -> partial[list[float |
 
 async def reward(prompts: Any, completions: Any = None, **columns: Any) -> list[float | None]:
     """The reward that the file named by `JUDGE_REWARD` describes; see `judge_reward`."""
-    return await judge_reward(named_rewarder(), prompts, completions, **columns)
+    return await judge_reward(kept_rewarder({}, policies=POLICIES), prompts, completions, **columns)
 
 
 def reward_sync(prompts: Any, completions: Any = None, **columns: Any) -> list[float | None]:
     """The same as a plain function."""
-    return judge_reward_sync(named_rewarder(), prompts, completions, **columns)
+    return judge_reward_sync(kept_rewarder({}, policies=POLICIES), prompts, completions, **columns)
 
 
 async def judge_reward(

@@ -3,19 +3,12 @@
 import pytest
 from shared_kit import DOWN, QUESTION, RIGHT, UNITS, asked_of, named, noting
 
-from judge.rewards.options import named_rewarder
 from judge.rewards.trl import reward
 from judge.testing import Server
 from judge.testing.scripts import obedient
 
 pytest.importorskip("swift.rl_core.data", reason="ms-swift is not installed: tests/trainers/requirements-others.txt")
 pytestmark = [pytest.mark.trainers, pytest.mark.filterwarnings("ignore")]
-
-
-@pytest.fixture(autouse=True)
-def forgotten():
-    """The rewarder of an earlier test's file; a process has one."""
-    named_rewarder.cache_clear()
 
 
 def rewarded(*said):

@@ -1,0 +1,1 @@
+"""Numbers on labels, ranks and pairs."""
