@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import polars as pl
 import pytest
 from noise_kit import flip, noise_of, noise_record, run_noise, split, sway, write_traces
-from run_kit import NAME, asked_after_commit, score, to_lines
+from run_kit import NAME, asked_after_commit, finish, score, start_judge, to_lines
 
 from judge.testing import Noisy, Server
 from judge.testing.scripts import obedient
@@ -162,6 +164,26 @@ def test_a_budget_is_for_all_ways_together(traces: Path, tmp_path: Path) -> None
     story = json.loads((out / "run.json").read_bytes())
     assert story["status"] == "stopped" and 0 < story["spent"]["cost_usd"] <= cost / 2
     assert not (out / "noise.json").exists()
+
+
+def test_an_interrupt_stops_in_order_and_the_same_command_goes_on(traces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "d"
+    with Server(latency_ms=100) as server:
+        given = ["noise", traces, "--out", out, "--judge", NAME, "--api-base", server.api_base, "--cache", "none"]
+        process = start_judge(*given, "--concurrency", 1)
+        while not (out / "repeats-1" / "journal.sqlite").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        code, said = finish(process)
+        assert code == 75 and "To resume: judge noise" in said
+        story = json.loads((out / "run.json").read_bytes())
+        assert story["status"] == "stopped" and 12 <= story["spent"]["replies"] < 12 * 12
+        server.latency_ms = 0
+        code, said = finish(start_judge(*given, "--json", "--quiet"))
+        assert code == 0 and asked_after_commit(server) == 0
+        assert sum(row.paid for row in server.ledger.rows()) == 12 * 12
+    assert json.loads((out / "run.json").read_bytes())["status"] == "finished"
 
 
 def test_what_score_paid_for_is_found_in_the_shared_store(traces: Path, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def unmoved_lines(check: BlindCheck) -> Iterator[str]:
 def _table(check: BlindCheck) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("axis", "asked", "mean |difference|", "mean difference", "n", "failed"):
-        table.add_column(name, justify="left" if name in ("axis", "asked") else "right", overflow="fold")
+        words = name in ("axis", "asked")
+        table.add_column(name, justify="left" if words else "right", overflow="fold", no_wrap=not words)
     for one in check.moves:
         size = "–" if one.mean_absolute is None else f"{one.mean_absolute:.3f}"
         cells = (clean(one.axis), _SHOWN[one.arm], size, _signed(one), str(one.n), str(one.n_failed))
