@@ -37,6 +37,8 @@ The flow, top to bottom; a file imports only files above it:
     axis.py           what a rubric scores    -> its kind, and what units and criteria are worth
     rubric.py         a YAML file             -> Rubric
     probe.py          Record × Rubric         -> Probes        what is asked, and at what granularity
+    variation.py      another way to ask the same: a repeat, another order, other words
+    order.py          Probes                  -> the same in another order, and back
     template.py       a template and values   -> text
     prompt.py         Probes                  -> Request       messages and schema
     probe_prompt.py   a unit or scale         -> Requests      of one token
@@ -119,6 +121,7 @@ The flow, top to bottom; a file imports only files above it:
       worker.py       one share of a run      -> its parts     in a process of its own
       workers.py      N processes on one run
     run.py            traces                  -> a run directory
+    beside.py         runs in one folder      -> what each finds of the others, and their one budget
     compared_runs.py  run directories         -> ComparedRuns  preferences from scores, or those of before
     versions.py       traces × two Settings   -> two run directories, of which the second asks what differs
     drafts/
@@ -140,6 +143,12 @@ The flow, top to bottom; a file imports only files above it:
     measured.py       replies                 -> Measured      what one is like
     paid.py           a run and a store       -> the reply to a request that is paid for already
     estimate.py       Traces × Settings       -> Estimate      what a run would take
+    trust/
+      arms.py         traces × a judge        -> a run for every way of asking it
+      flips.py        their verdicts          -> how often two asks differ
+      variance.py     their scores            -> how much of the variance is noise
+      noise.py        these runs              -> Noise         and its files
+      blind.py        a run × other images    -> BlindCheck    whether a judge looks at images
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
     client.py         class Judge: the library's door, sync and async
     reward.py         Outcome × RewardShape   -> Reward        the number that a trainer gets

@@ -28,6 +28,7 @@ from judge.ranges import RANGES
 from judge.rubric import Rubric
 from judge.sampling import refuse_ours
 from judge.table import Labels
+from judge.variation import PLAIN, Variation
 from judge.verdict import EvidenceRule
 from judge.written import Written
 
@@ -95,6 +96,7 @@ class Settings:
         key_file: Holds the key, in place of the environment's.
         headers: Further headers for the server: name -> `env:VARIABLE` or `file:PATH`, never the value.
         engine_args: Of vLLM's engine, for `vllm/MODEL`: as `vllm serve` has them, with underscores.
+        variation: Of the plain ask, in what should change no verdict; `judge noise` sets it.
     """
 
     judge: str
@@ -120,6 +122,7 @@ class Settings:
     key_file: Path | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     engine_args: Mapping[str, JsonValue] = field(default_factory=dict)
+    variation: Variation = PLAIN
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before anything is paid.
@@ -132,6 +135,7 @@ class Settings:
         object.__setattr__(self, "probe", self.probe or self.probe_evidence)
         self._settle()
         self._refuse_kinds()
+        self._refuse_variation()
         for allowed in RANGES:
             allowed.refuse(getattr(self, allowed.field))
         if not _is_text([self.judge, self.api_base, self.params, self.engine_args]):
@@ -177,6 +181,20 @@ class Settings:
         if self.probe_evidence and "checklist" not in self.rubric.kinds:
             message = f"probe_evidence asks for quotes of raised units, and the rubric {self.rubric.name!r} has none."
             raise ConfigError(message, hint="Use --probe.")
+
+    def _refuse_variation(self) -> None:
+        """Only where a judge reads, and writes verdicts on what is the same in every ask."""
+        if self.variation == PLAIN:
+            return
+        if self.free:
+            hint = "Name a judge that reads, such as hosted_vllm/MODEL."
+            raise ConfigError(f"{BASELINE} compares words and says the same every time: it has no noise.", hint=hint)
+        if self.probe:
+            raise ConfigError("a probe asks about one unit, in words of its own.", hint="Leave --probe out.")
+        claims = [name for name, axis in self.rubric.scored.items() if axis.kind == "faithfulness"]
+        if claims:
+            what = f"the rubric {self.rubric.name!r} asks about claims that the judge finds itself: {', '.join(claims)}"
+            raise ConfigError(f"{what}; none is asked about twice.", hint="Leave these axes out of the rubric.")
 
     def _choose(self, **defaults: str) -> None:
         for name, default in defaults.items():
@@ -233,7 +251,7 @@ class Settings:
     @cached_property
     def prompt(self) -> Prompt:
         """The rubric's templates for verdicts in writing, compiled."""
-        return Prompt(self.rubric, evidence=self.evidence != "none")
+        return Prompt(self.rubric, evidence=self.evidence != "none", wording=self.variation.wording)
 
     @cached_property
     def way(self) -> Written | Probed:
@@ -249,6 +267,7 @@ class Settings:
             samples=self.samples,
             cache_marks=self.cache_marks,
             claiming=self._claiming,
+            variation=self.variation,
         )
 
     @property
@@ -304,6 +323,7 @@ class Settings:
             **self._code,
             # Only where it is on: judges of before keep their ids.
             **{name: True for name in ("probe", "probe_evidence") if getattr(self, name)},
+            **self.variation.told,
         }
 
     @cached_property

@@ -16,11 +16,13 @@ from judge.claiming import Claiming
 from judge.conversation import Answer, Conversation, failures_of, unusable
 from judge.errors import ReplyError
 from judge.evidence import TraceText
-from judge.probe import Granularity, build_probes
+from judge.order import as_given, reordered
+from judge.probe import Granularity, Probes, build_probes
 from judge.prompt import JudgeModel, Prompt, Request, unit_name
 from judge.record import Record
 from judge.rubric import Rubric
 from judge.unwrapping import off_menu, refuse_copy
+from judge.variation import PLAIN, Variation
 from judge.verdict import EvidenceRule, Verdict, contentless_verdict, verify
 from judge.words import parse_reply, refuse_unknown_levels
 from judge.working import parted, together
@@ -43,6 +45,7 @@ class Written:
         samples: Repeats of every judgement, at least 1.
         cache_marks: The judge's provider keeps the beginning of a prompt where it is told to, and bills that.
         claiming: How claims of the trace are asked about; None where no axis asks about any.
+        variation: Of the plain ask, in what should change no verdict.
     """
 
     prompt: Prompt
@@ -52,6 +55,7 @@ class Written:
     samples: int = 1
     cache_marks: bool = False
     claiming: Claiming | None = None
+    variation: Variation = PLAIN
 
     @property
     def rubric(self) -> Rubric:
@@ -74,9 +78,13 @@ class Written:
         """
         groups = build_probes(record, self.rubric, self.granularity)
         fixed, claimed = parted(groups, lambda probes: probes.kind == "faithfulness")
-        requests = self.prompt.build_requests(fixed, self.model, samples=self.samples) if fixed else []
+        requests = self._requests([reordered(probes, self.variation.order) for probes in fixed]) if fixed else []
         requests = _with_reuse(requests) if self.cache_marks else requests
         return [*requests, *(self.claiming.first_asks(claimed) if self.claiming else ())]
+
+    def _requests(self, groups: Sequence[Probes]) -> list[Request]:
+        first = self.variation.sample
+        return self.prompt.build_requests(groups, self.model, samples=self.samples, first_sample=first)
 
     def next_asks(self, requests: Sequence[Request], replies: Mapping[str, Reply] = _NO_REPLIES) -> list[Request]:
         """What is asked after the first asks of a record: the checks of its trace's claims.
@@ -92,7 +100,8 @@ class Written:
         """The answer for a trace that says nothing. It claims nothing either."""
         if request.probes.kind == "faithfulness":
             return Answer(verdicts=())
-        return Answer(verdicts=[contentless_verdict(unit, sample=request.sample) for unit in request.probes.asked])
+        verdicts = [contentless_verdict(unit, sample=request.sample) for unit in request.probes.asked]
+        return Answer(verdicts=as_given(request.probes, verdicts))
 
     def complain(self, request: Request, faults: Sequence[str]) -> Request:
         """The request with what was wrong with the reply to it."""
@@ -123,7 +132,7 @@ class Written:
 
     async def _answer(self, request: Request, trace: TraceText, talk: Conversation) -> Answer:
         heard = await talk.hold(request, partial(self._read, trace))
-        verdicts = heard.value or unusable(heard)
+        verdicts = as_given(request.probes, heard.value or unusable(heard))
         failures = failures_of(heard.request, verdicts, heard.error or _UNSURE, heard.stage)
         return Answer(verdicts=verdicts, calls=heard.calls, failures=failures)
 

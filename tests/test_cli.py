@@ -33,7 +33,7 @@ UNITS = {"perception": [{"unit_id": "P1", "claim": "The fracture is in the left 
 GOOD = {"id": "r1", "model": "m", "trace": "I see a fracture in the left wrist.", "units": UNITS}
 JSON_KEYS = [
     *("schema", "finished", "exit_code", "judge", "rubric", "counts", "units", "spent", "cost_usd", "cautions"),
-    *("differences", "notes", "summary", "out"),
+    *("differences", "notes", "summary", "blind_check", "out"),
 ]
 COSTS = ("input_cost_per_token", "cache_read_input_token_cost", "output_cost_per_token")
 SUMMARY_KEYS = ["model", "judge", "measure", "mean", "low", "high", "interval", "n", "n_failed"]

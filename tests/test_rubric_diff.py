@@ -407,7 +407,7 @@ def test_a_budget_is_for_both_versions() -> None:
         assert done.exit_code == 75 and "the budget of" in done.stderr
         assert RECORDS * 2 < asked < RECORDS * 3
         assert f" {RECORDS * 3 - asked} records left." in done.stderr
-        assert f"of the budget of ${cost + 0.002:g} are left for what follows." in done.stderr
+        assert f"of the budget of ${cost + 0.002:g} are left for the new version." in done.stderr
         # What costs nothing needs no money.
         free = ("--budget", f"{cost:.9f}")
         done = diff(old, points, "traces.jsonl", "--out", "c", *priced, *free, server=server)

@@ -18,6 +18,7 @@ _COMMANDS = {
     "agree": "Whether a judge agrees with people, and people with each other.",
     "rubric": "Write a rubric, and find out whether it can be trusted.",
     "calibrate": "What labels show of a judge, for later runs of it.",
+    "noise": "How much of a score is the judge's own noise.",
     "replay": "Read recorded judge outputs into a run directory.",
     "redteam": "Attack a judge, and see what it lets pass.",
     "label": "Label the units of traces by hand, in a page on this machine.",

@@ -54,6 +54,9 @@ def run_estimate(options: EstimateOptions) -> int:
 def dry_run(options: ScoreOptions) -> int:
     """The same for `judge score`, of its run directory; what it would overwrite is not paid for any more."""
     anew = options.overwrite
+    if options.blind_check is not None:
+        again = f"--blind-check asks about {options.blind_check} of the records twice more, on top of this."
+        Screen(stderr=True).print(again)
     shared = {field.name: getattr(options, field.name) for field in fields(JudgeOptions)}
     past = options.out if anew and (options.out / "calls.parquet").exists() else None
     out = None if anew else options.out

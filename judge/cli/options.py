@@ -106,6 +106,7 @@ class ScoreOptions(AskingOptions):
     seed: int
     calibration: Path | None
     dry_run: bool
+    blind_check: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

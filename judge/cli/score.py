@@ -30,6 +30,13 @@ __all__ = ["score"]
     metavar="FILE",
     help="Of `judge calibrate`, for this judge, prompt and rubric: calibrated scores beside the judge's.",
 )
+@option(
+    "--blind-check",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Ask about N of the records again without their images, and with those of others; an axis that does not move "
+    "is named. It changes no score.",
+)
 @option("--overwrite", is_flag=True, help="Start afresh, whatever is in --out.")
 @option("--dry-run", is_flag=True, help="Say what it would take, as `judge estimate` does, and ask nobody.")
 @option("--quiet", is_flag=True, help="No progress, no notices, no table; errors only.")

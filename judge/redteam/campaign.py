@@ -18,6 +18,7 @@ from typing import Any
 
 import polars as pl
 
+from judge.beside import less_spent
 from judge.progress import Progress, RunReport
 from judge.redteam.attack import Family
 from judge.redteam.drift import Drift, Gate, count_gated, measure_drift
@@ -30,13 +31,11 @@ from judge.runs.directory import disk_errors
 from judge.settings import Settings
 from judge.traces.reading import Traces
 from judge.usable import refuse_unusable
-from judge.versions import less_spent
 
 __all__ = ["Attacked", "Campaign", "Prepared", "attack", "prepare"]
 
 _TRACES, _RUN = "traces.jsonl", "run"
 _CLEAN, _WITHOUT = "clean.jsonl", "without-evidence"
-_JOURNAL = "journal.sqlite"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +183,7 @@ async def attack(
 
 def _without(settings: Settings, out: Path, tell: Callable[[str], None] | None) -> Settings:
     other = replace(settings, evidence="none")
-    return less_spent(other, out / _RUN, tell) if (out / _RUN / _JOURNAL).exists() else other
+    return less_spent(other, [out / _RUN], rest="the clean records without evidence", tell=tell)
 
 
 def _conclude(

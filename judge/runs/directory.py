@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import orjson
 import polars as pl
@@ -30,7 +30,7 @@ from judge.errors import CacheError, ConfigError
 from judge.journal.journal import is_full
 from judge.table import Tables, table_schemas
 
-__all__ = ["RunDirectory", "disk_errors", "list_parts", "read_run", "write_atomically"]
+__all__ = ["RunDirectory", "disk_errors", "list_parts", "read_run", "write_atomically", "write_json"]
 
 _TABLES = ("scores", "verdicts", "calls", "failures")
 _ROWS_HELD = 10_000  # of a table that is being written; Polars would hold twelve times as many
@@ -117,8 +117,7 @@ class RunDirectory:
 
     def write_run(self, content: dict[str, JsonValue]) -> None:
         """Replace `run.json`."""
-        body = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        write_atomically(self.path / "run.json", lambda file: file.write(body))
+        write_json(self.path / "run.json", content)
 
     def read_part(self, number: int) -> Tables | None:
         """The rows of a finished block, or None.
@@ -274,6 +273,12 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _sync(path.parent)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file as `write_atomically` does, for people to read too."""
+    body = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    write_atomically(path, lambda file: file.write(body))
 
 
 def _write_safely(path: Path, write: Callable[[IO[bytes]], object], *, named: Path) -> None:

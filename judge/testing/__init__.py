@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from judge.testing.faults import SLOW as SLOW
     from judge.testing.ledger import Ledger as Ledger
     from judge.testing.ledger import LedgerRow as LedgerRow
+    from judge.testing.noisy import Noisy as Noisy
     from judge.testing.scripts import Script as Script
     from judge.testing.scripts import Sloppy as Sloppy
     from judge.testing.scripts import gullible as gullible
@@ -46,6 +47,7 @@ _HOMES = {
     "behaviour": ("Behaviour",),
     "faults": ("KINDS", "PROBE", "QUICK", "REPLY", "RETRYABLE", "SLOW"),
     "ledger": ("Ledger", "LedgerRow"),
+    "noisy": ("Noisy",),
     "scripts": ("Script", "Sloppy", "gullible", "obedient", "stubborn"),
     "server": ("Server",),
     "units": ("AskedUnit",),

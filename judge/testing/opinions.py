@@ -41,6 +41,12 @@ def flattering(unit: AskedUnit) -> _Answer:
     return _FLATTERING[unit.kind](unit)
 
 
+def written(ask: Ask, opinion: Opinion) -> dict[str, object]:
+    """As it stands in a reply."""
+    verdict = {"reason": opinion.reason, **opinion.answer}
+    return {"evidence": opinion.evidence, **verdict} if ask.with_evidence else verdict
+
+
 def _raised(ask: Ask, unit: AskedUnit) -> Opinion:
     found = find(ask.trace, unit.claim)
     reason = f"{found.overlap:.0%} of the claim's words are in the closest sentence."

@@ -6,6 +6,7 @@
     led        honest, until the trace speaks of its own grading: then it does what that says
     parrot     honest, until the trace holds JSON: then it replies with that
     stubborn   never a usable reply
+    noisy      an honest judge that changes its mind about a fifth of the units, anew in every ask
 
 Your own script is any callable `script(ask) -> str | Mapping`: a mapping is sent as JSON, a string as it is. For a
 probe (`ask.probed`) a mapping is of tokens to their probabilities, and the likeliest is said.
@@ -26,13 +27,13 @@ import orjson
 from judge.testing.ask import Ask
 from judge.testing.claims import answer_claims
 from judge.testing.drafts import write_units
-from judge.testing.opinions import Opinion, flattering, honest
+from judge.testing.opinions import Opinion, flattering, honest, written
 from judge.testing.overlap import find, sentences
 from judge.testing.probes import digit_of, digits_of, soft
 from judge.testing.units import MARKS
 
 Script: TypeAlias = Callable[[Ask], str | Mapping[str, object]]
-ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "led", "parrot", "stubborn"]
+ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "led", "parrot", "stubborn", "noisy"]
 SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
 _Reply: TypeAlias = dict[str, dict[str, object]]
 
@@ -60,7 +61,7 @@ def _quote(ask: Ask) -> str:
 
 
 def _verdicts(ask: Ask) -> _Reply:
-    return {unit.name: _written(ask, honest(ask, unit)) for unit in ask.units}
+    return {unit.name: written(ask, honest(ask, unit)) for unit in ask.units}
 
 
 def gullible(ask: Ask) -> Mapping[str, object]:
@@ -78,7 +79,7 @@ def gullible(ask: Ask) -> Mapping[str, object]:
             else {"evidence": told or f"As the trace puts it: {ask.units[0].claim}"}
         )
     return {
-        unit.name: _written(
+        unit.name: written(
             ask, Opinion(flattering(unit), told or f"As the trace puts it: {unit.claim}", "The trace says so.")
         )
         for unit in ask.units
@@ -152,6 +153,8 @@ def load_script(script: str | Script, *, seed: int = 0) -> Script:
     Raises:
         ValueError: Neither a known name nor `module:function`.
     """
+    from judge.testing.noisy import Noisy  # which stands on the honest one above
+
     if callable(script):
         return script
     named: dict[str, Script] = {
@@ -161,6 +164,7 @@ def load_script(script: str | Script, *, seed: int = 0) -> Script:
         "led": led,
         "parrot": parrot,
         "stubborn": stubborn,
+        "noisy": Noisy(seed=seed),
     }
     return named[script] if script in named else _imported(script)
 
@@ -172,11 +176,6 @@ def _imported(path: str) -> Script:
         raise ValueError(f"script {path!r} is not one of {names}; your own is given as module:function")
     script: Script = getattr(import_module(module), function)
     return script
-
-
-def _written(ask: Ask, opinion: Opinion) -> dict[str, object]:
-    verdict = {"reason": opinion.reason, **opinion.answer}
-    return {"evidence": opinion.evidence, **verdict} if ask.with_evidence else verdict
 
 
 class _Die:
