@@ -38,6 +38,7 @@ The flow, top to bottom; a file imports only files above it:
     probe.py          Record × Rubric         -> Probes        what is asked, and at what granularity
     template.py       a template and values   -> text
     prompt.py         Probes                  -> Request       messages and schema
+    turns.py          Requests that begin alike -> their answers, the first of each before the others
     probe_prompt.py   a unit or scale         -> Requests      of one token
     claim_prompt.py   a trace, its claims     -> Requests      that take it apart, that check them
     change.py         two Rubrics             -> Changes       and whether a judge must be asked anew
@@ -70,6 +71,14 @@ The flow, top to bottom; a file imports only files above it:
     answer.py         trace × reference       -> answer, right or not
     table.py          Outcomes                -> Polars frames the schemas are the contract
     preference.py     two traces              -> Preference    which is better, in both orders
+    pairs/
+      pair.py         two traces of an id     -> the question that both answer
+      reading.py      an open input           -> its traces    images stay closed
+      grouping.py     traces                  -> Pairs         and what has no partner
+      prompt.py       a Pair                  -> Requests      with one of the two first
+      said.py         Reply                   -> what it says  of whose trace, with evidence from it
+      asking.py       Pairs                   -> PairOutcomes  in both orders
+      table.py        PairOutcomes            -> frames
     aggregate.py      Scores                  -> means, intervals
     difference.py     Scores                  -> how far models are apart on what they share
     move.py           two runs × Comparison   -> Moves         of verdicts and scores between two versions of a rubric
@@ -98,12 +107,16 @@ The flow, top to bottom; a file imports only files above it:
     connect.py        Settings                -> Asker         backend and wrappers, by name
     runs/
       directory.py    a run's files           -> whole or not at all
+      failed.py       what failed             -> a file        and the calls to be asked anew
+      story.py        how a run went          -> what run.json says of every run
+      pair_files.py   preferences             -> the tables of a run that compares
       claim.py        a run's files × Settings -> whether it may go on
       block.py        neighbouring Outcomes   -> one part      joined with what is there
       session.py      blocks of the input     -> parts         one process at work
       worker.py       one share of a run      -> its parts     in a process of its own
       workers.py      N processes on one run
     run.py            traces                  -> a run directory
+    compare.py        traces of two models    -> a run directory of preferences, by a judge
     versions.py       traces × two Settings   -> two run directories, of which the second asks what differs
     drafts/
       coverage.py     a reference × quotes    -> Coverage      what of it no unit comes from
@@ -124,6 +137,7 @@ The flow, top to bottom; a file imports only files above it:
     measured.py       replies                 -> Measured      what one is like
     paid.py           a run and a store       -> the reply to a request that is paid for already
     estimate.py       Traces × Settings       -> Estimate      what a run would take
+    pair_estimate.py  Traces × Settings       -> Estimate      of comparing them
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
     client.py         class Judge: the library's door, sync and async
     reward.py         Outcome × RewardShape   -> Reward        the number that a trainer gets

@@ -44,7 +44,7 @@ _OF_KIND: Mapping[AskedKind, tuple[str, ...]] = {
     "scale": ("system", "units"),
     "rating": ("system", "units"),
 }
-"""Claims of a trace are asked about by `claim_prompt.py`."""
+"""Claims of a trace are asked about by `claim_prompt.py`, and two traces by `pairs/prompt.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +255,7 @@ _VERDICT_SCHEMAS: Mapping[AskedKind, dict[str, JsonValue]] = {
     },
     "criteria": {"verdict": {"type": "string", "enum": ["MET", "UNMET", "CANNOT_ASSESS"]}},
     "faithfulness": {"verdict": {"type": "string", "enum": ["SUPPORTED", "CONTRADICTED", "NOT_FOUND"]}},
+    "preference": {"preferred": {"type": "string", "enum": ["A", "B", "tie"]}},
 }
 
 

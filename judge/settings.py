@@ -18,6 +18,8 @@ from judge.claiming import Claiming
 from judge.errors import ConfigError
 from judge.image import ImageRules
 from judge.judge_name import BASELINE, IN_PROCESS, address_of, litellm_model, plugin_of
+from judge.pairs.asking import PairWay
+from judge.pairs.prompt import PairPrompt
 from judge.plugin import Plugin
 from judge.price import Price, find_price, has_cache_marks
 from judge.probe import Granularity
@@ -95,6 +97,7 @@ class Settings:
         key_file: Holds the key, in place of the environment's.
         headers: Further headers for the server: name -> `env:VARIABLE` or `file:PATH`, never the value.
         engine_args: Of vLLM's engine, for `vllm/MODEL`: as `vllm serve` has them, with underscores.
+        pairs: Two traces are compared, on the rubric's axes of preference, in place of one that is scored.
     """
 
     judge: str
@@ -120,6 +123,7 @@ class Settings:
     key_file: Path | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     engine_args: Mapping[str, JsonValue] = field(default_factory=dict)
+    pairs: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before anything is paid.
@@ -131,7 +135,10 @@ class Settings:
         object.__setattr__(self, "api_base", address_of(self.judge, self.api_base))
         object.__setattr__(self, "probe", self.probe or self.probe_evidence)
         self._settle()
-        self._refuse_kinds()
+        if self.pairs:
+            self._refuse_pairs()
+        else:
+            self._refuse_kinds()
         for allowed in RANGES:
             allowed.refuse(getattr(self, allowed.field))
         if not _is_text([self.judge, self.api_base, self.params, self.engine_args]):
@@ -177,6 +184,22 @@ class Settings:
         if self.probe_evidence and "checklist" not in self.rubric.kinds:
             message = f"probe_evidence asks for quotes of raised units, and the rubric {self.rubric.name!r} has none."
             raise ConfigError(message, hint="Use --probe.")
+
+    def _refuse_pairs(self) -> None:
+        """Only who reads can say which of two traces is better, and it has to be asked something."""
+        if self.free:
+            message = f"{BASELINE} compares words with units, and cannot say which of two traces is better."
+            hint = "Name a judge that reads, or score both with it and compare the runs: judge compare RUN_A RUN_B"
+            raise ConfigError(message, hint=hint)
+        if not self.rubric.preferences:
+            message = f"the rubric {self.rubric.name!r} has no axis of `kind: preference`, so it compares no traces."
+            hint = (
+                "Use --rubric pkr-preference, or score both and compare the runs, which asks nobody: "
+                "judge compare RUN_A RUN_B"
+            )
+            raise ConfigError(message, hint=hint)
+        if self.probe:
+            raise ConfigError("two traces are compared in words, not by probes.", hint="Leave --probe out.")
 
     def _choose(self, **defaults: str) -> None:
         for name, default in defaults.items():
@@ -251,6 +274,26 @@ class Settings:
             claiming=self._claiming,
         )
 
+    @cached_property
+    def pair_way(self) -> PairWay:
+        """How two traces are asked about."""
+        return PairWay(
+            judge=self.labels.judge,
+            prompt=self._pair_prompt,
+            model=self.model,
+            granularity=self.granularity,
+            evidence=self.evidence,
+            cache_marks=self.cache_marks,
+        )
+
+    @cached_property
+    def _pair_prompt(self) -> PairPrompt:
+        return PairPrompt(self.rubric, evidence=self.evidence != "none")
+
+    @property
+    def _prompt_fp(self) -> str:
+        return self._pair_prompt.fingerprint if self.pairs else self.way.fingerprint
+
     @property
     def _claiming(self) -> Claiming | None:
         """How claims of the trace are asked about, where any axis asks about them."""
@@ -294,7 +337,7 @@ class Settings:
             "judge": self.judge,
             "api_base": self.api_base,
             "params": dict(self.model.params),
-            "prompt": self.way.fingerprint,
+            "prompt": self._prompt_fp,
             "rubric": self.rubric.fingerprint,
             "granularity": self.granularity,
             "evidence": self.evidence,
@@ -303,7 +346,7 @@ class Settings:
             "image_max_side": self.image_max_side,
             **self._code,
             # Only where it is on: judges of before keep their ids.
-            **{name: True for name in ("probe", "probe_evidence") if getattr(self, name)},
+            **{name: True for name in ("probe", "probe_evidence", "pairs") if getattr(self, name)},
         }
 
     @cached_property
@@ -314,7 +357,7 @@ class Settings:
         return Labels(
             judge=f"{self.judge}#{digest}",
             rubric=f"{self.rubric.name}@{self.rubric.version}",
-            prompt_fp=self.way.fingerprint,
+            prompt_fp=self._prompt_fp,
             rubric_fp=self.rubric.fingerprint,
             axes={name: axis.kind for name, axis in self.rubric.scored.items()},
         )

@@ -14,6 +14,7 @@ __all__ = ["cli"]
 # The module of a command has its name.
 _COMMANDS = {
     "score": "Score a file of reasoning traces.",
+    "compare": "Which of two models, or traces, is better: by a judge, or from two runs.",
     "rubric": "Write a rubric, and find out whether it can be trusted.",
     "label": "Label the units of traces by hand, in a page on this machine.",
     "serve": "Scores and rewards over HTTP, for all processes of a training run.",

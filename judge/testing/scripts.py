@@ -4,6 +4,8 @@
     sloppy     usable but messy; a share of first replies is really wrong, a re-ask gets it right
     gullible   believes whatever the trace says of itself
     stubborn   never a usable reply
+    biased     of two traces, whichever stands first; of all else as obedient
+    undecided  of two traces, neither; of all else as obedient
 
 Your own script is any callable `script(ask) -> str | Mapping`: a mapping is sent as JSON, a string as it is. For a
 probe (`ask.probed`) a mapping is of tokens to their probabilities, and the likeliest is said.
@@ -25,11 +27,12 @@ from judge.testing.claims import answer_claims
 from judge.testing.drafts import write_units
 from judge.testing.opinions import Opinion, flattering, honest
 from judge.testing.overlap import find, sentences
+from judge.testing.preferences import prefer_first, prefer_neither
 from judge.testing.probes import digit_of, digits_of, soft
 from judge.testing.units import MARKS
 
 Script: TypeAlias = Callable[[Ask], str | Mapping[str, object]]
-ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "stubborn"]
+ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "stubborn", "biased", "undecided"]
 SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
 _Reply: TypeAlias = dict[str, dict[str, object]]
 
@@ -79,6 +82,16 @@ def gullible(ask: Ask) -> Mapping[str, object]:
         )
         for unit in ask.units
     }
+
+
+def biased(ask: Ask) -> Mapping[str, object]:
+    """Prefer whatever stands first."""
+    return prefer_first(ask) or obedient(ask)
+
+
+def undecided(ask: Ask) -> Mapping[str, object]:
+    """Prefer neither."""
+    return prefer_neither(ask) or obedient(ask)
 
 
 def stubborn(ask: Ask) -> str:
@@ -132,6 +145,8 @@ def load_script(script: str | Script, *, seed: int = 0) -> Script:
         "sloppy": Sloppy(seed=seed),
         "gullible": gullible,
         "stubborn": stubborn,
+        "biased": biased,
+        "undecided": undecided,
     }
     return named[script] if script in named else _imported(script)
 
@@ -176,11 +191,16 @@ def _drop_unit(reply: _Reply) -> _Reply:
 
 
 def _misspell(reply: _Reply) -> _Reply:
-    """`"2"` for 2, `Met` for MET."""
+    """`"2"` for 2, `Met` for MET, `a` for A."""
     name, verdict = next(iter(reply.items()))
     field = next(mark.field for mark in MARKS.values() if mark.field in verdict)
     value = verdict[field]
-    return {**reply, name: {**verdict, field: value.title() if isinstance(value, str) else str(value)}}
+    return {**reply, name: {**verdict, field: _misspelt(value)}}
+
+
+def _misspelt(value: object) -> str:
+    text = str(value)
+    return text.title() if isinstance(value, str) and text.title() != text else text.lower()
 
 
 def _invent_quote(reply: _Reply) -> _Reply:
