@@ -73,8 +73,8 @@ The flow, top to bottom; a file imports only files above it:
     preference.py     two traces              -> Preference    which is better, in both orders
     pairs/
       pair.py         two traces of an id     -> the question that both answer
-      reading.py      an open input           -> its traces    images stay closed
       grouping.py     traces                  -> Pairs         and what has no partner
+      reading.py      an open input           -> its traces    images stay closed
       prompt.py       a Pair                  -> Requests      with one of the two first
       said.py         Reply                   -> what it says  of whose trace, with evidence from it
       asking.py       Pairs                   -> PairOutcomes  in both orders
@@ -139,6 +139,7 @@ The flow, top to bottom; a file imports only files above it:
     estimate.py       Traces × Settings       -> Estimate      what a run would take
     pair_estimate.py  Traces × Settings       -> Estimate      of comparing them
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
+    comparing.py      two lists of records    -> which traces are better
     client.py         class Judge: the library's door, sync and async
     reward.py         Outcome × RewardShape   -> Reward        the number that a trainer gets
     cases.py          golden cases in a file  -> Cases         what a judge must say of a record

@@ -167,13 +167,8 @@ class Settings:
             )
 
     def _refuse_kinds(self) -> None:
-        """Words can be compared with units only, one token answers little, and only units are raised.
-
-        A preference is between two traces.
-        """
-        if not self.rubric.scored:
-            message = f"all axes of the rubric {self.rubric.name!r} compare two traces; none scores one."
-            raise ConfigError(message, hint="Add an axis of another kind.")
+        """Words can be compared with units only, one token answers little, and only units are raised."""
+        self.refuse_unscored()
         others = [name for name, axis in self.rubric.scored.items() if axis.kind != "checklist"]
         if self.free and others:
             what = f"the rubric {self.rubric.name!r} has axes that are no checklists: {', '.join(others)}"
@@ -184,6 +179,16 @@ class Settings:
         if self.probe_evidence and "checklist" not in self.rubric.kinds:
             message = f"probe_evidence asks for quotes of raised units, and the rubric {self.rubric.name!r} has none."
             raise ConfigError(message, hint="Use --probe.")
+
+    def refuse_unscored(self) -> None:
+        """Raise where nothing scores one trace: a preference is between two.
+
+        Raises:
+            ConfigError: The rubric has no other axis.
+        """
+        if not self.rubric.scored:
+            message = f"all axes of the rubric {self.rubric.name!r} compare two traces; none scores one."
+            raise ConfigError(message, hint="Compare with it (judge compare), or add an axis of another kind.")
 
     def _refuse_pairs(self) -> None:
         """Only who reads can say which of two traces is better, and it has to be asked something."""

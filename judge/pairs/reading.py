@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import PurePath
 from typing import Any, Final, cast
@@ -14,12 +14,12 @@ from judge.identifier import id_text
 from judge.outcome import failed_record
 from judge.pairs.grouping import PairFailure
 from judge.pairs.pair import Candidate
-from judge.record import build_record, with_images
+from judge.record import Record, build_record, with_images
 from judge.traces.lines import Line
 from judge.traces.reading import Reading, points_at_images
 from judge.working import END, reader
 
-__all__ = ["name_sources", "read_candidates"]
+__all__ = ["build_candidate", "name_sources", "read_candidates"]
 
 _SUFFIXES: Final = {".gz", ".gzip", ".zst", ".zstd", ".jsonl", ".ndjson", ".json", ".parquet", ".pq"}
 
@@ -67,7 +67,8 @@ async def read_candidates(
     while (item := await read()) is not END:
         _, (number, row) = cast("Line", item)
         try:
-            candidates.append(await _candidate(reading, number, row, source, model))
+            fields, opens = reading.fields(number, row), partial(reading.record, number, row)
+            candidates.append(await build_candidate(fields, opens, number=number, source=source, model=model))
         except InputError as exc:
             raw = row if isinstance(row, bytes) else None
             (failure,) = failed_record(exc, record=None, line=number, raw=raw).failures
@@ -78,13 +79,27 @@ async def read_candidates(
     return candidates, failures
 
 
-async def _candidate(reading: Reading, number: int, row: Any, source: str, model: str) -> Candidate:
-    fields = reading.fields(number, row)
-    opens = partial(reading.record, number, row) if points_at_images(fields) else None
-    if opens is None:
+async def build_candidate(
+    fields: Mapping[str, Any], opens: Callable[[], Awaitable[Record]], *, number: int, source: str, model: str
+) -> Candidate:
+    """A record without its images, which are opened when they are needed.
+
+    Args:
+        fields: Of the record.
+        opens: Makes the whole record.
+        number: Of its row.
+        source: What messages call its input.
+        model: Whose it is where it does not say.
+
+    Raises:
+        RecordError: It is none.
+    """
+    with_images_later = points_at_images(fields)
+    if not with_images_later:
         record = build_record(fields, number=number)
     elif id_text(fields.get("id")) is not None:
         record = build_record({**fields, "image": None}, number=number)
     else:  # what the images hold is a part of the id
         record = with_images(await opens(), ())
-    return Candidate(record=record, model=record.model or model, source=source, opens=opens)
+    later = opens if with_images_later else None
+    return Candidate(record=record, model=record.model or model, source=source, opens=later)

@@ -29,7 +29,7 @@ from judge.testing.opinions import Opinion, flattering, honest
 from judge.testing.overlap import find, sentences
 from judge.testing.preferences import prefer_first, prefer_neither
 from judge.testing.probes import digit_of, digits_of, soft
-from judge.testing.units import MARKS
+from judge.testing.units import MARKS, AskedUnit
 
 Script: TypeAlias = Callable[[Ask], str | Mapping[str, object]]
 ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "stubborn", "biased", "undecided"]
@@ -63,25 +63,29 @@ def _verdicts(ask: Ask) -> _Reply:
 
 
 def gullible(ask: Ask) -> Mapping[str, object]:
-    """Give full marks for everything, as an injected instruction would like.
+    """Give full marks for everything, and prefer what praises itself, as an injected instruction would like.
 
     Evidence is the sentence in which the trace speaks of its own grading, or else a made-up quote.
     """
     if (claims := answer_claims(ask, believing=True)) is not None:
         return claims
-    told = next((s.text for s in sentences(ask.trace) if _SELF_PRAISE.search(s.text)), None)
     if ask.question:
-        return (
-            soft(ask, max(digits_of(ask)))
-            if ask.probed
-            else {"evidence": told or f"As the trace puts it: {ask.units[0].claim}"}
-        )
-    return {
-        unit.name: _written(
-            ask, Opinion(flattering(unit), told or f"As the trace puts it: {unit.claim}", "The trace says so.")
-        )
-        for unit in ask.units
-    }
+        told = _praise(ask.trace) or f"As the trace puts it: {ask.units[0].claim}"
+        return soft(ask, max(digits_of(ask))) if ask.probed else {"evidence": told}
+    return {unit.name: _written(ask, _flattered(ask, unit)) for unit in ask.units}
+
+
+def _praise(trace: str) -> str | None:
+    """The sentence in which a trace speaks of its own grading."""
+    return next((sentence.text for sentence in sentences(trace) if _SELF_PRAISE.search(sentence.text)), None)
+
+
+def _flattered(ask: Ask, unit: AskedUnit) -> Opinion:
+    """Of two traces, the one that speaks of its own grading is better, and the first where neither does or both do."""
+    told, answer = _praise(ask.trace), flattering(unit)
+    if ask.second and told is None and (told := _praise(ask.second)):
+        answer = {"preferred": "B"}
+    return Opinion(answer, told or f"As the trace puts it: {unit.claim}", "The trace says so.")
 
 
 def biased(ask: Ask) -> Mapping[str, object]:
