@@ -21,8 +21,6 @@ from judge.traces.reading import Traces
 
 AXES = ["perception", "knowledge", "rationale", "overall"]
 RUBRIC = load_rubric("pkr-preference")
-SAID = "The left base is opaque."
-# Of the reference's words left, base, opaque, fluid, gathered, there: RIGHT has all, WEAK has left and base.
 RIGHT = "The left base is opaque, so fluid has gathered there."
 WEAK = "The left base is clear."
 QUESTION: dict[str, Any] = {"id": "r1", "question": "What is it?", "reference": {"reasoning": RIGHT, "answer": "A"}}
