@@ -40,6 +40,7 @@ from judge.errors import ConfigError, FatalError, InputError
 from judge.pair_estimate import estimate_pairs
 from judge.preference import PREFERENCES
 from judge.rubric import load_rubric
+from judge.runs.directory import RunDirectory
 from judge.testing import Ask, Server
 from judge.testing.scripts import obedient
 from judge.traces.reading import Traces
@@ -282,16 +283,16 @@ def test_images_are_shown_before_both_traces_and_known_by_what_they_hold(tmp_pat
         return obedient(ask)
 
     files = {
+        "gamma": [with_trace("No rib is broken.", id="r3"), with_trace("It is left.", image=None)],
         "alpha": [with_trace(RIGHT, image="red.png"), with_trace(RIGHT, id="r2", image="red.png")],
         "beta": [with_trace(WEAK, image="again.png"), with_trace(WEAK, id="r2", image="blue.png")],
-        "gamma": [with_trace("No rib is broken.", id="r3"), with_trace("It is left.", image=None)],
     }
     with Server(script=noted) as server:
         shown = run_images(tmp_path, server, files)
     assert shown.exit_code == 3, shown.output
     errors = {(one["record_id"], one["error"]) for one in failures(tmp_path / "out")}
     assert errors == {("r2", "other_question"), ("r3", "one_trace")}
-    # Three pairs of r1; of its third trace nobody said what it shows, and the id is that of the others.
+    # Three pairs of r1; of its first trace nobody said what it shows, and the id is that of the others.
     assert len(asked) == 6 and {len(ask.images) for ask in asked} == {1}
     assert all(ask.body["messages"][1]["content"][0]["type"] == "image_url" for ask in asked)  # type: ignore[index]
 
@@ -431,6 +432,13 @@ def test_another_judge_or_rubric_is_refused_unless_it_overwrites(out: Path, chan
         assert preferences(out).equals(kept)
         compare(ONE, out, server, overwrite=True, **changes)
     assert preferences(out)["judge"].unique().to_list() != kept["judge"].unique().to_list() or "rubric" in changes
+
+
+def test_a_fresh_start_leaves_nothing_of_the_run_before(out: Path) -> None:
+    with Server() as server:
+        compare(ONE, out, server)
+    RunDirectory(out, {}).clear()
+    assert sorted(path.name for path in out.iterdir()) == ["parts", "run.lock"]
 
 
 def test_a_run_that_paid_nothing_is_still_a_run(out: Path) -> None:
