@@ -289,13 +289,14 @@ class _Session:
     ) -> None:
         self._story.write(
             status,
+            about={
+                "inputs": self._inputs,
+                "models": [*self._paired.grouped.models],
+                "axes": [*self._settings.pair_way.prompt.asked],
+            },
+            counted={"counts": counts or {}, "records": {**self._paired.records}},
             spent=spent,
             notes=notes,
-            inputs=self._inputs,
-            models=[*self._paired.grouped.models],
-            axes=[*self._settings.pair_way.prompt.asked],
-            counts=counts or {},
-            records={**self._paired.records},
         )
 
 

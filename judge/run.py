@@ -215,10 +215,12 @@ class _Story:
         counts = counts or {}
         self._story.write(
             status,
+            about={"input": self._input},
+            counted={
+                "counts": {name: counts[name] for name in ("read", "scored", "failed") if counts},
+                "units": {name: counts[f"units_{name}"] for name in ("asked", "judged") if counts},
+            },
             spent=spent,
             notes=notes,
-            input=self._input,
-            counts={name: counts[name] for name in ("read", "scored", "failed") if counts},
-            units={name: counts[f"units_{name}"] for name in ("asked", "judged") if counts},
-            cautions=[asdict(caution) for caution in cautions],
+            more={"cautions": [asdict(caution) for caution in cautions]},
         )

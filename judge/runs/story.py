@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import polars as pl
 from pydantic import JsonValue
@@ -38,17 +39,21 @@ class Story:
         self,
         status: str,
         *,
+        about: Mapping[str, JsonValue],
+        counted: Mapping[str, JsonValue],
         spent: Mapping[str, int | float | None] | None = None,
         notes: Sequence[str] | None = None,
-        **own: JsonValue,
+        more: Mapping[str, JsonValue] = MappingProxyType({}),
     ) -> None:
         """Replace the file; it holds no secret, as settings never do.
 
         Args:
             status: `running`, `stopped` or `finished`.
+            about: What is read.
+            counted: How much of it came to what.
             spent: Totals over all sessions.
             notes: What was not as usual.
-            own: What this kind of run says besides.
+            more: What this kind of run says besides.
         """
         settings, labels = self._settings, self._settings.labels
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -58,6 +63,7 @@ class Story:
                 "started": self._earlier.get("started", now),
                 "ended": None if status == "running" else now,
                 "wall_s": self._wall_s(),
+                **about,
                 "judge": labels.judge,
                 "rubric": labels.rubric,
                 "fingerprints": {
@@ -67,11 +73,12 @@ class Story:
                 },
                 "identity": settings.identity,
                 "settings": settings.told,
-                **own,
+                **counted,
                 "spent": dict(spent or {}),
                 "cache_hits": self._progress.cached,
                 "session": asdict(self._progress),
                 "notes": list(notes or []),
+                **more,
                 "versions": {
                     "judge": package_version(),
                     "python": platform.python_version(),
