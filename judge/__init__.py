@@ -75,6 +75,7 @@ The flow, top to bottom; a file imports only files above it:
       pair.py         two traces of an id     -> the question that both answer
       grouping.py     traces                  -> Pairs         and what has no partner
       reading.py      an open input           -> its traces    images stay closed
+      inputs.py       trace files             -> all Pairs     and all that is in none
       prompt.py       a Pair                  -> Requests      with one of the two first
       said.py         Reply                   -> what it says  of whose trace, with evidence from it
       asking.py       Pairs                   -> PairOutcomes  in both orders

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from judge.compare import read_pairs, refuse_no_pair
 from judge.errors import InputError
 from judge.estimate import Counted, Estimate, sum_up
 from judge.measured import learn
 from judge.paid import Find, has_replies, paid_replies
 from judge.pairs.asking import decide
+from judge.pairs.inputs import read_pairs, refuse_no_pair
 from judge.pairs.pair import Pair, open_question
 from judge.runs.claim import refuse_other_judge
 from judge.settings import Settings
