@@ -41,6 +41,7 @@ The flow, top to bottom; a file imports only files above it:
     order.py          Probes                  -> the same in another order, and back
     template.py       a template and values   -> text
     prompt.py         Probes                  -> Request       messages and schema
+    turns.py          Requests that begin alike -> their answers, the first of each before the others
     probe_prompt.py   a unit or scale         -> Requests      of one token
     claim_prompt.py   a trace, its claims     -> Requests      that take it apart, that check them
     change.py         two Rubrics             -> Changes       and whether a judge must be asked anew
@@ -73,6 +74,15 @@ The flow, top to bottom; a file imports only files above it:
     answer.py         trace × reference       -> answer, right or not
     table.py          Outcomes                -> Polars frames the schemas are the contract
     preference.py     two traces              -> Preference    which is better, in both orders
+    pairs/
+      pair.py         two traces of an id     -> the question that both answer
+      grouping.py     traces                  -> Pairs         and what has no partner
+      reading.py      an open input           -> its traces    images stay closed
+      inputs.py       trace files             -> all Pairs     and all that is in none
+      prompt.py       a Pair                  -> Requests      with one of the two first
+      said.py         Reply                   -> what it says  of whose trace, with evidence from it
+      asking.py       Pairs                   -> PairOutcomes  in both orders
+      table.py        PairOutcomes            -> frames
     aggregate.py      Scores                  -> means, intervals
     statistics/
       estimate.py     counts                  -> Estimate      a number, or why there is none
@@ -114,6 +124,9 @@ The flow, top to bottom; a file imports only files above it:
     connect.py        Settings                -> Asker         backend and wrappers, by name
     runs/
       directory.py    a run's files           -> whole or not at all
+      failed.py       what failed             -> a file        and the calls to be asked anew
+      story.py        how a run went          -> what run.json says of every run
+      pair_files.py   preferences             -> the tables of a run that compares
       claim.py        a run's files × Settings -> whether it may go on
       together.py     run directories         -> Together      scores of one rubric and judge, side by side
       block.py        neighbouring Outcomes   -> one part      joined with what is there
@@ -123,6 +136,7 @@ The flow, top to bottom; a file imports only files above it:
     run.py            traces                  -> a run directory
     beside.py         runs in one folder      -> what each finds of the others, and their one budget
     compared_runs.py  run directories         -> ComparedRuns  preferences from scores, or those of before
+    compare.py        traces of two models    -> a run directory of preferences, by a judge
     versions.py       traces × two Settings   -> two run directories, of which the second asks what differs
     drafts/
       coverage.py     a reference × quotes    -> Coverage      what of it no unit comes from
@@ -143,13 +157,9 @@ The flow, top to bottom; a file imports only files above it:
     measured.py       replies                 -> Measured      what one is like
     paid.py           a run and a store       -> the reply to a request that is paid for already
     estimate.py       Traces × Settings       -> Estimate      what a run would take
-    trust/
-      arms.py         traces × a judge        -> a run for every way of asking it
-      flips.py        their verdicts          -> how often two asks differ
-      variance.py     their scores            -> how much of the variance is noise
-      noise.py        these runs              -> Noise         and its files
-      blind.py        a run × other images    -> BlindCheck    whether a judge looks at images
+    pair_estimate.py  Traces × Settings       -> Estimate      of comparing them
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
+    comparing.py      two lists of records    -> which traces are better
     client.py         class Judge: the library's door, sync and async
     reward.py         Outcome × RewardShape   -> Reward        the number that a trainer gets
     cases.py          golden cases in a file  -> Cases         what a judge must say of a record
@@ -164,7 +174,7 @@ The flow, top to bottom; a file imports only files above it:
     web/              what label/ and serve/ share: a socket, a server, a body with an end
     redteam/          attacks on a judge: families of them, the records that they make, what they brought
     label/            a person's labels: a page on this machine, and the file that it fills
-    trust/            how far a judge can be believed: what it says held against what people say
+    trust/            how far a judge can be believed: held against people, against itself, against other images
     serve/            the HTTP service: scores and rewards for all ranks of a training run
     cli/              one file a command
     testing/          a scripted judge on loopback that misbehaves on request

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
@@ -15,11 +16,13 @@ from pydantic import JsonValue
 
 from judge import loop
 from judge.asking import Asker
+from judge.comparing import compare_records
 from judge.connect import Connection, connect
 from judge.errors import ConfigError, InputError, JudgeError, RecordError
 from judge.image import ImageRules
 from judge.judge_name import find_needless, usual_concurrency
 from judge.outcome import Outcome, failed_record, late_record
+from judge.pairs.table import Compared
 from judge.price import build_price
 from judge.probe import Granularity
 from judge.purse import Purse
@@ -140,6 +143,7 @@ class Judge:
             key_file=keys,
             headers=dict(headers or {}),
             engine_args=dict(engine_args or {}),
+            pairs=not scored.scored,
         )
         self._setup(settings, settings.image_rules(root=root, allow_urls=allow_image_urls))
 
@@ -196,6 +200,31 @@ class Judge:
         """Score records; the same as `score` for callers that have an event loop of their own."""
         return await loop.complete(self._score(_listed(records), deadline_s))
 
+    def compare(
+        self, records_a: Iterable[_Given], records_b: Iterable[_Given], *, models: tuple[str, str] = ("a", "b")
+    ) -> Compared:
+        """Ask which of two traces is better, on every axis of preference and overall, in both orders.
+
+        Args:
+            records_a: As of `score`; all that share an id and are of different models are compared.
+            records_b: The same. What comes first is A, whichever list it is in.
+            models: Whose the traces of each list are, where they do not say.
+
+        Returns:
+            The tables. A bad record, or one without a partner, is a failure in them, never an exception.
+
+        Raises:
+            ConfigError: The rubric has no axis of preference, or the judge cannot compare.
+            InputError, FatalError: As `score`.
+        """
+        return loop.run(self._compare(_two_lists(records_a, records_b, models)))
+
+    async def acompare(
+        self, records_a: Iterable[_Given], records_b: Iterable[_Given], *, models: tuple[str, str] = ("a", "b")
+    ) -> Compared:
+        """Ask which of two traces is better; `compare` for callers that have an event loop of their own."""
+        return await loop.complete(self._compare(_two_lists(records_a, records_b, models)))
+
     @property
     def settings(self) -> Settings:
         """Who judges, by what and how."""
@@ -247,11 +276,21 @@ class Judge:
     ) -> None:
         self.close()
 
+    async def _compare(self, lists: Mapping[str, Sequence[_Given]]) -> Compared:
+        settings, reader = self._of_pairs, self._line.reader(self._images)
+        async with self._line.connected() as connection:
+            return await compare_records(lists, settings, reader=reader, connection=connection)
+
+    @cached_property
+    def _of_pairs(self) -> Settings:
+        return self._settings if self._settings.pairs else replace(self._settings, pairs=True)
+
     async def _score(self, records: Sequence[_Given], deadline_s: float | None) -> Run:
         tables = build_tables(await self._outcomes(records, deadline_s), self._settings.labels)
         return Run(scores=tables.scores, verdicts=tables.verdicts, calls=tables.calls, failures=tables.failures)
 
     async def _outcomes(self, records: Sequence[_Given], deadline_s: float | None) -> list[Outcome]:
+        self._settings.refuse_unscored()
         outcomes: dict[int, Outcome] = {}
         reader, clock = self._line.reader(self._images), asyncio.timeout(deadline_s)
         try:
@@ -398,3 +437,12 @@ def _listed(records: Iterable[_Given]) -> list[_Given]:
         hint = "Give a list of records; a file is scored by the command `judge score`."
         raise InputError(f"records is one {type(records).__name__}, not a list.", hint=hint)
     return list(records)
+
+
+def _two_lists(
+    records_a: Iterable[_Given], records_b: Iterable[_Given], models: tuple[str, str]
+) -> dict[str, list[_Given]]:
+    lists = dict(zip(models, (_listed(records_a), _listed(records_b)), strict=True))
+    if len(lists) < len(models):
+        raise InputError(f"models are {models!r}; they must be two.", hint="Name each list for whose traces it holds.")
+    return lists

@@ -40,7 +40,7 @@ CHARS_A_TOKEN = 4
 _SHORT = 160  # characters of what a leaf is a part of: it is told with every leaf, and not what is judged
 _TEMPLATES = ("system", "record", "units", "complaint")
 _OF_TASK = ("system", "units")
-"""Of each kind; claims of a trace are asked about by `claim_prompt.py`."""
+"""Of each kind; claims of a trace are asked about by `claim_prompt.py`, and two traces by `pairs/prompt.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +259,7 @@ _VERDICT_SCHEMAS: Mapping[AskedKind, dict[str, JsonValue]] = {
     },
     "criteria": {"verdict": {"type": "string", "enum": ["MET", "UNMET", "CANNOT_ASSESS"]}},
     "faithfulness": {"verdict": {"type": "string", "enum": ["SUPPORTED", "CONTRADICTED", "NOT_FOUND"]}},
+    "preference": {"preferred": {"type": "string", "enum": ["A", "B", "tie"]}},
 }
 
 

@@ -8,15 +8,10 @@ journal. `session.py` works through the blocks, in this process or in several.
 from __future__ import annotations
 
 import asyncio
-import platform
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-
-import polars as pl
 
 from judge.caution import Caution
 from judge.cautions.doubt import find_cautions
@@ -28,11 +23,12 @@ from judge.runs.block import block_of
 from judge.runs.claim import refuse_other_judge
 from judge.runs.directory import RunDirectory, disk_errors
 from judge.runs.session import Ended, Session
+from judge.runs.story import Story
 from judge.runs.worker import Around, Inherited, SharedCells, Task, make_cells, shared_purse
 from judge.runs.workers import Workers
-from judge.settings import Settings, package_version
+from judge.settings import Settings
 from judge.traces.reading import Reading, Traces
-from judge.usable import refuse_unusable, sees_images
+from judge.usable import refuse_blind, refuse_unusable
 
 __all__ = ["Progress", "RunReport", "score_file"]
 
@@ -106,9 +102,8 @@ def _refuse_engines(settings: Settings, workers: int) -> None:
 
 def _refuse_blind(reading: Reading, settings: Settings) -> None:
     """Before anything is paid; an image further down, among texts, is a failure of its record."""
-    if not settings.free and reading.begins_with_image and not sees_images(settings):
-        message = f"the records have images, and {settings.judge} reads texts only."
-        raise ConfigError(message, hint="Use a judge that sees images, or describe them in `context` and remove them.")
+    if not settings.free and reading.begins_with_image:
+        refuse_blind(settings)
 
 
 def _open_journal(directory: RunDirectory, tell: Callable[[str], None] | None) -> Journal:
@@ -202,15 +197,11 @@ def _untold(settings: Settings, spent: dict[str, int | float | None]) -> list[st
 
 
 class _Story:
-    """`run.json`: what was done, with which settings, and how far it came."""
+    """`run.json` of a run that scores."""
 
     def __init__(self, traces: Traces, directory: RunDirectory, settings: Settings, progress: Progress) -> None:
-        self._traces = traces
-        self._directory = directory
-        self._settings = settings
-        self._progress = progress
-        self._earlier = directory.read_run()
-        self._begun = time.monotonic()
+        self._input = traces.name
+        self._story = Story(directory, settings, progress)
 
     def write(
         self,
@@ -220,42 +211,16 @@ class _Story:
         notes: list[str] | None = None,
         cautions: Sequence[Caution] = (),
     ) -> None:
-        """Replace the file; it holds no secret, as settings never do."""
-        settings, labels, counts = self._settings, self._settings.labels, counts or {}
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._directory.write_run(
-            {
-                "status": status,
-                "started": self._earlier.get("started", now),
-                "ended": None if status == "running" else now,
-                "wall_s": self._wall_s(),
-                "input": self._traces.name,
-                "judge": labels.judge,
-                "rubric": labels.rubric,
-                "fingerprints": {
-                    "judge": labels.judge.rpartition("#")[2],
-                    "prompt": labels.prompt_fp,
-                    "rubric": labels.rubric_fp,
-                },
-                "identity": settings.identity,
-                "settings": settings.told,
+        """Replace the file."""
+        counts = counts or {}
+        self._story.write(
+            status,
+            about={"input": self._input},
+            counted={
                 "counts": {name: counts[name] for name in ("read", "scored", "failed") if counts},
                 "units": {name: counts[f"units_{name}"] for name in ("asked", "judged") if counts},
-                "spent": dict(spent or {}),
-                "cache_hits": self._progress.cached,
-                "session": asdict(self._progress),
-                "notes": list(notes or []),
-                "cautions": [asdict(caution) for caution in cautions],
-                "versions": {
-                    "judge": package_version(),
-                    "python": platform.python_version(),
-                    "polars": pl.__version__,
-                },
-            }
+            },
+            spent=spent,
+            notes=notes,
+            more={"cautions": [asdict(caution) for caution in cautions]},
         )
-
-    def _wall_s(self) -> float:
-        """Seconds of all sessions."""
-        earlier = self._earlier.get("wall_s", 0.0)
-        session = time.monotonic() - self._begun
-        return round((earlier if isinstance(earlier, int | float) else 0.0) + session, 3)

@@ -18,6 +18,8 @@ from judge.claiming import Claiming
 from judge.errors import ConfigError
 from judge.image import ImageRules
 from judge.judge_name import BASELINE, IN_PROCESS, address_of, litellm_model, plugin_of
+from judge.pairs.asking import PairWay
+from judge.pairs.prompt import PairPrompt
 from judge.plugin import Plugin
 from judge.price import Price, find_price, has_cache_marks
 from judge.probe import Granularity
@@ -97,6 +99,7 @@ class Settings:
         headers: Further headers for the server: name -> `env:VARIABLE` or `file:PATH`, never the value.
         engine_args: Of vLLM's engine, for `vllm/MODEL`: as `vllm serve` has them, with underscores.
         variation: Of the plain ask, in what should change no verdict; `judge noise` sets it.
+        pairs: Two traces are compared, on the rubric's axes of preference, in place of one that is scored.
     """
 
     judge: str
@@ -123,6 +126,7 @@ class Settings:
     headers: Mapping[str, str] = field(default_factory=dict)
     engine_args: Mapping[str, JsonValue] = field(default_factory=dict)
     variation: Variation = PLAIN
+    pairs: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before anything is paid.
@@ -134,7 +138,10 @@ class Settings:
         object.__setattr__(self, "api_base", address_of(self.judge, self.api_base))
         object.__setattr__(self, "probe", self.probe or self.probe_evidence)
         self._settle()
-        self._refuse_kinds()
+        if self.pairs:
+            self._refuse_pairs()
+        else:
+            self._refuse_kinds()
         self._refuse_variation()
         for allowed in RANGES:
             allowed.refuse(getattr(self, allowed.field))
@@ -164,13 +171,8 @@ class Settings:
             )
 
     def _refuse_kinds(self) -> None:
-        """Words can be compared with units only, one token answers little, and only units are raised.
-
-        A preference is between two traces.
-        """
-        if not self.rubric.scored:
-            message = f"all axes of the rubric {self.rubric.name!r} compare two traces; none scores one."
-            raise ConfigError(message, hint="Add an axis of another kind.")
+        """Words can be compared with units only, one token answers little, and only units are raised."""
+        self.refuse_unscored()
         others = [name for name, axis in self.rubric.scored.items() if axis.kind != "checklist"]
         if self.free and others:
             what = f"the rubric {self.rubric.name!r} has axes that are no checklists: {', '.join(others)}"
@@ -195,6 +197,32 @@ class Settings:
         if claims:
             what = f"the rubric {self.rubric.name!r} asks about claims that the judge finds itself: {', '.join(claims)}"
             raise ConfigError(f"{what}; none is asked about twice.", hint="Leave these axes out of the rubric.")
+
+    def refuse_unscored(self) -> None:
+        """Raise where nothing scores one trace: a preference is between two.
+
+        Raises:
+            ConfigError: The rubric has no other axis.
+        """
+        if not self.rubric.scored:
+            message = f"all axes of the rubric {self.rubric.name!r} compare two traces; none scores one."
+            raise ConfigError(message, hint="Compare with it (judge compare), or add an axis of another kind.")
+
+    def _refuse_pairs(self) -> None:
+        """Only who reads can say which of two traces is better, and it has to be asked something."""
+        if self.free:
+            message = f"{BASELINE} compares words with units, and cannot say which of two traces is better."
+            hint = "Name a judge that reads, or score both with it and compare the runs: judge compare RUN_A RUN_B"
+            raise ConfigError(message, hint=hint)
+        if not self.rubric.preferences:
+            message = f"the rubric {self.rubric.name!r} has no axis of `kind: preference`, so it compares no traces."
+            hint = (
+                "Use --rubric pkr-preference, or score both and compare the runs, which asks nobody: "
+                "judge compare RUN_A RUN_B"
+            )
+            raise ConfigError(message, hint=hint)
+        if self.probe:
+            raise ConfigError("two traces are compared in words, not by probes.", hint="Leave --probe out.")
 
     def _choose(self, **defaults: str) -> None:
         for name, default in defaults.items():
@@ -270,6 +298,26 @@ class Settings:
             variation=self.variation,
         )
 
+    @cached_property
+    def pair_way(self) -> PairWay:
+        """How two traces are asked about."""
+        return PairWay(
+            judge=self.labels.judge,
+            prompt=self._pair_prompt,
+            model=self.model,
+            granularity=self.granularity,
+            evidence=self.evidence,
+            cache_marks=self.cache_marks,
+        )
+
+    @cached_property
+    def _pair_prompt(self) -> PairPrompt:
+        return PairPrompt(self.rubric, evidence=self.evidence != "none")
+
+    @property
+    def _prompt_fp(self) -> str:
+        return self._pair_prompt.fingerprint if self.pairs else self.way.fingerprint
+
     @property
     def _claiming(self) -> Claiming | None:
         """How claims of the trace are asked about, where any axis asks about them."""
@@ -313,7 +361,7 @@ class Settings:
             "judge": self.judge,
             "api_base": self.api_base,
             "params": dict(self.model.params),
-            "prompt": self.way.fingerprint,
+            "prompt": self._prompt_fp,
             "rubric": self.rubric.fingerprint,
             "granularity": self.granularity,
             "evidence": self.evidence,
@@ -322,7 +370,7 @@ class Settings:
             "image_max_side": self.image_max_side,
             **self._code,
             # Only where it is on: judges of before keep their ids.
-            **{name: True for name in ("probe", "probe_evidence") if getattr(self, name)},
+            **{name: True for name in ("probe", "probe_evidence", "pairs") if getattr(self, name)},
             **self.variation.told,
         }
 
@@ -334,7 +382,7 @@ class Settings:
         return Labels(
             judge=f"{self.judge}#{digest}",
             rubric=f"{self.rubric.name}@{self.rubric.version}",
-            prompt_fp=self.way.fingerprint,
+            prompt_fp=self._prompt_fp,
             rubric_fp=self.rubric.fingerprint,
             axes={name: axis.kind for name, axis in self.rubric.scored.items()},
         )

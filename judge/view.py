@@ -15,7 +15,7 @@ from judge.image import Image
 from judge.inert import make_inert
 from judge.record import Record, Reference
 
-__all__ = ["Part", "Piece", "View", "images_of", "record_values", "shown_parts", "shown_trace"]
+__all__ = ["Part", "Piece", "View", "images_of", "record_values", "shown_parts", "shown_text", "shown_trace"]
 
 Part: TypeAlias = Literal[
     "image", "question", "options", "context", "reference", "trace", "trace.reasoning", "trace.answer"
@@ -98,4 +98,9 @@ def _shows(part: Part, view: View) -> bool:
 
 def shown_trace(record: Record, view: View) -> str:
     """What is shown of a record's trace, as one text."""
-    return "\n\n".join("".join(piece.text for piece in part) for part in shown_parts(record.trace, view))
+    return shown_text(record.trace, view)
+
+
+def shown_text(trace: str, view: View) -> str:
+    """What is shown of a trace, as one text."""
+    return "\n\n".join("".join(piece.text for piece in part) for part in shown_parts(trace, view))

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-
-from msgspec.structs import replace
 
 from judge.backend import Reply
 from judge.claiming import Claiming
@@ -21,6 +18,7 @@ from judge.probe import Granularity, Probes, build_probes
 from judge.prompt import JudgeModel, Prompt, Request, unit_name
 from judge.record import Record
 from judge.rubric import Rubric
+from judge.turns import in_turns, with_reuse
 from judge.unwrapping import off_menu, refuse_copy
 from judge.variation import PLAIN, Variation
 from judge.verdict import EvidenceRule, Verdict, contentless_verdict, verify
@@ -79,7 +77,7 @@ class Written:
         groups = build_probes(record, self.rubric, self.granularity)
         fixed, claimed = parted(groups, lambda probes: probes.kind == "faithfulness")
         requests = self._requests([reordered(probes, self.variation.order) for probes in fixed]) if fixed else []
-        requests = _with_reuse(requests) if self.cache_marks else requests
+        requests = with_reuse(requests) if self.cache_marks else requests
         return [*requests, *(self.claiming.first_asks(claimed) if self.claiming else ())]
 
     def _requests(self, groups: Sequence[Probes]) -> list[Request]:
@@ -117,18 +115,7 @@ class Written:
         return [answer for answers in await together(asking) for answer in answers]
 
     async def _answers(self, requests: Sequence[Request], trace: TraceText, talk: Conversation) -> list[Answer]:
-        """All at the same time.
-
-        Where prompts are kept for money, the first with each schema goes before the others: calls that begin together
-        find nothing of each other, and each would pay to keep the same.
-        """
-        if not self.cache_marks:
-            return await together([self._answer(request, trace, talk) for request in requests])
-        answers: dict[int, Answer] = {}
-        for turn in _turns(requests):
-            heard = await together([self._answer(requests[place], trace, talk) for place in turn])
-            answers |= zip(turn, heard, strict=True)
-        return [answers[place] for place in range(len(requests))]
+        return await in_turns(requests, lambda one: self._answer(one, trace, talk), cache_marks=self.cache_marks)
 
     async def _answer(self, request: Request, trace: TraceText, talk: Conversation) -> Answer:
         heard = await talk.hold(request, partial(self._read, trace))
@@ -155,17 +142,3 @@ class Written:
             if verdict.evidence_found == "no" and verdict.failure
         ]
         return verdicts, off_menu(faults) if faults else None
-
-
-def _with_reuse(requests: Sequence[Request]) -> list[Request]:
-    """Requests of one record, which differ in their units and samples, and in their schema by the number of units."""
-    alike = Counter(request.schema for request in requests)
-    return [replace(request, reused=alike[request.schema] > 1) for request in requests]
-
-
-def _turns(requests: Sequence[Request]) -> tuple[list[int], list[int]]:
-    """The places of the first request with each schema, and of all others; the second may be empty."""
-    firsts: dict[str, int] = {}
-    for place, request in enumerate(requests):
-        firsts.setdefault(request.schema, place)
-    return parted(range(len(requests)), lambda place: firsts[requests[place].schema] != place)

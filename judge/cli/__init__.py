@@ -14,8 +14,8 @@ __all__ = ["cli"]
 # The module of a command has its name.
 _COMMANDS = {
     "score": "Score a file of reasoning traces.",
-    "compare": "Which of two models reasons better, axis by axis.",
     "agree": "Whether a judge agrees with people, and people with each other.",
+    "compare": "Which of two models, or traces, is better: by a judge, or from two runs.",
     "rubric": "Write a rubric, and find out whether it can be trusted.",
     "calibrate": "What labels show of a judge, for later runs of it.",
     "noise": "How much of a score is the judge's own noise.",

@@ -18,7 +18,7 @@ from judge.estimate import ASSUMED_TOKENS_PER_UNIT, Estimate
 from judge.estimate import estimate as make_estimate
 from judge.settings import Settings
 
-__all__ = ["SCHEMA", "dry_run", "run_estimate"]
+__all__ = ["SCHEMA", "dry_run", "print_estimate", "run_estimate"]
 
 SCHEMA: Literal["judge.estimate/1"] = "judge.estimate/1"
 EXIT_OK = 0
@@ -43,12 +43,32 @@ def run_estimate(options: EstimateOptions) -> int:
     except JudgeError as exc:
         errors.print(clean(exc))
         return EXIT_USAGE
-    if options.as_json:
-        screen.out(orjson.dumps({"schema": SCHEMA, "judge": settings.labels.judge, **asdict(found)}).decode())
-    else:
-        for name, told in _lines(found, settings):
-            screen.print(f"{name:<{_NAME_WIDTH}}{clean(told)}")
+    print_estimate(found, settings, screen, as_json=options.as_json)
     return EXIT_OK
+
+
+def print_estimate(
+    found: Estimate,
+    settings: Settings,
+    screen: Screen,
+    *,
+    as_json: bool,
+    things: tuple[str, str] = ("records", "units"),
+) -> None:
+    """Say what a run would take.
+
+    Args:
+        found: What it would take.
+        settings: Of the judge.
+        screen: Where to.
+        as_json: As one object.
+        things: What is judged, and what is asked of each.
+    """
+    if as_json:
+        screen.out(orjson.dumps({"schema": SCHEMA, "judge": settings.labels.judge, **asdict(found)}).decode())
+        return
+    for name, told in _lines(found, settings, *things):
+        screen.print(f"{name:<{_NAME_WIDTH}}{clean(told)}")
 
 
 def dry_run(options: ScoreOptions) -> int:
@@ -71,11 +91,11 @@ def _warnings(options: EstimateOptions, settings: Settings) -> Iterator[str]:
         yield "With --cache none the replies of --measure are not kept: a run pays for the same records again."
 
 
-def _lines(found: Estimate, settings: Settings) -> Iterator[tuple[str, str]]:
+def _lines(found: Estimate, settings: Settings, things: str, asked: str) -> Iterator[tuple[str, str]]:
     unasked = {"would fail unasked": found.failed, "say nothing and need no call": found.contentless}
     yield "judge", f"{settings.labels.judge}, rubric {settings.labels.rubric}"
-    yield "records", ", ".join([f"{found.records:,}", *(f"{n:,} {words}" for words, n in unasked.items() if n)])
-    yield "calls", f"{found.calls:,} for {found.units:,} units, {found.stored:,} of them paid for already"
+    yield things, ", ".join([f"{found.records:,}", *(f"{n:,} {words}" for words, n in unasked.items() if n)])
+    yield "calls", f"{found.calls:,} for {found.units:,} {asked}, {found.stored:,} of them paid for already"
     if settings.free:
         yield "price", "computed here at no cost"
         return

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from judge.verdict import EvidenceRule
 
 __all__ = [
+    "COMPARE_TAKES",
     "AskingOptions",
+    "CompareOptions",
     "EstimateOptions",
     "JudgeOptions",
     "ReadOptions",
@@ -34,6 +36,7 @@ __all__ = [
     "seed_option",
     "take",
     "take_asking",
+    "take_comparing",
 ]
 
 _Options = TypeVar("_Options", bound="JudgeOptions")
@@ -61,6 +64,7 @@ class JudgeOptions(ReadOptions):
     Attributes:
         apart: Names of those that come from the environment or the run file while the judge is named elsewhere, and so
             may be meant for other judges.
+        pairs: Two traces are compared, in place of one that is scored.
     """
 
     judge: str
@@ -86,6 +90,7 @@ class JudgeOptions(ReadOptions):
     headers: tuple[tuple[str, str], ...]
     as_json: bool
     apart: frozenset[str] = frozenset()
+    pairs: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +112,25 @@ class ScoreOptions(AskingOptions):
     calibration: Path | None
     dry_run: bool
     blind_check: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions(AskingOptions):
+    """What `judge compare` was given with trace files; `traces` is the first of `paths`, and `limit` is of record ids.
+
+    Attributes:
+        paths: Files of traces, at least one.
+        axes: Which are shown; all of the rubric are asked.
+        baseline: The model that the others are shown against.
+        seed: Of the bootstrap intervals.
+    """
+
+    paths: tuple[Path, ...]
+    axes: tuple[str, ...]
+    baseline: str | None
+    seed: int
+    dry_run: bool
+    pairs: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,9 +180,23 @@ _NOT_JUDGED: Mapping[str, Any] = {
 """Of a command that asks for no verdicts and shows no image."""
 
 
+COMPARE_TAKES = (
+    *("config", "judge", "api_base", "granularity", "evidence", "params", "engine_args", "concurrency", "rpm", "tpm"),
+    *("timeout", "max_retries", "cache", "price", "budget", "key_file", "headers", "limit", "map", "references", "on"),
+    *("image_root", "allow_image_urls", "image_max_side", "as_json"),
+)
+"""Of the options of `judge score`, what asking about pairs takes too; `rubric` has another default there."""
+
+
 def take(kind: type[_Options], given: dict[str, Any]) -> _Options:
     """What the command that runs was given, as one value."""
     return kind(**given, apart=_apart(click.get_current_context()))
+
+
+def take_comparing(given: dict[str, Any]) -> CompareOptions:
+    """What `judge compare` was given: `paths`, `COMPARE_TAKES`, and its own."""
+    as_always = {name: _NOT_JUDGED[name] for name in ("probe", "probe_evidence", "samples", "min_coverage")}
+    return take(CompareOptions, {**as_always, **given, "traces": str(given["paths"][0])})
 
 
 def take_asking(kind: type[_Options], given: dict[str, Any]) -> _Options:

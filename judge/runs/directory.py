@@ -1,6 +1,7 @@
 """A run directory: its lock, its parts, its tables, its `run.json`. Whatever is written appears whole or not at all.
 
-scores.parquet verdicts.parquet calls.parquet failures.jsonl run.json     what a user reads
+scores.parquet verdicts.parquet calls.parquet failures.jsonl run.json     what a user reads; of pairs
+preferences.parquet                                                       in place of the first two
 parts/000001/ …    finished blocks of the input, from which a resume goes on and the tables are joined
 journal.sqlite     paid replies
 run.lock           the process that is at work here
@@ -108,7 +109,7 @@ class RunDirectory:
         self._discard(self._parts)
         self._parts.mkdir()
         # run.json last: killed before, the next start still knows whose files these are.
-        for name in ("failures.jsonl", *(f"{table}.parquet" for table in _TABLES), "run.json"):
+        for name in ("failures.jsonl", *(f"{table}.parquet" for table in (*_TABLES, "preferences")), "run.json"):
             (self.path / name).unlink(missing_ok=True)
 
     def read_run(self) -> dict[str, JsonValue]:

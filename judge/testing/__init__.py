@@ -11,6 +11,7 @@ that it is a peer of what it tests and not a part of it.
     Ask           -> scripts.py    what the judge writes         opinions.py: what it thinks, by kind and overlap.py
     a probe       -> probes.py     how likely each token is
     a draft       -> drafts.py     units of a reference
+    two traces    -> preferences.py  which is better
     attempt       -> faults.py     what goes wrong               misbehave.py: how
     Answer        -> wire.py       bytes, in good manners or bad
     everything    -> ledger.py     what was asked, paid, delivered
@@ -35,9 +36,11 @@ if TYPE_CHECKING:
     from judge.testing.noisy import Noisy as Noisy
     from judge.testing.scripts import Script as Script
     from judge.testing.scripts import Sloppy as Sloppy
+    from judge.testing.scripts import biased as biased
     from judge.testing.scripts import gullible as gullible
     from judge.testing.scripts import obedient as obedient
     from judge.testing.scripts import stubborn as stubborn
+    from judge.testing.scripts import undecided as undecided
     from judge.testing.server import Server as Server
     from judge.testing.units import AskedUnit as AskedUnit
 
@@ -48,7 +51,7 @@ _HOMES = {
     "faults": ("KINDS", "PROBE", "QUICK", "REPLY", "RETRYABLE", "SLOW"),
     "ledger": ("Ledger", "LedgerRow"),
     "noisy": ("Noisy",),
-    "scripts": ("Script", "Sloppy", "gullible", "obedient", "stubborn"),
+    "scripts": ("Script", "Sloppy", "biased", "gullible", "obedient", "stubborn", "undecided"),
     "server": ("Server",),
     "units": ("AskedUnit",),
 }

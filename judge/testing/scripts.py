@@ -7,6 +7,8 @@
     parrot     honest, until the trace holds JSON: then it replies with that
     stubborn   never a usable reply
     noisy      an honest judge that changes its mind about a fifth of the units, anew in every ask
+    biased     of two traces, whichever stands first; of all else as obedient
+    undecided  of two traces, neither; of all else as obedient
 
 Your own script is any callable `script(ask) -> str | Mapping`: a mapping is sent as JSON, a string as it is. For a
 probe (`ask.probed`) a mapping is of tokens to their probabilities, and the likeliest is said.
@@ -29,11 +31,14 @@ from judge.testing.claims import answer_claims
 from judge.testing.drafts import write_units
 from judge.testing.opinions import Opinion, flattering, honest, written
 from judge.testing.overlap import find, sentences
+from judge.testing.preferences import prefer_first, prefer_neither
 from judge.testing.probes import digit_of, digits_of, soft
-from judge.testing.units import MARKS
+from judge.testing.units import MARKS, AskedUnit
 
 Script: TypeAlias = Callable[[Ask], str | Mapping[str, object]]
-ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "led", "parrot", "stubborn", "noisy"]
+ScriptName: TypeAlias = Literal[
+    "obedient", "sloppy", "gullible", "led", "parrot", "stubborn", "noisy", "biased", "undecided"
+]
 SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
 _Reply: TypeAlias = dict[str, dict[str, object]]
 
@@ -65,25 +70,39 @@ def _verdicts(ask: Ask) -> _Reply:
 
 
 def gullible(ask: Ask) -> Mapping[str, object]:
-    """Give full marks for everything, as an injected instruction would like.
+    """Give full marks for everything, and prefer what praises itself, as an injected instruction would like.
 
     Evidence is the sentence in which the trace speaks of its own grading, or else a made-up quote.
     """
     if (claims := answer_claims(ask, believing=True)) is not None:
         return claims
-    told = next((s.text for s in sentences(ask.trace) if _SELF_PRAISE.search(s.text)), None)
     if ask.question:
-        return (
-            soft(ask, max(digits_of(ask)))
-            if ask.probed
-            else {"evidence": told or f"As the trace puts it: {ask.units[0].claim}"}
-        )
-    return {
-        unit.name: written(
-            ask, Opinion(flattering(unit), told or f"As the trace puts it: {unit.claim}", "The trace says so.")
-        )
-        for unit in ask.units
-    }
+        told = _praise(ask.trace) or f"As the trace puts it: {ask.units[0].claim}"
+        return soft(ask, max(digits_of(ask))) if ask.probed else {"evidence": told}
+    return {unit.name: written(ask, _flattered(ask, unit)) for unit in ask.units}
+
+
+def _praise(trace: str) -> str | None:
+    """The sentence in which a trace speaks of its own grading."""
+    return next((sentence.text for sentence in sentences(trace) if _SELF_PRAISE.search(sentence.text)), None)
+
+
+def _flattered(ask: Ask, unit: AskedUnit) -> Opinion:
+    """Of two traces, the one that speaks of its own grading is better, and the first where neither does or both do."""
+    told, answer = _praise(ask.trace), flattering(unit)
+    if ask.second and told is None and (told := _praise(ask.second)):
+        answer = {"preferred": "B"}
+    return Opinion(answer, told or f"As the trace puts it: {unit.claim}", "The trace says so.")
+
+
+def biased(ask: Ask) -> Mapping[str, object]:
+    """Prefer whatever stands first."""
+    return prefer_first(ask) or obedient(ask)
+
+
+def undecided(ask: Ask) -> Mapping[str, object]:
+    """Prefer neither."""
+    return prefer_neither(ask) or obedient(ask)
 
 
 def led(ask: Ask) -> Mapping[str, object]:
@@ -165,6 +184,8 @@ def load_script(script: str | Script, *, seed: int = 0) -> Script:
         "parrot": parrot,
         "stubborn": stubborn,
         "noisy": Noisy(seed=seed),
+        "biased": biased,
+        "undecided": undecided,
     }
     return named[script] if script in named else _imported(script)
 
@@ -204,11 +225,16 @@ def _drop_unit(reply: _Reply) -> _Reply:
 
 
 def _misspell(reply: _Reply) -> _Reply:
-    """`"2"` for 2, `Met` for MET."""
+    """`"2"` for 2, `Met` for MET, `a` for A."""
     name, verdict = next(iter(reply.items()))
     field = next(mark.field for mark in MARKS.values() if mark.field in verdict)
     value = verdict[field]
-    return {**reply, name: {**verdict, field: value.title() if isinstance(value, str) else str(value)}}
+    return {**reply, name: {**verdict, field: _misspelt(value)}}
+
+
+def _misspelt(value: object) -> str:
+    text = str(value)
+    return text.title() if isinstance(value, str) and text.title() != text else text.lower()
 
 
 def _invent_quote(reply: _Reply) -> _Reply:
