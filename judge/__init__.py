@@ -56,6 +56,7 @@ The flow, top to bottom; a file imports only files above it:
     tree.py           Verdicts on its leaves  -> the score of a tree
     distribution.py   a probe's Reply         -> what is likeliest, and what is expected
     score.py          Verdicts                -> Scores        arithmetic only
+    panel.py          Verdicts of many judges -> one Verdict, and a trace's scores from such
     arithmetic.py     Verdicts and Scores     -> the sums      as a person would write them
     outcome.py        Verdicts and failures   -> Outcome       all that is known of a record
     caution.py        a reason to doubt a run's numbers
@@ -105,6 +106,12 @@ The flow, top to bottom; a file imports only files above it:
       workers.py      N processes on one run
     run.py            traces                  -> a run directory
     versions.py       traces × two Settings   -> two run directories, of which the second asks what differs
+    panels/
+      rule.py         Settings of many judges -> PanelRule     who is in a panel, and how it decides
+      accord.py       outcomes of many judges -> how far they agree
+      doubtful.py     verdicts of many judges -> the units that a person should look at
+      joining.py      Tables of many judges   -> one, with the panel's own rows
+    panel_run.py      traces × many Settings  -> a run directory each, and one that joins them
     drafts/
       coverage.py     a reference × quotes    -> Coverage      what of it no unit comes from
       claim.py        claims                  -> whether two say the same, and what to look at in one
