@@ -16,7 +16,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -201,14 +201,15 @@ class _Work:
 
     async def run(self) -> PanelReport:
         purse = self._purse()
-        story = self._earlier()
+        story = self.directory.read_run()
         self._write_run("running", story)
         try:
             async with asyncio.TaskGroup() as group:
                 for members in _by_server(self.members):
                     group.create_task(self._ask(members, purse))
-        except BaseException:  # what is done is joined, so that the tables are of all that is paid for
-            self._join(story)
+        except BaseException:  # what is done is joined, where it can be; a full disk is met here a second time
+            with suppress(OSError):
+                self._join(story)
             raise
         errors = [one.error for one in self.members if one.error is not None]
         if len(errors) == len(self.members) and not any(one.progress.calls for one in self.members):
@@ -292,9 +293,6 @@ class _Work:
             unread = sum(row["stage"] == "read" and row["judge"] == panel for row in rows)
         counts = {"read": readable + unread, "scored": scored, "failed": readable + unread - scored}
         return counts | {"units_asked": asked, "units_judged": judged}
-
-    def _earlier(self) -> dict[str, JsonValue]:
-        return self.directory.read_run()
 
     def _write_run(self, status: str, earlier: dict[str, JsonValue], report: PanelReport | None = None) -> None:
         now, labels, wall = datetime.now(UTC).isoformat(timespec="seconds"), self.rule.labels, earlier.get("wall_s")
