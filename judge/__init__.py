@@ -104,13 +104,13 @@ The flow, top to bottom; a file imports only files above it:
       session.py      blocks of the input     -> parts         one process at work
       worker.py       one share of a run      -> its parts     in a process of its own
       workers.py      N processes on one run
-    run.py            traces                  -> a run directory
-    versions.py       traces × two Settings   -> two run directories, of which the second asks what differs
     panels/
       rule.py         Settings of many judges -> PanelRule     who is in a panel, and how it decides
       accord.py       outcomes of many judges -> how far they agree
       doubtful.py     verdicts of many judges -> the units that a person should look at
       joining.py      Tables of many judges   -> one, with the panel's own rows
+    run.py            traces                  -> a run directory
+    versions.py       traces × two Settings   -> two run directories, of which the second asks what differs
     panel_run.py      traces × many Settings  -> a run directory each, and one that joins them
     drafts/
       coverage.py     a reference × quotes    -> Coverage      what of it no unit comes from
@@ -133,6 +133,7 @@ The flow, top to bottom; a file imports only files above it:
     estimate.py       Traces × Settings       -> Estimate      what a run would take
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
     client.py         class Judge: the library's door, sync and async
+    panel_client.py   class Panel: the same for several judges
     reward.py         Outcome × RewardShape   -> Reward        the number that a trainer gets
     cases.py          golden cases in a file  -> Cases         what a judge must say of a record
     golden.py         Cases × Run             -> what came of each
@@ -160,15 +161,17 @@ if TYPE_CHECKING:
     from judge.aggregate import summarise
     from judge.client import Judge
     from judge.errors import JudgeError
+    from judge.panel_client import Panel
     from judge.record import Record
     from judge.rubric import Rubric
     from judge.table import Run
 
-__all__ = ["Judge", "JudgeError", "Record", "Rubric", "Run", "summarise"]
+__all__ = ["Judge", "JudgeError", "Panel", "Record", "Rubric", "Run", "summarise"]
 
 _HOMES = {
     "Judge": "client",
     "JudgeError": "errors",
+    "Panel": "panel_client",
     "Record": "record",
     "Rubric": "rubric",
     "Run": "table",

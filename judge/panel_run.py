@@ -17,7 +17,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -232,7 +232,7 @@ class _Work:
                 return
             try:
                 one.report = await score_file(
-                    self.traces,
+                    _as_read_by(one.settings, self.traces),
                     one.out,
                     one.settings,
                     progress=one.progress,
@@ -321,6 +321,13 @@ class _Work:
                 },
             }
         )
+
+
+def _as_read_by(settings: Settings, traces: Traces) -> Traces:
+    """The same records with the same keys; a judge that compares words is shown no images."""
+    if traces.images is None or not settings.free:
+        return traces
+    return replace(traces, images=replace(traces.images, shown=False))
 
 
 def _by_server(members: Sequence[Member]) -> list[list[Member]]:

@@ -23,6 +23,7 @@ from judge.cautions.doubt import find_cautions
 from judge.errors import ConfigError
 from judge.journal.journal import Journal
 from judge.journal.recovery import open_journal
+from judge.panels.doubtful import write_doubts
 from judge.progress import Progress, RunReport
 from judge.purse import Purse
 from judge.runs.block import block_of
@@ -218,6 +219,8 @@ class _Run:
         if ended is not None and whole:
             self.directory.drop_parts_after(block_of(ended.read - 1))
         self.directory.publish()
+        if self.settings.samples > 1:
+            write_doubts(self.directory, self.settings.labels.judge)
         counts = self.directory.count()
         if ended is not None and whole and counts["read"] != ended.read:
             raise AssertionError(f"{ended.read} records were read, but the tables hold {counts['read']}")

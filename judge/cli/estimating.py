@@ -46,7 +46,7 @@ def run_estimate(members: Sequence[EstimateOptions]) -> int:
         errors.print(clean(exc))
         return EXIT_USAGE
     told = [{"judge": settings.labels.judge, **asdict(one)} for settings, one in found]
-    total = _total([one for _, one in found])
+    total = _total([one for settings, one in found if not settings.free])
     if members[0].as_json:
         whole = told[0] if len(told) == 1 else {"judges": told, **total}
         schema = SCHEMA if len(told) == 1 else PANEL_SCHEMA

@@ -21,7 +21,6 @@ from judge.panel_run import PanelReport, score_panel
 from judge.panels.rule import PanelRule, build_rule
 from judge.progress import Progress
 from judge.settings import Settings
-from judge.traces.reading import Traces
 
 __all__ = ["PanelScoring"]
 
@@ -59,7 +58,7 @@ class PanelScoring(Asking[ScoreOptions, PanelReport]):
             hint = "Leave --workers out: judges of different servers are asked at the same time."
             raise ConfigError("--workers shares the work of one judge, and here are several.", hint=hint)
         return await score_panel(
-            self._traces(),
+            read_traces(self._options),
             self._options.out,
             self._rule(),
             overwrite=self._options.overwrite,
@@ -71,10 +70,6 @@ class PanelScoring(Asking[ScoreOptions, PanelReport]):
     def _rule(self) -> PanelRule:
         members = [read_settings(options) for options in self._members]
         return build_rule(members, self._options.reducer, self._options.min_judges)
-
-    def _traces(self) -> Traces:
-        """With images, where any judge sees them."""
-        return read_traces(self._options)
 
     def _conclude(self, report: PanelReport, settings: Settings) -> int:
         out, code = self._options.out, _exit_code(report)

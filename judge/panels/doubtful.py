@@ -21,10 +21,21 @@ import orjson
 import polars as pl
 
 from judge.panel import outcome_of
-from judge.runs.directory import write_atomically
+from judge.runs.directory import RunDirectory, list_parts, write_atomically
+from judge.table import Tables
 from judge.verdict import Verdict
 
-__all__ = ["DOUBTFUL", "About", "Doubt", "DoubtFile", "Why", "find_doubts", "opened_doubts", "read_verdicts"]
+__all__ = [
+    "DOUBTFUL",
+    "About",
+    "Doubt",
+    "DoubtFile",
+    "Why",
+    "find_doubts",
+    "opened_doubts",
+    "read_verdicts",
+    "write_doubts",
+]
 
 DOUBTFUL = "doubtful.jsonl"
 Why: TypeAlias = Literal["split", "judges_differ", "samples_differ", "unsure"]
@@ -180,3 +191,25 @@ def opened_doubts() -> Iterator[DoubtFile]:
     """Room for doubtful units; gone when this ends, however it ends."""
     with TemporaryFile() as held:
         yield DoubtFile(held)
+
+
+def write_doubts(directory: RunDirectory, judge: str) -> None:
+    """Write the doubtful units of one judge beside its tables: those that its samples differ on.
+
+    Args:
+        directory: Its run, with its parts written.
+        judge: Its id.
+    """
+    with opened_doubts() as doubts:
+        for part in list_parts(directory.path):
+            tables = directory.read_part(int(part.name))
+            for doubt in _of_part(tables, judge) if tables else ():
+                doubts.add(doubt)
+        doubts.write(directory.path / DOUBTFUL)
+
+
+def _of_part(tables: Tables, judge: str) -> Iterator[Doubt]:
+    verdicts = read_verdicts(tables.verdicts)
+    for line, record_id, model in tables.scores.select("line", "record_id", "model").iter_rows():
+        about = About(line=line, record_id=record_id, model=model)
+        yield from find_doubts(about, {judge: verdicts.get(line, [])})

@@ -108,7 +108,7 @@ class RunDirectory:
         self._discard(self._parts)
         self._parts.mkdir()
         # run.json last: killed before, the next start still knows whose files these are.
-        for name in ("failures.jsonl", *(f"{table}.parquet" for table in _TABLES), "run.json"):
+        for name in ("doubtful.jsonl", "failures.jsonl", *(f"{table}.parquet" for table in _TABLES), "run.json"):
             (self.path / name).unlink(missing_ok=True)
 
     def read_run(self) -> dict[str, JsonValue]:
