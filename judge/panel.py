@@ -185,7 +185,7 @@ def _reduce_axis(scores: Sequence[AxisScore], reducer: Reducer, least: int) -> A
 
 def _middle(values: Iterable[float | None], reducer: Reducer) -> float | None:
     known = [value for value in values if value is not None]
-    return (median if reducer == "median" else fmean)(known) if known else None
+    return float((median if reducer == "median" else fmean)(known)) if known else None
 
 
 def _reduce_checklist(votes: Sequence[Verdict], reducer: Reducer) -> _Fields:
@@ -222,10 +222,11 @@ def _right(one: Verdict) -> float:
 
 
 def _correctness(raised: Sequence[Verdict]) -> int:
-    """1 where more judges than not say so; else what more of the others say: -1, or 0."""
+    """1 where more judges than not say so, 0 where half of them do; else what more of the others say: -1, or 0."""
     counts = Counter(one.correctness for one in raised)
-    if counts[1] > counts[0] + counts[-1]:
-        return 1
+    others = counts[0] + counts[-1]
+    if counts[1] >= others:
+        return int(counts[1] > others)
     return -1 if counts[-1] > counts[0] else 0
 
 

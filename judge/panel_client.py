@@ -15,7 +15,7 @@ from judge.panel import Reducer
 from judge.panels.accord import Accord
 from judge.panels.joining import join_tables
 from judge.panels.rule import PanelRule, build_rule
-from judge.record import Record, with_images
+from judge.record import Record, copy_record
 from judge.table import Run, build_tables
 
 __all__ = ["Panel", "PanelRun"]
@@ -120,7 +120,8 @@ class Panel:
     async def _rows(self, records: Sequence[Given]) -> list[Record | RecordError]:
         """The records as a judge sees them that opens their images: their keys go by what these hold."""
         sees = next((judge for judge in self._judges if not judge.settings.free), self._judges[0])
-        return await sees.arecords(records)
+        rows = await sees.arecords(records)
+        return [_numbered(row, number) for number, row in enumerate(rows, start=1)]
 
 
 async def _outcomes(
@@ -133,6 +134,14 @@ async def _outcomes(
     except JudgeError as exc:
         return exc
     return [next(judged) if isinstance(row, Record) else _unread(row) for row in rows]
+
+
+def _numbered(row: Record | RecordError, number: int) -> Record | RecordError:
+    """With its place here: the judges' rows on a record are found by it, and two lists may have been put together."""
+    if isinstance(row, RecordError):
+        row.line = number
+        return row
+    return row if row.line == number else copy_record(row, line=number, images=row.images)
 
 
 def _unread(error: RecordError) -> Outcome:
@@ -152,4 +161,4 @@ def _as_seen_by(judge: Judge, rows: Sequence[Record | RecordError]) -> list[Reco
     """A judge that compares words is shown no images; the others of the panel may be."""
     if not judge.settings.free:
         return [*rows]
-    return [with_images(row.model_copy(), ()) if isinstance(row, Record) else row for row in rows]
+    return [copy_record(row, line=row.line, images=()) if isinstance(row, Record) else row for row in rows]
