@@ -211,10 +211,11 @@ class _Work:
             with suppress(OSError):
                 self._join(story)
             raise
+        report = self._join(story)
         errors = [one.error for one in self.members if one.error is not None]
         if len(errors) == len(self.members) and not any(one.progress.calls for one in self.members):
             raise errors[0]
-        return self._join(story)
+        return report
 
     def _purse(self) -> Purse | None:
         budget = next((one.budget_usd for one in self.rule.members if one.budget_usd is not None), None)

@@ -87,6 +87,6 @@ def _takes(judge: str, name: str) -> bool:
     from judge.judge_name import IN_PROCESS, find_needless
 
     runs_here = judge.startswith(f"{IN_PROCESS}/")
-    if name == "engine_args":
+    if name == "engine_args" or "/" not in judge:
         return runs_here
     return not find_needless(judge, {name: "given"}) and not (runs_here and name in _OF_A_SERVER)

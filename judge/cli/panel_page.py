@@ -14,7 +14,7 @@ from judge.cli.means import NO_SUCH_NUMBER, Means, asked_axes, model_name
 from judge.cli.summary import answer_lines, caution_lines, difference_table, prefix_lines
 from judge.cli.terminal import Screen, clean
 from judge.difference import Difference
-from judge.panel_run import PanelReport
+from judge.panel_run import Member, PanelReport
 from judge.panels.accord import PairAccord
 from judge.panels.doubtful import DOUBTFUL
 from judge.panels.rule import PanelRule
@@ -108,6 +108,7 @@ def _lines(report: PanelReport, out: Path) -> Iterator[str]:
     pairs = report.accord.pairs()
     yield from map(_pair, pairs[:_MOST_PAIRS] if len(pairs) > 1 else ())
     yield f"{report.read} records read = {report.scored} scored + {report.failed} failed, by the panel"
+    yield from (_failed(one) for one in report.members if one.report is not None and one.report.failed)
     missing = report.units_asked - report.units_judged
     if missing or report.failed:
         gone = f"{missing:,} of {report.units_asked:,} units have no verdict of the panel"
@@ -125,6 +126,11 @@ def _lines(report: PanelReport, out: Path) -> Iterator[str]:
 
 def _pair(one: PairAccord) -> str:
     return f"{clean(one.judge)} and {clean(one.other)} say the same of {one.agreement:.0%} of {one.units:,} units"
+
+
+def _failed(one: Member) -> str:
+    assert one.report is not None
+    return f"{clean(one.judge)} failed on {one.report.failed:,} of {one.report.read:,} records; they are the others' alone"
 
 
 def _spent(report: PanelReport) -> str:

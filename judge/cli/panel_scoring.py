@@ -90,4 +90,5 @@ class PanelScoring(Asking[ScoreOptions, PanelReport]):
 def _exit_code(report: PanelReport) -> int:
     if not report.finished:
         return EXIT_RESUMABLE
-    return EXIT_FAILED_RECORDS if report.failed else EXIT_OK
+    by_judges = any(one.report is not None and one.report.failed for one in report.members)
+    return EXIT_FAILED_RECORDS if report.failed or by_judges else EXIT_OK
