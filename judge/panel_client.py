@@ -68,6 +68,13 @@ class Panel:
         self._judges = list(judges)
         self._rule = build_rule([judge.settings for judge in self._judges], reducer, min_judges)
 
+    def __getstate__(self) -> tuple[list[Judge], Reducer, int]:
+        return self._judges, self._rule.reducer, self._rule.least  # judges pickle, and what they have computed does not
+
+    def __setstate__(self, state: tuple[list[Judge], Reducer, int]) -> None:
+        judges, reducer, least = state
+        self.__init__(judges, reducer=reducer, min_judges=least)  # type: ignore[misc]
+
     def __repr__(self) -> str:
         return f"Panel({self._judges!r}, reducer={self._rule.reducer!r})"
 

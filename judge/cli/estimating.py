@@ -18,6 +18,7 @@ from judge.estimate import ASSUMED_TOKENS_PER_UNIT, Estimate
 from judge.estimate import estimate as make_estimate
 from judge.panel_run import member_folder
 from judge.panels.rule import build_rule
+from judge.runs.claim import refuse_other_panel
 from judge.settings import Settings
 
 __all__ = ["PANEL_SCHEMA", "SCHEMA", "dry_run", "run_estimate"]
@@ -62,7 +63,9 @@ def run_estimate(members: Sequence[EstimateOptions]) -> int:
 def _estimates(members: Sequence[EstimateOptions], errors: Screen) -> list[tuple[Settings, Estimate]]:
     judges = [read_settings(options) for options in members]
     if len(members) > 1:
-        build_rule(judges, members[0].reducer, members[0].min_judges)
+        rule = build_rule(judges, members[0].reducer, members[0].min_judges)
+        if members[0].out is not None:
+            refuse_other_panel(members[0].out, rule.judges)
     return [_estimate(*pair, errors, several=len(members) > 1) for pair in zip(members, judges, strict=True)]
 
 

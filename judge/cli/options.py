@@ -33,6 +33,7 @@ __all__ = [
     "options_of_score",
     "panel_options",
     "reading_options",
+    "scoring_options",
     "take",
     "take_asking",
 ]
@@ -354,6 +355,13 @@ def reading_options(command: _Command) -> _Command:
     return command
 
 
+def scoring_options(command: _Command) -> _Command:
+    """Add what a command takes that asks one judge, in the order of its help: the fields of `JudgeOptions`."""
+    for add in reversed(_SCORING):
+        command = add(command)
+    return command
+
+
 def panel_options(command: _Command) -> _Command:
     """Add what a command takes that asks one judge or several, in the order of its help; see `members.py`."""
     for add in reversed(_SCORING_TOGETHER):
@@ -362,12 +370,12 @@ def panel_options(command: _Command) -> _Command:
 
 
 def options_of_score(*names: str) -> Callable[[click.Command], click.Command]:
-    """Add some of what says how one judge is asked to a command, below `option`s of its own.
+    """Add some of what `scoring_options` adds to a command, below `option`s of its own.
 
     Args:
-        names: Of the fields of `JudgeOptions`, such as `api_base`; they keep the order of `judge score`.
+        names: Of the parameters, such as `api_base`; they keep the order of `judge score`.
     """
-    declared = _declared()
+    declared = click.command()(scoring_options(lambda: None)).params
     unknown = {*names} - {str(parameter.name) for parameter in declared}
     assert not unknown, f"no such options: {unknown}"
 
@@ -376,13 +384,6 @@ def options_of_score(*names: str) -> Callable[[click.Command], click.Command]:
         return command
 
     return add
-
-
-def _declared() -> list[click.Parameter]:
-    command: Callable[..., object] = lambda: None  # noqa: E731 - what the options are added to
-    for add in reversed(_SCORING):
-        command = add(command)
-    return click.command()(command).params
 
 
 def asking_options(command: _Command) -> _Command:

@@ -130,7 +130,9 @@ def _pair(one: PairAccord) -> str:
 
 def _failed(one: Member) -> str:
     assert one.report is not None
-    return f"{clean(one.judge)} failed on {one.report.failed:,} of {one.report.read:,} records; they are the others' alone"
+    return (
+        f"{clean(one.judge)} failed on {one.report.failed:,} of {one.report.read:,} records; they are the others' alone"
+    )
 
 
 def _spent(report: PanelReport) -> str:
