@@ -9,6 +9,7 @@ import polars as pl
 from rich.table import Table
 from rich.text import Text
 
+from judge.caution import Caution
 from judge.cli.legend import legend
 from judge.cli.means import NO_SUCH_NUMBER, Means, asked_axes, model_name
 from judge.cli.summary import answer_lines, caution_lines, difference_table, prefix_lines
@@ -146,11 +147,11 @@ def _spent(report: PanelReport) -> str:
 
 
 def _cautions(report: PanelReport) -> Iterator[str]:
-    """Each once: what is said of the traces is the same for every judge."""
-    judges: dict[str, list[str]] = {}
-    cautions = {caution.message: caution for _, caution in report.cautions}
+    """Each kind once, in the words of the first judge: much is said of the traces, and so of every judge alike."""
+    found: dict[str, list[tuple[str, Caution]]] = {}
     for judge, caution in report.cautions:
-        judges.setdefault(caution.message, []).append(judge)
-    for message, of in judges.items():
-        (line,) = caution_lines([cautions[message]])
-        yield line if len(of) == len(report.members) else f"{line} ({', '.join(map(clean, of))})"
+        found.setdefault(caution.code, []).append((judge, caution))
+    for told in found.values():
+        (line,) = caution_lines([told[0][1]])
+        alike = len(told) == len(report.members) and len({caution.message for _, caution in told}) == 1
+        yield line if alike else f"{line} ({', '.join(clean(judge) for judge, _ in told)})"
