@@ -192,6 +192,9 @@ def test_the_order_of_judges_is_that_of_the_rows_only(tmp_path: Path) -> None:
         given = [str(word) for word in words(servers, traces, Path("turned"))]
         turned = [*given[:4], *given[6:10], *given[4:6], *given[12:16], *given[10:12], *given[16:]]
         judge(*turned)
+        asked = [server.ledger.requests for server in servers]
+        resumed = judge(*[Path("out") if word == "turned" else word for word in turned])
+        assert resumed.exit_code == 0 and [server.ledger.requests for server in servers] == asked
     one, other = (table(Path(out), "scores").filter(PANEL) for out in ("out", "turned"))
     assert one.equals(other, null_equal=True)
 
