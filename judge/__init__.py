@@ -109,6 +109,7 @@ The flow, top to bottom; a file imports only files above it:
       accord.py       outcomes of many judges -> how far they agree
       doubtful.py     verdicts of many judges -> the units that a person should look at
       joining.py      Tables of many judges   -> one, with the panel's own rows
+      report.py       the judges of a panel   -> how a session of theirs ended, and run.json
     run.py            traces                  -> a run directory
     versions.py       traces × two Settings   -> two run directories, of which the second asks what differs
     panel_run.py      traces × many Settings  -> a run directory each, and one that joins them
