@@ -54,7 +54,7 @@ async def score_panel(
     Args:
         traces: What is read, once for each judge.
         out: The run directory.
-        rule: Who is in the panel. A budget is that of its first member, and all share it.
+        rule: Who is in the panel. The first budget that a member has is for all of them together.
         overwrite: Start afresh whatever is there.
         progress: Of each judge; counts as its run goes on.
         stop: As for `score_file`.

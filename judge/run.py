@@ -36,7 +36,7 @@ from judge.settings import Settings, package_version
 from judge.traces.reading import Reading, Traces
 from judge.usable import refuse_unusable, sees_images
 
-__all__ = ["Progress", "RunReport", "billed_usd", "refuse_blind", "refuse_pipe", "score_file"]
+__all__ = ["Progress", "RunReport", "billed_usd", "refuse_blind", "score_file"]
 
 
 async def score_file(
@@ -73,7 +73,7 @@ async def score_file(
         CacheError: The disk is full or broken. What was committed is safe, here and above; the same call resumes.
     """
     refuse_unusable(settings)
-    refuse_pipe(traces, workers)
+    _refuse_pipe(traces, workers)
     _refuse_engines(settings, workers)
     directory = RunDirectory(out, settings.labels.axes)
     progress, stop = progress or Progress(), stop or asyncio.Event()
@@ -108,12 +108,7 @@ def billed_usd(out: Path, settings: Settings, tell: Callable[[str], None] | None
         return journal.billed_usd(price)
 
 
-def refuse_pipe(traces: Traces, workers: int) -> None:
-    """Refuse an input that can be read only once, where several processes are to read it.
-
-    Raises:
-        ConfigError: Names it.
-    """
+def _refuse_pipe(traces: Traces, workers: int) -> None:
     for path in (traces.path, traces.references):
         if workers > 1 and path is not None and (path == "-" or (Path(path).exists() and not Path(path).is_file())):
             name = "standard input" if path == "-" else path
