@@ -60,6 +60,7 @@ The flow, top to bottom; a file imports only files above it:
     tree.py           Verdicts on its leaves  -> the score of a tree
     distribution.py   a probe's Reply         -> what is likeliest, and what is expected
     score.py          Verdicts                -> Scores        arithmetic only
+    panel.py          Verdicts of many judges -> one Verdict, and a trace's scores from such
     arithmetic.py     Verdicts and Scores     -> the sums      as a person would write them
     outcome.py        Verdicts and failures   -> Outcome       all that is known of a record
     caution.py        a reason to doubt a run's numbers
@@ -133,11 +134,18 @@ The flow, top to bottom; a file imports only files above it:
       session.py      blocks of the input     -> parts         one process at work
       worker.py       one share of a run      -> its parts     in a process of its own
       workers.py      N processes on one run
+    panels/
+      rule.py         Settings of many judges -> PanelRule     who is in a panel, and how it decides
+      accord.py       outcomes of many judges -> how far they agree
+      doubtful.py     verdicts of many judges -> the units that a person should look at
+      joining.py      Tables of many judges   -> one, with the panel's own rows
+      report.py       the judges of a panel   -> how a session of theirs ended, and run.json
     run.py            traces                  -> a run directory
     beside.py         runs in one folder      -> what each finds of the others, and their one budget
     compared_runs.py  run directories         -> ComparedRuns  preferences from scores, or those of before
     compare.py        traces of two models    -> a run directory of preferences, by a judge
     versions.py       traces × two Settings   -> two run directories, of which the second asks what differs
+    panel_run.py      traces × many Settings  -> a run directory each, and one that joins them
     drafts/
       coverage.py     a reference × quotes    -> Coverage      what of it no unit comes from
       claim.py        claims                  -> whether two say the same, and what to look at in one
@@ -161,6 +169,7 @@ The flow, top to bottom; a file imports only files above it:
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
     comparing.py      two lists of records    -> which traces are better
     client.py         class Judge: the library's door, sync and async
+    panel_client.py   class Panel: the same for several judges
     reward.py         Outcome × RewardShape   -> Reward        the number that a trainer gets
     cases.py          golden cases in a file  -> Cases         what a judge must say of a record
     golden.py         Cases × Run             -> what came of each
@@ -191,15 +200,17 @@ if TYPE_CHECKING:
     from judge.aggregate import summarise
     from judge.client import Judge
     from judge.errors import JudgeError
+    from judge.panel_client import Panel
     from judge.record import Record
     from judge.rubric import Rubric
     from judge.table import Run
 
-__all__ = ["Judge", "JudgeError", "Record", "Rubric", "Run", "summarise"]
+__all__ = ["Judge", "JudgeError", "Panel", "Record", "Rubric", "Run", "summarise"]
 
 _HOMES = {
     "Judge": "client",
     "JudgeError": "errors",
+    "Panel": "panel_client",
     "Record": "record",
     "Rubric": "rubric",
     "Run": "table",

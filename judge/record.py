@@ -32,7 +32,17 @@ from judge.identifier import id_text, with_text_ids
 from judge.image import Image
 from judge.strict_json import StrictJsonError, parse_json
 
-__all__ = ["Polarity", "Record", "Reference", "Unit", "build_record", "parse_record", "read_fields", "with_images"]
+__all__ = [
+    "Polarity",
+    "Record",
+    "Reference",
+    "Unit",
+    "build_record",
+    "copy_record",
+    "parse_record",
+    "read_fields",
+    "with_images",
+]
 
 _NOT_THE_CANDIDATE = {"system", "developer", "user"}
 # Unknown fields are meta: what a trace cost or where it came from does not make it another question.
@@ -221,6 +231,15 @@ def build_record(value: object, *, number: int = 0, image_digests: Sequence[str]
     record._line, record._key = number, key  # noqa: SLF001 - a record is frozen for everybody else
     _refuse_repeated_units(record)
     return record
+
+
+def copy_record(record: Record, *, line: int, images: tuple[Image, ...]) -> Record:
+    """The same record at another line, with other images; its id and its key stay."""
+    copy = record.model_copy()
+    for looked_up in ("images", "line"):
+        copy.__dict__.pop(looked_up, None)
+    copy._images, copy._line = images, line  # noqa: SLF001 - a record is frozen for everybody else
+    return copy
 
 
 def with_images(record: Record, images: tuple[Image, ...]) -> Record:

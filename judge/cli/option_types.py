@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-__all__ = ["Header", "Least", "Parameter", "Rename"]
+__all__ = ["Header", "Least", "OfOneJudge", "Parameter", "Rename"]
 
 
 class Parameter(click.ParamType["tuple[str, JsonValue]"]):
@@ -47,6 +47,27 @@ class Header(click.ParamType["tuple[str, str]"]):
         if not (name and source.startswith(self.sources)):  # not repeated: it may be the value itself
             self.fail("a header is NAME=env:VARIABLE or NAME=file:PATH; its value is never written here", param, ctx)
         return name, source
+
+
+class OfOneJudge(click.ParamType["str | dict[str, Any]"]):
+    """A judge's name; in a run file also what is given for this judge alone, by the names of options.
+
+    judge:
+      - lexical
+      - {judge: hosted_vllm/Qwen3-32B, api-base: "http://127.0.0.1:8000/v1", param: {temperature: 0.7}}
+    """
+
+    name = "NAME"
+    options = (
+        *("judge", "api-base", "param", "engine-arg", "concurrency", "rpm", "tpm", "timeout", "max-retries", "price"),
+        *("key-file", "header"),
+    )
+    """Those that one judge of a panel may have for itself."""
+
+    def convert(
+        self, value: str | dict[str, Any], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | dict[str, Any]:
+        return value
 
 
 class Rename(click.ParamType[str]):

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from judge.cli.option_types import Header, Parameter, Rename
+from judge.cli.option_types import Header, OfOneJudge, Parameter, Rename
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+    from judge.panel import Reducer
     from judge.probe import Granularity
     from judge.verdict import EvidenceRule
 
@@ -29,8 +30,10 @@ __all__ = [
     "ServeOptions",
     "asking_options",
     "cache_folder",
+    "names_apart",
     "option",
     "options_of_score",
+    "panel_options",
     "reading_options",
     "scoring_options",
     "seed_option",
@@ -105,8 +108,10 @@ class AskingOptions(JudgeOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreOptions(AskingOptions):
-    """What `judge score` was given."""
+    """What `judge score` was given for one judge; the first two mean something to a panel only."""
 
+    reducer: Reducer = "majority"
+    min_judges: int | None = None
     workers: int
     seed: int
     calibration: Path | None
@@ -135,8 +140,10 @@ class CompareOptions(AskingOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstimateOptions(JudgeOptions):
-    """What `judge estimate` was given."""
+    """What `judge estimate` was given for one judge; the first two mean something to a panel only."""
 
+    reducer: Reducer = "majority"
+    min_judges: int | None = None
     out: Path | None
     past: Path | None
     measure: int
@@ -190,7 +197,7 @@ COMPARE_TAKES = (
 
 def take(kind: type[_Options], given: dict[str, Any]) -> _Options:
     """What the command that runs was given, as one value."""
-    return kind(**given, apart=_apart(click.get_current_context()))
+    return kind(**given, apart=names_apart(click.get_current_context(), "judge"))
 
 
 def take_comparing(given: dict[str, Any]) -> CompareOptions:
@@ -204,10 +211,11 @@ def take_asking(kind: type[_Options], given: dict[str, Any]) -> _Options:
     return take(kind, {**_NOT_JUDGED, **given})
 
 
-def _apart(ctx: click.Context) -> frozenset[str]:
+def names_apart(ctx: click.Context, judge: str) -> frozenset[str]:
+    """Names of what comes from the environment or the run file, while the parameter `judge` comes from elsewhere."""
     source = ctx.get_parameter_source
     # A run file without a judge means the one that is the default.
-    beside = ParameterSource.DEFAULT_MAP if source("judge") is ParameterSource.DEFAULT else source("judge")
+    beside = ParameterSource.DEFAULT_MAP if source(judge) is ParameterSource.DEFAULT else source(judge)
     others = {ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP} - {beside}
     return frozenset(name for name in ctx.params if source(name) in others)
 
@@ -228,18 +236,56 @@ def _read_run_file(ctx: click.Context, _: click.Parameter, path: str | None) -> 
 
 _LARGEST_SEED = 2**32 - 1
 _TRACES = click.argument("traces", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+_CONFIG = option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False),
+    is_eager=True,
+    expose_value=False,
+    callback=_read_run_file,
+    help="YAML file with any options of `judge score` and `judge estimate` by name, TRACES too.",
+)
+_RUBRIC = option(
+    "--rubric", default="pkr", show_default=True, metavar="NAME|FILE", help="Built-in rubric, or a YAML file."
+)
 _WHO = (
-    option(
-        "--config",
-        type=click.Path(exists=True, dir_okay=False),
-        is_eager=True,
-        expose_value=False,
-        callback=_read_run_file,
-        help="YAML file with any options of `judge score` and `judge estimate` by name, TRACES too.",
-    ),
+    _CONFIG,
     option("--judge", default="lexical", show_default=True, metavar="NAME", help="Who judges."),
     option("--api-base", metavar="URL", help="Address of the judge's server, up to and with /v1."),
-    option("--rubric", default="pkr", show_default=True, metavar="NAME|FILE", help="Built-in rubric, or a YAML file."),
+    _RUBRIC,
+)
+_WHO_TOGETHER = (
+    _CONFIG,
+    option(
+        "--judge",
+        "judges",
+        type=OfOneJudge(),
+        multiple=True,
+        default=["lexical"],
+        show_default=True,
+        help="Who judges; several make a panel.",
+    ),
+    option(
+        "--api-base",
+        "api_bases",
+        metavar="URL",
+        multiple=True,
+        help="Address of the judge's server, up to and with /v1; of a panel one for all of its servers, or one each in "
+        "the order of the judges.",
+    ),
+    option(
+        "--reducer",
+        type=click.Choice(["majority", "mean", "median"]),
+        default="majority",
+        show_default=True,
+        help="How verdicts of a panel become one, unit by unit.",
+    ),
+    option(
+        "--min-judges",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Judges of a panel that must have a verdict on a unit.  [default: more than half]",
+    ),
+    _RUBRIC,
 )
 _UNITS = (
     option(
@@ -337,7 +383,9 @@ _JOINED = (
     ),
 )
 _JSON = option("--json", "as_json", is_flag=True, help="What came of it as one JSON object on standard output.")
-_SCORING = (_TRACES, *_WHO, *_UNITS, *_HOW, *_JOINED, _JSON)
+_BESIDE = (*_UNITS, *_HOW, *_JOINED, _JSON)
+_SCORING = (_TRACES, *_WHO, *_BESIDE)
+_SCORING_TOGETHER = (_TRACES, *_WHO_TOGETHER, *_BESIDE)
 _ASKING = (*_WHO, *_HOW, _JSON)
 _READING = (*_READ, *_JOINED)
 
@@ -360,8 +408,15 @@ def reading_options(command: _Command) -> _Command:
 
 
 def scoring_options(command: _Command) -> _Command:
-    """Add what every command that asks a judge takes, in the order of its help: the fields of `JudgeOptions`."""
+    """Add what a command takes that asks one judge, in the order of its help: the fields of `JudgeOptions`."""
     for add in reversed(_SCORING):
+        command = add(command)
+    return command
+
+
+def panel_options(command: _Command) -> _Command:
+    """Add what a command takes that asks one judge or several, in the order of its help; see `members.py`."""
+    for add in reversed(_SCORING_TOGETHER):
         command = add(command)
     return command
 

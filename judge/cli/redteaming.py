@@ -79,7 +79,7 @@ def dry_run(options: RedTeamOptions) -> int:
         run = None if options.overwrite else options.out / "run"
         image_root = given.image_root or Path(given.traces).parent
         own = {"traces": prepared.traces.path, "map": (), "references": None, "limit": None, "image_root": image_root}
-        return run_estimate(EstimateOptions(**{**shared, **own}, out=run, past=None, measure=0))
+        return run_estimate([EstimateOptions(**{**shared, **own}, out=run, past=None, measure=0)])
 
 
 def _given(options: RedTeamOptions) -> RedTeamOptions:

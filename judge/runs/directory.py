@@ -109,7 +109,8 @@ class RunDirectory:
         self._discard(self._parts)
         self._parts.mkdir()
         # run.json last: killed before, the next start still knows whose files these are.
-        for name in ("failures.jsonl", *(f"{table}.parquet" for table in (*_TABLES, "preferences")), "run.json"):
+        tables = (f"{table}.parquet" for table in (*_TABLES, "preferences"))
+        for name in ("doubtful.jsonl", "failures.jsonl", *tables, "run.json"):
             (self.path / name).unlink(missing_ok=True)
 
     def read_run(self) -> dict[str, JsonValue]:

@@ -155,7 +155,7 @@ def _look(fields: Mapping[str, Any], number: int, rules: ImageRules) -> Record:
         # Without the field itself: it may be bytes or a picture of the library's user, and is not needed any more.
         digests = [source.digest for source in sources]
         record = build_record({**fields, "image": None}, number=number, image_digests=digests)
-        return with_images(record, tuple(build_image(source, rules) for source in sources))
+        return with_images(record, tuple(build_image(source, rules) for source in sources if rules.shown))
     except RecordError as exc:
         exc.line = number
         exc.record_id = exc.record_id or id_text(fields.get("id"))
