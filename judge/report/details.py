@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
+from judge.report.material import Material
 from judge.report.runs import Column, ReportedRun
 from judge.report.texts import Told
 
@@ -78,10 +79,8 @@ class _Rows:
 
 
 def build_details(
+    material: Material,
     chosen: pl.DataFrame,
-    rows: pl.DataFrame,
-    runs: Sequence[ReportedRun],
-    columns: Sequence[Column],
     *,
     labels: Mapping[int, list[dict[str, Any]]],
     told: Mapping[str, Told],
@@ -91,43 +90,36 @@ def build_details(
     """What there is to show of each chosen item, in order.
 
     Args:
+        material: Of the runs.
         chosen: Of `choose_items`.
-        rows: Of `find_rows`.
-        runs: Of the report.
-        columns: Their judges.
         labels: Of people, by item.
         told: Texts, by record key.
         questions: Filled with the questions of these items.
         with_text: Whether anything that quotes is shown.
     """
-    mine = rows.filter(pl.col("item").is_in(chosen["item"].implode()))
+    runs, columns = material.runs, material.columns
+    mine = material.rows.filter(pl.col("item").is_in(chosen["item"].implode()))
     tables = [_read(runs[column.run], column, mine, with_text=with_text) for column in columns]
     unread = _by_line([row for run in runs for row in run.failures if row["stage"] == "read"])
-    pairs = _preferences(runs, chosen, with_text=with_text)
-    by_item = mine.partition_by("item", as_dict=True)
+    pairs = _preferences(material.preferences, chosen, with_text=with_text)
+    rows = mine.partition_by("item", as_dict=True)
     for item in chosen.iter_rows(named=True):
-        own = by_item.get((item["item"],))
-        judged = [] if own is None else own.iter_rows(named=True)
-        detail: Detail = {"columns": {}, "units": {}}
-        for row in judged:
-            _add(
-                detail,
-                row["column"],
-                row["line"],
-                tables[row["column"]],
-                columns[row["column"]],
-                runs,
-                with_text=with_text,
-            )
-            if (found := told.get(row["record_key"])) is not None and "trace" not in detail:
-                detail |= {"trace": _cut(found.record.trace), "question": questions.place(found)}
         if item["unreadable"]:
-            detail["unreadable"] = [_failure(row, with_text=with_text) for row in unread.get(item["line"], [])[:1]]
-        yield _kept(
-            **detail | {"units": list(detail["units"].values())},
-            labels=labels.get(item["item"], []),
-            preferences=[] if item["unreadable"] else pairs.get(item["record_id"], []),
-        )
+            yield {"unreadable": [_failure(row, with_text=with_text) for row in unread[item["line"]][:1]]}
+            continue
+        detail: Detail = {"columns": {}, "units": {}}
+        for row in rows[item["item"],].iter_rows(named=True) if (item["item"],) in rows else ():
+            column = columns[row["column"]]
+            _add_scores(detail, column, runs[column.run].axes, row["line"], tables[column.index], with_text=with_text)
+            _add_verdicts(detail, column, tables[column.index].verdicts.get(row["line"], []), with_text=with_text)
+            _add_texts(detail, told.get(row["record_key"]), questions)
+        units, own = list(detail.pop("units").values()), labels.get(item["item"], [])
+        yield _kept(**detail, units=units, labels=own, preferences=pairs.get(item["record_id"], []))
+
+
+def _add_texts(detail: Detail, told: Told | None, questions: Questions) -> None:
+    if told is not None and "question" not in detail:
+        detail |= {"trace": _cut(told.record.trace), "question": questions.place(told)}
 
 
 def _read(run: ReportedRun, column: Column, rows: pl.DataFrame, *, with_text: bool) -> _Rows:
@@ -150,20 +142,13 @@ def _by_line(rows: Sequence[Mapping[str, Any]]) -> dict[int, list[Mapping[str, A
     return found
 
 
-def _add(
-    detail: Detail,
-    column: int,
-    line: int,
-    tables: _Rows,
-    named: Column,
-    runs: Sequence[ReportedRun],
-    *,
-    with_text: bool,
+def _add_scores(
+    detail: Detail, column: Column, axes: Sequence[str], line: int, tables: _Rows, *, with_text: bool
 ) -> None:
     score = tables.scores[line]
-    detail["columns"][str(column)] = _kept(
+    detail["columns"][str(column.index)] = _kept(
         line=line,
-        axes={axis: values for axis in runs[named.run].axes if (values := _axis(score, axis))},
+        axes={axis: values for axis in axes if (values := _axis(score, axis))},
         trace=_kept(**{part: score[f"trace_{part}"] for part in ("grounding", "correctness", "score", "score_sd")}),
         samples=score["samples"],
         answer=score["answer"] if with_text else None,
@@ -173,12 +158,16 @@ def _add(
         failure=score["failure"],
         failures=[_failure(row, with_text=with_text) for row in tables.failures.get(line, [])],
     )
-    for row in tables.verdicts.get(line, []):
+
+
+def _add_verdicts(detail: Detail, column: Column, rows: Sequence[Mapping[str, Any]], *, with_text: bool) -> None:
+    """What several judges said of one unit stands together."""
+    shown = (*_VERDICT, *(_QUOTING if with_text else ()))
+    for row in rows:
         key = (row["axis"], row["unit_id"], row["claim"])
-        shown = {"axis": row["axis"], "unit": row["unit_id"], "claim": row["claim"] if with_text else None}
-        unit = detail["units"].setdefault(key, _kept(**shown, **{name: row[name] for name in _UNIT}, by={}))
-        told = _kept(**{name: row[name] for name in (*_VERDICT, *(_QUOTING if with_text else ()))})
-        unit.setdefault("by", {}).setdefault(str(column), []).append(told)
+        about = {"axis": row["axis"], "unit": row["unit_id"], "claim": row["claim"] if with_text else None}
+        unit = detail["units"].setdefault(key, {**_kept(**about, **{name: row[name] for name in _UNIT}), "by": {}})
+        unit["by"].setdefault(str(column.index), []).append(_kept(**{name: row[name] for name in shown}))
 
 
 def _axis(score: Mapping[str, Any], axis: str) -> Detail:
@@ -191,13 +180,12 @@ def _failure(row: Mapping[str, Any], *, with_text: bool) -> Detail:
     return _kept(**told, **({"message": row["message"], "raw": _cut(row.get("raw"))} if with_text else {}))
 
 
-def _preferences(runs: Sequence[ReportedRun], chosen: pl.DataFrame, *, with_text: bool) -> dict[str, list[Detail]]:
+def _preferences(preferences: pl.DataFrame, chosen: pl.DataFrame, *, with_text: bool) -> dict[str, list[Detail]]:
     found: dict[str, list[Detail]] = defaultdict(list)
     wanted = (*_PREFERENCE, *(_PREFERENCE_QUOTING if with_text else ()))
-    for run in runs:
-        mine = run.preferences.filter(pl.col("record_id").is_in(chosen["record_id"].implode()))
-        for row in mine.iter_rows(named=True):
-            found[row["record_id"]].append(_kept(**{name: row[name] for name in wanted if name in row}))
+    mine = preferences.filter(pl.col("record_id").is_in(chosen["record_id"].implode()))
+    for row in mine.iter_rows(named=True):
+        found[row["record_id"]].append(_kept(**{name: row[name] for name in wanted}))
     return found
 
 

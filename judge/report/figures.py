@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from judge.aggregate import interval
+from judge.report.material import Material
 from judge.report.plots import (
     Mean,
     draw_calibration,
@@ -21,7 +22,7 @@ from judge.report.plots import (
 from judge.report.runs import Column, ReportedRun
 from judge.report.wins import find_win_rates
 
-__all__ = ["Figure", "agreement_figures", "distribution_figure", "latency_figure", "profile_figure", "win_figures"]
+__all__ = ["Figure", "draw_figures"]
 
 _STEPS = 20
 _MODELS_DRAWN = 12
@@ -46,7 +47,24 @@ class Figure:
     rows: Sequence[Sequence[Any]] = ()
 
 
-def profile_figure(column: Column, means: pl.DataFrame, axes: Sequence[str]) -> Figure | None:
+def draw_figures(material: Material, *, seed: int = 0) -> Iterator[Figure]:
+    """All that there is to draw; figures of one kind come after each other, so that judges can be compared.
+
+    Args:
+        material: Of the runs.
+        seed: Of the intervals.
+    """
+    runs, columns, means = material.runs, material.columns, material.means
+    drawn: list[Figure | None] = [_profile(column, means, runs[column.run].axes) for column in columns]
+    drawn += [_distribution(runs[column.run], column, means) for column in columns]
+    drawn += [_latency(column, spent.latencies) for column, spent in zip(columns, material.spending, strict=True)]
+    yield from (figure for figure in drawn if figure is not None)
+    yield from _wins(material.preferences, seed)
+    if material.compared is not None:
+        yield from _agreements(columns, material.compared, seed)
+
+
+def _profile(column: Column, means: pl.DataFrame, axes: Sequence[str]) -> Figure | None:
     """Mean scores of each model on each axis, by one judge; None where nothing has a score."""
     measures = {f"{axis}_score": axis for axis in (*axes, _WHOLE)}
     mine = means.filter(
@@ -84,8 +102,9 @@ def _named(model: str | None) -> str:
     return "(no model)" if model is None else model
 
 
-def distribution_figure(run: ReportedRun, column: Column, means: pl.DataFrame, axes: Sequence[str]) -> Figure | None:
+def _distribution(run: ReportedRun, column: Column, means: pl.DataFrame) -> Figure | None:
     """How many records of each model have which score; None where nothing has one."""
+    axes = run.axes
     names = [f"{axis}_score" for axis in (*axes, _WHOLE)]
     scores = run.scores.filter(judge=column.judge).select("model", *names).collect(engine="streaming")
     counts = {
@@ -113,7 +132,7 @@ def _steps(values: pl.Series) -> list[int]:
     return [counted.get(step, 0) for step in range(_STEPS)]
 
 
-def latency_figure(column: Column, seconds: pl.Series) -> Figure | None:
+def _latency(column: Column, seconds: pl.Series) -> Figure | None:
     """How long calls took; None where none did."""
     if not len(seconds):
         return None
@@ -134,7 +153,7 @@ def _bounds(seconds: pl.Series) -> tuple[float, float]:
     return (low, high) if high > low else (low / 2, low * 2)
 
 
-def win_figures(preferences: pl.DataFrame, *, seed: int = 0) -> Iterator[Figure]:
+def _wins(preferences: pl.DataFrame, seed: int) -> Iterator[Figure]:
     """Win rates of each model over each other, one figure for each axis and judge."""
     rates = find_win_rates(preferences, seed=seed)
     for number, ((axis, judge), frame) in enumerate(
@@ -154,14 +173,8 @@ def win_figures(preferences: pl.DataFrame, *, seed: int = 0) -> Iterator[Figure]
         )
 
 
-def agreement_figures(columns: Sequence[Column], compared: pl.DataFrame, *, seed: int = 0) -> Iterator[Figure]:
-    """How judges and people agree on the units that people labelled, and what people found where a judge gave a share.
-
-    Args:
-        columns: The judges.
-        compared: Of `compare_labels`.
-        seed: Of the bootstrap.
-    """
+def _agreements(columns: Sequence[Column], compared: pl.DataFrame, seed: int) -> Iterator[Figure]:
+    """How judges and people agree on labelled units, and what people found where a judge gave a share."""
     said = _said(columns, compared)
     names = list(said["who"].unique(maintain_order=True))
     if len(names) > 1:

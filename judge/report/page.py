@@ -22,6 +22,8 @@ from judge.resource import resource_path
 __all__ = ["build_page", "data_block", "to_json"]
 
 _ESCAPES: Final = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+_SCRIPTS: Final = ("nodes.js", "whole.js", "filters.js", "record.js", "verdicts.js", "page.js")
+"""In the page they are one script."""
 _PLACE: Final = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -48,7 +50,8 @@ def build_page(title: str, figures: Sequence[Figure], blocks: Iterable[str]) -> 
         figures: In order.
         blocks: Of `data_block`.
     """
-    style, script, template = (_read(f"page.{ending}") for ending in ("css", "js", "html"))
+    style, template = _read("page.css"), _read("page.html")
+    script = "\n".join(_read(name) for name in _SCRIPTS)
     parts = {
         "title": html.escape(title),
         "policy": _policy(style, script),
