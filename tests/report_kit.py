@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,15 @@ def make_run(out: Path, rows: Sequence[Mapping[str, Any] | str], server: str | N
     """A run directory, with its traces beside it."""
     traces = write_lines(out.with_name(f"{out.name}.jsonl"), rows)
     named = {"judge": "lexical"} if server is None else {"judge": "hosted_vllm/any", "api_base": server}
-    asyncio.run(score_file(Traces(path=str(traces)), out, Settings(**{"rubric": PKR, **named, **settings})))
+    settings = {"rubric": PKR, **named, **settings}
+    _finish(score_file(Traces(path=str(traces)), out, Settings(**settings)))
     return out
+
+
+def _finish(work: Coroutine[Any, Any, Any]) -> Any:
+    """In a thread of its own: the one that drives a browser has a loop already."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 def report(out: Path, *runs: Path, traces: bool = True, **wish: Any) -> ReportMade:
@@ -54,7 +62,8 @@ def report(out: Path, *runs: Path, traces: bool = True, **wish: Any) -> ReportMa
         for run in runs
         if traces and run.with_name(f"{run.name}.jsonl").exists()
     ]
-    return asyncio.run(write_report(ReportWish(runs=runs, **{"traces": files, **wish}), out))
+    made: ReportMade = _finish(write_report(ReportWish(runs=runs, **{"traces": files, **wish}), out))
+    return made
 
 
 def read_block(path: Path, name: str = "data") -> Any:

@@ -223,6 +223,7 @@ HEAVY = {
     "tenacity",
     "asyncio",
     "numpy",
+    "matplotlib",
 }
 
 
@@ -252,6 +253,7 @@ RUBRIC_COMMANDS = ("new", "import", "show", "lint", "preview", "draft", "test", 
         command("doctor", "--help"),
         command("label", "--help"),
         command("serve", "--help"),
+        command("report", "--help"),
         command("cache", "--help"),
         command("cache", "prune", "--help"),
         command("rubric", "--help"),
@@ -267,6 +269,7 @@ RUBRIC_COMMANDS = ("new", "import", "show", "lint", "preview", "draft", "test", 
             "doctor help",
             "label help",
             "serve help",
+            "report help",
             "cache help",
             "prune help",
             "rubric help",

@@ -284,7 +284,7 @@ TRAPS = [
     '"',
     "{{script}}",
     "\x00\x1b[31m",
-    "𝒳‮",
+    "𝒳\u202e",
 ]
 
 
@@ -389,7 +389,7 @@ def test_the_command_finds_the_traces_that_were_mapped(tmp_path):
     ("more", "said"),
     [
         (["--no-text", "--traces", "run.jsonl"], "--no-text shows nothing of --traces"),
-        (["--labels", "run.jsonl"], "line 1: axis: Field required"),
+        (["--labels", "run.jsonl"], "line 1: record_id: Field required. A label has"),
     ],
 )
 def test_wrong_usage_ends_with_2(tmp_path, more, said):

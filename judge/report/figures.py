@@ -26,6 +26,8 @@ __all__ = ["Figure", "draw_figures"]
 
 _STEPS = 20
 _MODELS_DRAWN = 12
+_NAMES_DRAWN = 10
+"""Of judges and people together: those with the most verdicts."""
 _LATENCY_STEPS = 24
 _WHOLE = "trace"
 
@@ -176,9 +178,9 @@ def _wins(preferences: pl.DataFrame, seed: int) -> Iterator[Figure]:
 def _agreements(columns: Sequence[Column], compared: pl.DataFrame, seed: int) -> Iterator[Figure]:
     """How judges and people agree on labelled units, and what people found where a judge gave a share."""
     said = _said(columns, compared)
-    names = list(said["who"].unique(maintain_order=True))
+    names = said["who"].value_counts(sort=True)["who"].head(_NAMES_DRAWN).to_list()
     if len(names) > 1:
-        yield _agreement(names, said)
+        yield _agreement([name for name in said["who"].unique(maintain_order=True) if name in names], said)
     for column in columns:
         mine = compared.filter(
             (pl.col("column") == column.index) & pl.all_horizontal(pl.col("share", "judge_share").is_not_null())

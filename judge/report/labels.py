@@ -83,7 +83,7 @@ def _label(path: Path, number: int, row: Mapping[str, Any]) -> Label:
 
 def _wrong(path: Path, number: int, what: str) -> ConfigError:
     needed = "A label has record_id, axis, unit_id, rater, and presence and correctness, or verdict, or value."
-    return ConfigError(f"--labels {path}, line {number}: {what}.", hint=needed)
+    return ConfigError(f"--labels {path}, line {number}: {what.removesuffix('.')}.", hint=needed)
 
 
 def compare_labels(
