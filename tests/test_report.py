@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import random
 import re
 from pathlib import Path
 
@@ -30,12 +31,15 @@ ROWS = [
 
 
 def test_means_and_differences_are_those_of_the_command_line(tmp_path):
-    rows = [*ROWS, record("r2", "b"), record("r3", "a", units={})]
-    run = make_run(tmp_path / "run", rows)
+    signs = ("The left lung is dark.", "The heart is enlarged.", "Nothing of note.", TRACE)
+    dice = random.Random(0)
+    rows = [record(f"r{n}", model, trace=" ".join(dice.sample(signs, 2))) for n in range(40) for model in ("a", "b")]
+    run = make_run(tmp_path / "run", [*rows, record("r99", "a", units={})])
     report(tmp_path / "out.html", run, seed=7)
     data, scores = read_block(tmp_path / "out.html"), pl.scan_parquet(run / "scores.parquet")
     expected = summarise(scores, AXES, seed=7).to_dicts()
     assert [{key: row[key] for key in expected[0]} for row in data["headline"]] == expected
+    assert expected != summarise(scores, AXES).to_dicts()
     (one,) = find_differences(scores, seed=7)
     assert (data["differences"][0]["mean"], data["differences"][0]["low"]) == (one.mean, one.low)
 
@@ -244,18 +248,19 @@ def told_of(secret: str) -> list[object]:
             **IN_TEXTS,
         ),
         f'{{"id": "r2", "trace": "{secret}',
+        record("r4", options=None, trace=f"The heart. <answer>{secret}</answer>"),
         record("r3", image=f"{secret}.png", units={"perception": [{"unit_id": 7, "claim": secret}]}),
     ]
 
 
 def test_without_texts_nothing_quotes_a_record(tmp_path):
     with Server(script="sloppy") as server:
-        run = make_run(tmp_path / "run", told_of(SECRET), server.api_base)
+        run = make_run(tmp_path / SECRET / "run", told_of(SECRET), server.api_base)  # its input has the name too
     for with_text, expected in ((True, True), (False, False)):
         report(tmp_path / "out.html", run, with_text=with_text)
         assert (SECRET.encode() in (tmp_path / "out.html").read_bytes()) is expected
     items = read_block(tmp_path / "out.html")["items"]
-    assert [item["record"] for item in items] == ["r1", "r3", None]
+    assert [item["record"] for item in items] == ["r1", "r4", "r3", None]
     assert items[0]["scores"]["0"][0] is not None
 
 
@@ -303,6 +308,8 @@ def test_what_a_text_holds_is_what_the_page_reads(tmp_path, trap):
     )
     report(tmp_path / "out.html", run)
     (detail,) = read_details(tmp_path / "out.html")
+    page = (tmp_path / "out.html").read_text("utf-8")
+    assert page.count("</script>") == page.count("<script") and not {"\u2028", "\u2029"} & set(page)
     assert detail["trace"] == f"{TRACE} {trap}."
     assert detail["units"][0]["claim"] == f"{trap} claim"
     assert read_block(tmp_path / "out.html", "q0")["question"] == f"{trap} What?"

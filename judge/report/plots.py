@@ -19,6 +19,8 @@ _WIDTH = 7.0
 _STRONGEST = 0.55
 """Of a cell's colour, so that its number stays readable."""
 _TICKS = (0, 0.5, 1)
+_FEW_POINTS = 4
+"""That have room for their numbers beside them."""
 
 
 @mpl.rc_context(SETTINGS)
@@ -189,7 +191,8 @@ def draw_calibration(name: str, label: str, points: Sequence[tuple[float, Mean, 
         if low is not None and high is not None:
             panel.plot([share, share], [low, high], color=ACCENT, linewidth=2)
         panel.plot([share], [mean], marker="o", markersize=6, color=ACCENT)
-        panel.annotate(f"n = {n:,}", (share, mean), (6, 4), textcoords="offset points", size=7)
+        if len(points) <= _FEW_POINTS:
+            panel.annotate(f"n = {n:,}", (share, mean), (6, 4), textcoords="offset points", size=7)
     panel.set_xlim(-0.05, 1.15)
     panel.set_ylim(-0.05, 1.1)
     panel.set_xlabel("judge")

@@ -72,7 +72,7 @@ function scores(own) {
 function scoreRow(column, axis, told, whole = null) {
   const score = make("span", numeral(told.score), { "data-column": column, "data-axis": axis });
   if (told.score === undefined && told.score_low !== undefined) score.append(make("span", ["between ", numeral(told.score_low), " and ", numeral(told.score_high)], { class: "interval" }));
-  if (told.score_sd !== undefined) score.append(make("span", ["± ", numeral(told.score_sd), ` in ${whole?.samples ?? "its"} samples`], { class: "interval" }));
+  if (told.score_sd !== undefined) score.append(make("span", ["± ", numeral(told.score_sd), whole ? ` in ${whole.samples} samples` : ""], { class: "interval" }));
   const judged = whole ? `${whole.units[0]} of ${whole.units[1]} units` : told.coverage === undefined ? "" : percent(told.coverage);
   const answer = !whole ? "" : make("span", [...plain(whole.answer ?? (whole.answered ? "given" : "none")), whole.answer_correct === undefined ? "" : whole.answer_correct ? " ✓ right" : " ✗ wrong"]);
   return Object.assign([data.columns[column].name, axis, numeral(told.grounding), numeral(told.correctness), score, judged, answer], { whole: Boolean(whole) });

@@ -46,6 +46,8 @@ SETTINGS: Final[dict[Any, Any]] = {
 """How every drawing looks; a function that draws is decorated with `mpl.rc_context(SETTINGS)`."""
 _SCALE: Final = 1.25
 """Of a drawing on the page, where there is room for it."""
+_WIDE: Final = 500
+"""Above this, a drawing is not shrunk to a phone's width: its text would be too small."""
 _DROPPED: Final = ("metadata", "style")
 _STYLED: Final = re.compile(r"\s*([a-z-]+)\s*:\s*([^;]+)")
 _SIZE: Final = re.compile(r"([\d.]+)px")
@@ -90,7 +92,8 @@ def to_svg(drawing: Figure, name: str, label: str) -> str:
     root.attrib |= {"role": "img", "aria-label": title.text}
     for gone in ("height", "version"):
         root.attrib.pop(gone, None)
-    root.attrib["width"] = f"{_SCALE * float(root.attrib['width'].removesuffix('pt')):.0f}"
+    width = _SCALE * float(root.attrib["width"].removesuffix("pt"))
+    root.attrib |= {"width": f"{width:.0f}"} | ({"class": "wide"} if width > _WIDE else {})
     return ET.tostring(root, encoding="unicode")
 
 
