@@ -185,6 +185,7 @@ The flow, top to bottom; a file imports only files above it:
     label/            a person's labels: a page on this machine, and the file that it fills
     trust/            how far a judge can be believed: held against people, against itself, against other images
     serve/            the HTTP service: scores and rewards for all ranks of a training run
+    report/           runs -> one HTML file: numbers, plots, and the records behind them
     cli/              one file a command
     testing/          a scripted judge on loopback that misbehaves on request
 

@@ -223,6 +223,7 @@ HEAVY = {
     "tenacity",
     "asyncio",
     "numpy",
+    "matplotlib",
 }
 
 
@@ -257,6 +258,7 @@ RUBRIC_COMMANDS = ("new", "import", "show", "lint", "preview", "draft", "test", 
         command("serve", "--help"),
         command("redteam", "--help"),
         command("noise", "--help"),
+        command("report", "--help"),
         command("cache", "--help"),
         command("cache", "prune", "--help"),
         command("rubric", "--help"),
@@ -277,6 +279,7 @@ RUBRIC_COMMANDS = ("new", "import", "show", "lint", "preview", "draft", "test", 
             "serve help",
             "redteam help",
             "noise help",
+            "report help",
             "cache help",
             "prune help",
             "rubric help",

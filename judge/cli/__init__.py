@@ -23,6 +23,7 @@ _COMMANDS = {
     "redteam": "Attack a judge, and see what it lets pass.",
     "label": "Label the units of traces by hand, in a page on this machine.",
     "serve": "Scores and rewards over HTTP, for all processes of a training run.",
+    "report": "One HTML file of runs: means, plots, and the records behind them.",
     "cache": "What the shared store of replies holds, and how it goes away.",
     "estimate": "Calls, tokens, price and time of a run, before anything is paid.",
     "doctor": "Which judges can be used here, and what is missing.",
