@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from judge.errors import ConfigError
-from judge.label.labels import Label, first_fault
+from judge.label.label import Label, first_fault
 from judge.report.found import FOUND, SHARE, UNIT
 from judge.report.runs import Column, ReportedRun
 from judge.strict_json import StrictJsonError, parse_json
