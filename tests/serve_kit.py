@@ -24,7 +24,7 @@ from judge.web.server import listen
 
 JSON = "application/json"
 HOSTS = ("127.0.0.1", "localhost")
-ROUTES = ("/v1/score", "/v1/reward", "/v1/reward/openrlhf", "/v1/reward/slime", "/verify")
+ROUTES = ("/v1/score", "/v1/compare", "/v1/reward", "/v1/reward/openrlhf", "/v1/reward/slime", "/verify")
 CLAIM = {"unit_id": "P1", "claim": "The fracture is in the left wrist."}
 UNITS = {"perception": [CLAIM]}
 RIGHT, WRONG = "I see a fracture in the left wrist.", "I see a fracture in the right wrist."
@@ -38,7 +38,8 @@ def served(judge: str = "lexical", *, rubric: str = "pkr", deadline_s: float = 2
     """What is offered: a judge with a rubric; options of `Settings`, and `shape` and `rule`."""
     rest = {name: options.pop(name) for name in ("shape", "rule") if name in options}
     beside: Judge | None = options.pop("beside", None)
-    settings = Settings(judge=judge, rubric=load_rubric(rubric), **options)
+    loaded = load_rubric(rubric)
+    settings = Settings(judge=judge, rubric=loaded, pairs=not loaded.scored, **options)
     images = settings.image_rules(root=None, allow_urls=False)
     return Served(judge=Watched.of(settings, images=images, beside=beside), deadline_s=deadline_s, **rest)
 
