@@ -159,7 +159,7 @@ The flow, top to bottom; a file imports only files above it:
     estimate.py       Traces × Settings       -> Estimate      what a run would take
     pair_estimate.py  Traces × Settings       -> Estimate      of comparing them
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
-    comparing.py      two lists of records    -> which traces are better
+    comparing.py      two lists, or pairs     -> which traces are better
     client.py         class Judge: the library's door, sync and async
     reward.py         Outcome × RewardShape   -> Reward        the number that a trainer gets
     cases.py          golden cases in a file  -> Cases         what a judge must say of a record
@@ -175,7 +175,7 @@ The flow, top to bottom; a file imports only files above it:
     redteam/          attacks on a judge: families of them, the records that they make, what they brought
     label/            a person's labels: a page on this machine, and the file that it fills
     trust/            how far a judge can be believed: held against people, against itself, against other images
-    serve/            the HTTP service: scores and rewards for all ranks of a training run
+    serve/            the HTTP service: scores, comparisons and rewards for all ranks of a training run
     cli/              one file a command
     testing/          a scripted judge on loopback that misbehaves on request
 

@@ -23,6 +23,7 @@ from judge.serve.strict import StrictRoute
 
 __all__ = ["score_routes"]
 
+
 def score_routes(service: Service) -> APIRouter:
     """The route."""
     router = APIRouter(route_class=StrictRoute)
