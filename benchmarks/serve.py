@@ -6,7 +6,7 @@ The service is `judge serve` in a process of its own. The client is of asyncio a
 latency counts from when a request was to be sent, not from when it was: a service that stalls is not asked less often.
 
     rate        300 rewards a second of distinct bodies (3 units, 600 characters) for 60 s
-    generated   5,000 bodies made from the OpenAPI schema, of every route, with a scripted judge that scores and compares
+    generated   5,000 bodies made from the OpenAPI schema, of every route; a scripted judge scores and compares
     slow        300 sockets that send a letter of a head a second
     large       a body of 200 MB, told beforehand and not
     drain       SIGTERM while 64 clients ask

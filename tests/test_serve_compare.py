@@ -1,11 +1,10 @@
 """`POST /v1/compare`: which of two records is better, in the order of the pairs and in terms of `a` and `b`."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pair_kit import AXES, FLIPPED, RIGHT, WEAK, with_trace
-from serve_kit import UNITS, record, running, served
+from serve_kit import UNITS, record, running, served, settled
 
 from judge import Judge
 from judge.rubric import load_rubric
@@ -265,10 +264,9 @@ def test_scores_and_comparisons_share_one_rate(upstream):
 
 def test_a_pair_is_two_records_of_the_queue(upstream):
     upstream.always = "black_hole"
-    with running([comparing(upstream, deadline_s=1.5)], queue=4) as service, ThreadPoolExecutor(1) as pool:
+    with running([comparing(upstream, deadline_s=3.0)], queue=4) as service, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(ask, service, GOOD)
-        while service.service.room.held < 2:
-            threading.Event().wait(0.01)
+        assert settled(lambda: service.service.room.held == 2, within_s=1.0)
         answer = service.post("/v1/compare", {"pairs": [GOOD] * 2})
         assert (answer.status, answer.error["code"]) == (429, "queue_full")
         assert 1 <= int(answer.headers["retry-after"]) <= 60
