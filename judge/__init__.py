@@ -167,7 +167,7 @@ The flow, top to bottom; a file imports only files above it:
     estimate.py       Traces × Settings       -> Estimate      what a run would take
     pair_estimate.py  Traces × Settings       -> Estimate      of comparing them
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
-    comparing.py      two lists of records    -> which traces are better
+    comparing.py      two lists, or pairs     -> which traces are better
     client.py         class Judge: the library's door, sync and async
     panel_client.py   class Panel: the same for several judges
     reward.py         Outcome × RewardShape   -> Reward        the number that a trainer gets
@@ -186,6 +186,7 @@ The flow, top to bottom; a file imports only files above it:
     trust/            how far a judge can be believed: held against people, against itself, against other images
     serve/            the HTTP service: scores and rewards for all ranks of a training run
     report/           runs -> one HTML file: numbers, plots, and the records behind them
+    serve/            the HTTP service: scores, comparisons and rewards for all ranks of a training run
     cli/              one file a command
     testing/          a scripted judge on loopback that misbehaves on request
 
