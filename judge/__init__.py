@@ -184,7 +184,6 @@ The flow, top to bottom; a file imports only files above it:
     redteam/          attacks on a judge: families of them, the records that they make, what they brought
     label/            a person's labels: a page on this machine, and the file that it fills
     trust/            how far a judge can be believed: held against people, against itself, against other images
-    serve/            the HTTP service: scores and rewards for all ranks of a training run
     report/           runs -> one HTML file: numbers, plots, and the records behind them
     serve/            the HTTP service: scores, comparisons and rewards for all ranks of a training run
     cli/              one file a command
