@@ -427,7 +427,10 @@ def attacked(folder, texts):
     label = {"axis": "perception", "presence": 2, "correctness": 1}
     labels = write_lines(
         folder / "labels.jsonl",
-        [{"record_id": f"{n} {text}", "unit_id": f"P {text}", "rater": text, **label} for n, text in enumerate(texts)],
+        [
+            {"record_id": f"{n} {text}", "unit_id": f"P {text}", "rater": f"{text} rater", **label}
+            for n, text in enumerate(texts)
+        ],
     )
     pairs = [
         Preference(

@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 import polars as pl
 
 from judge.errors import ConfigError
+from judge.runs.naming import shortest_names
 from judge.trust.ratings import label_ratings, run_ratings, run_records, with_units
 
 __all__ = ["Ratings", "Unmatched", "Why", "match"]
@@ -95,9 +96,9 @@ def _named_apart(runs: Sequence[Path], ratings: Sequence[pl.DataFrame]) -> pl.Da
     twice = [judge for judge, count in counted.items() if count > 1]
     named = [
         frame.with_columns(
-            rater=pl.when(pl.col("rater").is_in(twice)).then(pl.col("rater") + f" ({run.name})").otherwise("rater")
+            rater=pl.when(pl.col("rater").is_in(twice)).then(pl.col("rater") + f" ({name})").otherwise("rater")
         )
-        for run, frame in zip(runs, ratings, strict=True)
+        for name, frame in zip(shortest_names([run.resolve() for run in runs]), ratings, strict=True)
     ]
     return pl.concat(named)
 
