@@ -40,6 +40,7 @@ def describe_agreement(people: People) -> Section:
     return Section(
         name="agreement",
         title="Agreement with people",
+        short="People",
         about=[*counted, *(f"{unmatched_words(one)}." for one in ratings.unmatched)],
         tables=[
             Table(

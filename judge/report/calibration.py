@@ -12,7 +12,7 @@ from judge.report.runs import Column, ReportedRun
 from judge.report.section import Cell, Interval, Section, Table
 from judge.trust.calibrated import calibrated_means
 from judge.trust.calibrating import pair_answers
-from judge.trust.calibration import MEANS, Map, ProbeCalibration, Rate
+from judge.trust.calibration import MEANS, Calibration, Map, ProbeCalibration, Rate
 from judge.trust.curve import find_points
 
 __all__ = ["describe_calibration", "draw_calibrations", "list_calibrated"]
@@ -36,36 +36,28 @@ def _means(run: ReportedRun, column: Column, seed: int) -> list[dict[str, Any]]:
 
 def describe_calibration(runs: Sequence[ReportedRun]) -> Section | None:
     """What each calibration says of its judge; None where no run has one."""
-    tables = [_table(run) for run in runs if run.calibration is not None]
-    if not tables:
+    known = [(run.name, run.calibration) for run in runs if run.calibration is not None]
+    if not known:
         return None
+    tables = [_table(name, one) for name, one in known]
+    found = [f"{probe}: no map, as {of.why}." for _, one in known for probe, of in one.asked if of.map is None]
     about = ["Intervals of calibrated means hold the spread of records, not that of labels, which those below tell."]
-    return Section(name="calibration", title="Calibration", about=about, tables=tables)
+    return Section(
+        name="calibration", title="Calibration", short="Calibration", about=about, tables=tables, found=found
+    )
 
 
-def _table(run: ReportedRun) -> Table:
-    known = run.calibration
-    assert known is not None
+def _table(run: str, known: Calibration) -> Table:
     raters = f"{len(known.raters)} rater{'s' if len(known.raters) != 1 else ''}"
     return Table(
-        caption=f"{known.judge} under {known.rubric}, by labels of {raters} on {known.records:,} records ({run.name})",
-        head=(
-            "what people say",
-            "n",
-            "sensitivity",
-            "of",
-            "specificity",
-            "of",
-            "squared error",
-            "mapped",
-            "no map, as",
-        ),
+        caption=f"{known.judge} under {known.rubric}, by labels of {raters} on {known.records:,} records ({run})",
+        head=("what people say", "n", "sensitivity", "of", "specificity", "of", "squared error", "mapped"),
         rows=[_row(name, one) for name, one in known.asked],
     )
 
 
 def _row(name: str, one: ProbeCalibration) -> Sequence[Cell]:
-    return (name, one.n, *_rate(one.sensitivity), *_rate(one.specificity), one.error, one.error_mapped, one.why or "")
+    return (name, one.n, *_rate(one.sensitivity), *_rate(one.specificity), one.error, one.error_mapped)
 
 
 def _rate(rate: Rate | None) -> tuple[Cell, Cell]:

@@ -56,7 +56,7 @@ def build_contents(
         "headline": material.means.to_dicts(),
         "calibrated": list_calibrated(material.runs, material.columns, seed=seed),
         "differences": _differences(material, seed),
-        "sections": list(_sections(material)),
+        "sections": [section.told for section in _sections(material)],
         "figures": [{"head": figure.head, "rows": figure.rows} for figure in figures],
         "totals": _totals(material, embedded),
         "labels": _labels(material),

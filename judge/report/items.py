@@ -67,9 +67,10 @@ def find_items(runs: Sequence[ReportedRun], columns: Sequence[Column], rows: pl.
         rank, listed, doubtful`. The four of doubt are shares of the units, in [0, 1]; `doubt` is the largest of them.
         `rank` is the place of the first of its `listed` units among the doubtful ones of a run, null where none is.
     """
+    members = [column.index for column in columns if column.member]
     scored = rows.group_by("item", maintain_order=True).agg(
         pl.col("record_id", "model", "nth", "line").first(),
-        failed=pl.col("failure").is_not_null().any(),
+        failed=(pl.col("failure").is_not_null() & ~pl.col("column").is_in(members)).any(),
         low_coverage=pl.when(pl.col("failure").is_null() & (pl.col("units_asked") > 0))
         .then(1 - pl.col("units_judged") / pl.col("units_asked"))
         .max(),

@@ -25,7 +25,9 @@ def describe_panels(runs: Sequence[ReportedRun]) -> Section | None:
     if not tables:
         return None
     about = ["Judges that agree may be wrong together: only labels of people tell."]
-    return Section(name="panel", title="Agreement inside the panel", about=about, tables=tables, found=found)
+    return Section(
+        name="panel", title="Agreement inside the panel", short="Panel", about=about, tables=tables, found=found
+    )
 
 
 def _tables(run: ReportedRun) -> Iterator[Table]:

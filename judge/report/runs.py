@@ -70,6 +70,7 @@ class Column:
         run: Index of its run.
         judge: The judge id.
         name: As it is shown; no two columns have the same.
+        member: A panel of its run has the last word on what failed.
     """
 
     index: int
@@ -77,6 +78,7 @@ class Column:
     judge: str
     rubric: str
     name: str
+    member: bool
 
     @property
     def panel(self) -> bool:
@@ -165,6 +167,7 @@ def find_columns(runs: Sequence[ReportedRun]) -> list[Column]:
         for number, run in enumerate(runs)
         for judge, rubric in run.scores.select("judge", "rubric").unique(maintain_order=True).collect().iter_rows()
     ]
+    panels = {number for number, judge, _ in found if judge.startswith(PANEL)}
     wordings = [
         [judge for _, judge, _ in found],
         [f"{judge} · {rubric}" for _, judge, rubric in found],
@@ -173,6 +176,13 @@ def find_columns(runs: Sequence[ReportedRun]) -> list[Column]:
     ]
     names = next(names for names in wordings if max(Counter(names).values(), default=1) == 1)
     return [
-        Column(index=index, run=number, judge=judge, rubric=rubric, name=name)
+        Column(
+            index=index,
+            run=number,
+            judge=judge,
+            rubric=rubric,
+            name=name,
+            member=number in panels and not judge.startswith(PANEL),
+        )
         for index, ((number, judge, rubric), name) in enumerate(zip(found, names, strict=True))
     ]

@@ -64,6 +64,7 @@ def describe_standings(compared: Sequence[Compared], why: str) -> Section | None
     return Section(
         name="preferences",
         title="Preferences",
+        short="Preferences",
         about=[why] if why else [],
         tables=tables,
         found=list(dict.fromkeys(found)),

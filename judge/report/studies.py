@@ -78,6 +78,7 @@ def _noise(path: Path, name: str, number: int) -> Section:
     return Section(
         name=f"noise-{number}",
         title=f"Noise: {name}",
+        short="Noise",
         tables=[
             Table(
                 caption="How often two asks about one unit differ, mean over records with 95 % intervals",
@@ -128,6 +129,7 @@ def _attacks(path: Path, name: str, number: int) -> Section:
     return Section(
         name=f"attacks-{number}",
         title=f"Attacks: {name}",
+        short="Attacks",
         about=[f"{told.get('rubric')} judged by {told.get('judge')}; {told.get('pass_mark')} passes."],
         tables=[table for table in tables if table.rows],
     )
@@ -177,6 +179,7 @@ def describe_blind_check(story: Mapping[str, Any], path: Path, name: str, number
     return Section(
         name=f"blind-{number}",
         title=f"Blind check: {name}",
+        short="Blind check",
         about=[f"{len(check.lines):,} records asked about again; axis scores less those with their image."],
         tables=[
             Table(

@@ -42,8 +42,8 @@ function showMeans() {
     if (!rows.length) return;
     const parts = Object.keys(MEASURES).filter((part) => rows.some((row) => row.measure.endsWith(`_${part}`)));
     const scores = rows.filter((row) => row.measure === "trace_score").sort(byMean);
-    const lines = scores.flatMap((score) => linesOf(column, [...rows, ...calibratedOf(index)].filter((row) => row.model === score.model), parts));
     if (calibratedOf(index).length) parts.push("calibrated");
+    const lines = scores.flatMap((score) => linesOf(column, [...rows, ...calibratedOf(index)].filter((row) => row.model === score.model), parts));
     const head = ["model", "axis", ...parts, "n", "failed"];
     $("means").append(table(`${column.rubric} judged by ${column.name}: means with 95 % intervals`, head, lines, {
       numeric: (at) => at > 1, rowClass: (row) => (row.whole ? "whole" : null),
@@ -102,12 +102,12 @@ function signed(one) {
 
 // Tables and sentences of one thing that was looked into, such as how far judges and people agree.
 function showSections() {
-  for (const { name, title, about, tables, found } of data.sections) {
+  for (const { name, title, short, about, tables, found } of data.sections) {
     const lines = (sentences) => sentences.map((sentence) => make("p", plain(sentence), { class: "soft" }));
     const made = tables.map(({ caption, head, rows }) => table(caption, head, rows, { numeric: (at) => rows.every((row) => typeof row[at] !== "string") }));
     const content = [make("h2", plain(title), { id: `${name}-title` }), ...lines(about), ...made, ...lines(found)];
     $("sections").append(make("section", content, { id: name, "aria-labelledby": `${name}-title` }));
-    $("parts").append(make("a", plain(title), { href: `#${name}` }), " ");
+    $("parts").append(make("a", plain(short), { href: `#${name}` }), " ");
   }
 }
 

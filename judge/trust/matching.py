@@ -131,7 +131,7 @@ def _placed(labels: pl.DataFrame, records: pl.DataFrame, judged: pl.DataFrame) -
     models = records.group_by("record_id").agg(only=pl.col("model").first(), models=pl.len())
     named = labels.join(models, on="record_id", how="left", maintain_order="left")
     # A preference names both of its models, and a trace that is alone needs none.
-    lone = pl.col("model").is_null() & (pl.col("models") == 1)
+    lone = pl.col("model").is_null() & pl.col("model_a").is_null() & (pl.col("models") == 1)
     named = named.with_columns(model=pl.when(lone).then("only").otherwise("model"))
     found = named.join(records, on=("record_id", "model"), how="left", nulls_equal=True, maintain_order="left")
     asked = judged.select(_UNIT).unique().with_columns(asked=pl.lit(value=True))
