@@ -358,6 +358,17 @@ def test_a_failure_of_a_panel_stands_with_the_judge_that_it_is_of(panel):
     }
 
 
+def test_a_panels_own_rows_give_no_doubt_of_their_own(tmp_path):
+    """Its mean of one "right" and one "wrong" is ½, which is what its judges differ on, and no probability."""
+    traces = write(tmp_path / "run.jsonl", [panel_record(1, "sun")])
+    with served(saying(sun=(2, 1)), saying(sun=(2, -1))) as servers:
+        given = words(servers, traces, tmp_path / "run", "--reducer", "mean", "--json", "--quiet")
+        CliRunner().invoke(cli, [*map(str, given)])
+    report(tmp_path / "out.html", tmp_path / "run")
+    (item,) = read_block(tmp_path / "out.html")["items"]
+    assert item["why"] == {"judges": 1.0}
+
+
 def test_what_the_panel_scores_has_not_failed(tmp_path):
     """One of three judges is down: the panel has a score all the same."""
     traces = write(tmp_path / "run.jsonl", [panel_record(1, "sun")])

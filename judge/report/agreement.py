@@ -22,7 +22,7 @@ _NAMES_DRAWN: Final = 10
 """Of judges and people together: those with the most in common."""
 _HEAD: Final = (
     *("asked", "judge", "n", "agreement", "constant", "kappa", "raters", "one rater", "the judge there"),
-    *("difference", "Spearman", "unused"),
+    *("difference", "unused", "Spearman"),
 )
 _LEGEND: Final = (
     "constant: agreement of one who always gives the commonest answer; raters: mean kappa of two raters; one rater: "
@@ -36,6 +36,7 @@ def describe_agreement(people: People) -> Section:
     ratings, lines = people.ratings, list(find_lines(people.agreements))
     raters = f"{len(ratings.raters)} rater{'s' if len(ratings.raters) != 1 else ''}"
     counted = [f"{ratings.labels:,} labels of {raters}: {', '.join(ratings.raters)}."]
+    ranked = any(line.number("spearman") is not None for line in lines)
     told = [line for line in lines if line.agreement in _told(people.agreements)]
     return Section(
         name="agreement",
@@ -45,8 +46,8 @@ def describe_agreement(people: People) -> Section:
         tables=[
             Table(
                 caption="Judges against the majority of the raters, with 95 % intervals",
-                head=_HEAD,
-                rows=[_row(line, people) for line in lines],
+                head=_HEAD if ranked else _HEAD[:-1],
+                rows=[(*_row(line, people), *_rank(line, ranked=ranked)) for line in lines],
             )
         ],
         found=[_LEGEND, *(_said(line, people) for line in told)],
@@ -71,9 +72,13 @@ def _row(line: Line, people: People) -> Sequence[Cell]:
         _interval(line.number("kappa")),
         _interval(None if among is None else among.numbers.get("kappa")),
         *map(_interval, against),
-        _interval(line.number("spearman")),
         shown.unparsed_share,
     )
+
+
+def _rank(line: Line, *, ranked: bool) -> Sequence[Cell]:
+    """A column of its own where answers have an order."""
+    return (_interval(line.number("spearman")),) if ranked else ()
 
 
 def _interval(found: Estimate | None) -> Cell:
