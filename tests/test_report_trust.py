@@ -13,7 +13,7 @@ from panel_kit import record as panel_record
 from panel_kit import saying, served, words, write
 from preference_kit import said, table
 from report_kit import make_run, read_block, read_details, record, report, write_lines
-from trust_kit import people, units, write_labels, write_preferences, write_run
+from trust_kit import DATA, people, units, write_labels, write_preferences, write_run
 
 from judge.cli import cli
 from judge.errors import ConfigError
@@ -117,6 +117,8 @@ def test_runs_that_have_the_same_pairs_stand_by_themselves_and_say_why(tmp_path)
     shown = section(tmp_path / "out.html", "preferences")
     assert [one["rows"][0][4]["value"] for one in shown["tables"][::2]] == [1.0, 0.0]
     assert "Each run by itself: j has two preferences between the same models" in shown["about"][0]
+    report(tmp_path / "out.html", *runs, with_text=False)
+    assert section(tmp_path / "out.html", "preferences")["about"] == []
 
 
 def test_runs_of_different_pairs_stand_together(tmp_path):
@@ -167,6 +169,21 @@ def test_agreement_is_that_of_judge_agree(tmp_path):
         [cell["rater"], cell["other"], cell["kappa"]["value"], cell["agreement"]["value"], cell["n"]]
         for cell in one["cells"]
     ]
+
+
+@pytest.mark.skipif(
+    not (DATA / "kqa").is_dir(), reason="no ../shared/data/kqa: what docs/report.md shows cannot be made"
+)
+def test_the_guide_shows_what_is_found_on_labels_of_physicians(tmp_path):
+    invoke("score", DATA / "kqa/records.jsonl", "--out", tmp_path / "kqa", "--quiet", "--json")
+    report(tmp_path / "out.html", tmp_path / "kqa", labels=DATA / "kqa/labels.jsonl")
+    (row,) = rows_of(tmp_path / "out.html", "agreement")
+    guide = " ".join((Path(__file__).parents[1] / "docs/report.md").read_text("utf-8").split())
+    for name in ("agreement", "kappa", "raters"):
+        assert f"{row[name]['value']:.3f} [{row[name]['low']:.3f}, {row[name]['high']:.3f}]" in guide
+    one, judge, constant = (row[name]["value"] for name in ("one rater", "the judge there", "constant"))
+    assert f"of {row['n']} units (constant {constant:.3f})" in guide
+    assert f"one of them against the others reaches {one:.3f}, where the judge reaches {judge:.3f}" in guide
 
 
 def test_labels_that_count_nowhere_are_told_of(tmp_path):

@@ -56,7 +56,7 @@ def build_contents(
         "headline": material.means.to_dicts(),
         "calibrated": list_calibrated(material.runs, material.columns, seed=seed),
         "differences": _differences(material, seed),
-        "sections": [section.told for section in _sections(material)],
+        "sections": [section.told for section in _sections(material, with_text=with_text)],
         "figures": [{"head": figure.head, "rows": figure.rows} for figure in figures],
         "totals": _totals(material, embedded),
         "labels": _labels(material),
@@ -65,13 +65,13 @@ def build_contents(
     }
 
 
-def _sections(material: Material) -> Iterator[Section]:
+def _sections(material: Material, *, with_text: bool) -> Iterator[Section]:
     """What is not a mean: in the order of the page."""
     runs = material.runs
     yield from filter(
         None,
         (
-            describe_standings(material.standings, material.apart),
+            describe_standings(material.standings, material.apart if with_text else ""),  # it names paths
             None if material.people is None else describe_agreement(material.people),
             describe_calibration(runs),
             describe_panels(runs),

@@ -26,7 +26,7 @@ def find_points(paired: pl.DataFrame, probe: Probe, *, seed: int = 0) -> Iterato
     """
     known = paired.drop_nulls((f"{probe}_x", f"{probe}_y"))
     x, y = pl.col(f"{probe}_x"), pl.col(f"{probe}_y")
-    told = known.select("record_id", "model", y=y, x=x if probe == "level" else (x * 10).round() / 10)
+    told = known.select("record_id", "model", y=y, x=x if probe == "level" else x.round(1))
     for place in told["x"].unique().sort():
         here = pl.col("x") == place
         per_record = told.group_by("record_id", "model", maintain_order=True).agg(
