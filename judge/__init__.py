@@ -125,6 +125,7 @@ The flow, top to bottom; a file imports only files above it:
     connect.py        Settings                -> Asker         backend and wrappers, by name
     runs/
       directory.py    a run's files           -> whole or not at all
+      naming.py       run directories         -> names that tell them apart
       failed.py       what failed             -> a file        and the calls to be asked anew
       story.py        how a run went          -> what run.json says of every run
       pair_files.py   preferences             -> the tables of a run that compares
