@@ -79,7 +79,7 @@ function open(item, { focus = false } = {}) {
 function close() {
   state.open = null;
   document.body.classList.remove("reading", "side");
-  $("detail").replaceChildren(make("p", "Choose a record.", { class: "soft" }));
+  $("detail").replaceChildren(make("p", "Choose a record; j and k go to the next and the one before.", { class: "soft" }));
   for (const link of $("list").querySelectorAll("[aria-current=true]")) link.setAttribute("aria-current", "false");
 }
 
