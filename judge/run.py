@@ -32,7 +32,7 @@ from judge.settings import Settings
 from judge.traces.reading import Reading, Traces
 from judge.usable import refuse_blind, refuse_unusable
 
-__all__ = ["Progress", "RunReport", "billed_usd", "refuse_unseen", "score_file"]
+__all__ = ["Progress", "RunReport", "billed_usd", "refuse_taken", "refuse_unseen", "score_file"]
 
 
 async def score_file(
@@ -88,6 +88,21 @@ async def score_file(
         refuse_other_judge(out, settings, paid=journal is not None and bool(journal.spent()["replies"]))
         run = _Run(traces, directory, settings, journal, progress, stop, purse)
         return await run.go(reading) if workers == 1 else await run.share(workers, lock, around)
+
+
+def refuse_taken(out: Path, settings: Settings, tell: Callable[[str], None] | None = None) -> None:
+    """Refuse a directory that holds a run of another judge or rubric, before anything beside it is changed.
+
+    Raises:
+        ConfigError: It does, or another process is at work there.
+        CacheError: Its journal cannot be opened.
+    """
+    directory, paid = RunDirectory(out, settings.labels.axes), False
+    with disk_errors(out):
+        if directory.journal_path.exists():
+            with directory.locked(), closing(_open_journal(directory, tell)) as journal:
+                paid = bool(journal.spent()["replies"])
+        refuse_other_judge(out, settings, paid=paid)
 
 
 def billed_usd(out: Path, settings: Settings, tell: Callable[[str], None] | None = None) -> float:

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from judge.cli.agreement_words import sentences
-from judge.cli.terminal import Screen, clean
+from judge.cli.terminal import Screen, clean, many
 from judge.statistics.estimate import Estimate
 from judge.trust.agreement import Agreement
 from judge.trust.compared import Compared
-from judge.trust.matching import Ratings, Unmatched, Why
+from judge.trust.matching import WHY_WORDS, Ratings, Unmatched
 from judge.trust.people import Ceiling
 
 __all__ = ["Line", "print_agreement"]
@@ -26,11 +26,6 @@ _LEGEND: Final = (
     "constant: agreement of one who always gives the commonest answer; raters: mean kappa of two raters; "
     "unused: answers that could not be used, which are left out"
 )
-_WHY: Final[Mapping[Why, str]] = {
-    "unknown": "of what the run did not ask",
-    "stale": "of a record that has changed since",
-    "ambiguous": "of an id that has several traces",
-}
 _LEFT: Final[Mapping[str, str]] = {
     "kappa_linear": "linear kappa",
     "kappa_quadratic": "quadratic kappa",
@@ -99,7 +94,7 @@ def print_agreement(screen: Screen, ratings: Ratings, lines: Sequence[Line], *, 
         lines: At least one.
         asked: Probes that are told at length; none given means those that say most.
     """
-    people = f"{len(ratings.raters)} {'rater' if len(ratings.raters) == 1 else 'raters'}"
+    people = many(len(ratings.raters), "rater")
     names = f"{', '.join(ratings.judges)} against {people} ({_some(ratings.raters)}): {ratings.labels:,} labels"
     screen.print(clean(names), style="bold", soft_wrap=True)
     for one in ratings.unmatched:
@@ -118,7 +113,7 @@ def _some(names: Sequence[str]) -> str:
 
 def _unmatched(one: Unmatched) -> str:
     first = ", ".join(f"{example} (line {line})" for example, line in zip(one.examples[:3], one.lines[:3], strict=True))
-    return f"Not counted: {one.count:,} {_WHY[one.why]}: {first}{', …' if one.count > 3 else ''}"
+    return f"Not counted: {one.count:,} {WHY_WORDS[one.why]}: {first}{', …' if one.count > 3 else ''}"
 
 
 def _headline(lines: Sequence[Line], *, several: bool) -> Table:
@@ -170,7 +165,11 @@ def _bound(value: float | None) -> str:
 def _print_line(screen: Screen, line: Line) -> None:
     shown = line.shown
     screen.print()
-    screen.print(clean(f"{line.what}: {line.judge} against {_called(shown.against)}"), style="bold", soft_wrap=True)
+    screen.print(
+        clean(f"{line.what}: {line.judge} against {_called(shown.against, line.agreement.raters)}"),
+        style="bold",
+        soft_wrap=True,
+    )
     if line.compared is not None:
         screen.print(_confusion(line.compared))
     told = [f"{name} {_number(found)}" for key, name in _LEFT.items() if (found := line.number(key)) is not None]
@@ -179,7 +178,7 @@ def _print_line(screen: Screen, line: Line) -> None:
     people = line.agreement.people
     if people is not None:
         between = "; ".join(f"{_PEOPLE[name]} {_number(one)}" for name, one in people.numbers.items())
-        screen.print(f"Among the raters: {between}; {people.units:,} units")
+        screen.print(f"Among the raters: {between}; {many(people.units, 'unit')}")
     for sentence in sentences(line.agreement, shown, line.ceiling):
         screen.print(clean(sentence))
 
@@ -195,7 +194,9 @@ _PEOPLE: Final = {
 }
 
 
-def _called(against: str) -> str:
+def _called(against: str, raters: Sequence[str]) -> str:
+    if len(raters) == 1:
+        return raters[0]
     return {"majority": "the raters' majority", "mean": "the raters' mean"}.get(against, against)
 
 

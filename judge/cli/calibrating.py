@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from judge.axis import Axis
-from judge.cli.terminal import Screen, clean, complain
+from judge.cli.terminal import Screen, clean, complain, many
 from judge.errors import ConfigError, JudgeError
 from judge.runs.directory import write_atomically
 from judge.trust.calibrated import calibrated_means, calibrated_scores, unmapped
@@ -57,7 +57,7 @@ def write_calibration(run: Path, labels: Path, out: Path, *, judge: str | None, 
 
 
 def put_calibrated(
-    run: Path, calibration: Calibration | None, axes: Mapping[str, Axis], *, seed: int
+    run: Path, calibration: Calibration | None, axes: Mapping[str, Axis], *, min_coverage: float, seed: int
 ) -> pl.DataFrame | None:
     """Write `calibrated.parquet` and the calibration into a run directory, or take away those of an earlier one.
 
@@ -69,7 +69,7 @@ def put_calibrated(
             (run / name).unlink(missing_ok=True)
         return None
     verdicts, scores = (pl.scan_parquet(run / f"{name}.parquet") for name in ("verdicts", "scores"))
-    table = calibrated_scores(verdicts, scores, calibration, axes)
+    table = calibrated_scores(verdicts, scores, calibration, axes, min_coverage=min_coverage)
     write_atomically(run / "calibrated.parquet", table.write_parquet)
     calibration.write(run / "calibration.json")
     return calibrated_means(table, seed=seed)
@@ -110,8 +110,7 @@ def _write(calibration: Calibration, out: Path) -> None:
 def _whose(calibration: Calibration) -> str:
     raters = len(calibration.raters)
     answers = sum(next(iter(axis.probes.values())).n for axis in calibration.axes.values())
-    people = "1 rater" if raters == 1 else f"{raters} raters"
-    return f"labels of {people} on {answers:,} answers of {calibration.records:,} records"
+    return f"labels of {many(raters, 'rater')} on {many(answers, 'answer')} of {many(calibration.records, 'record')}"
 
 
 def _table(calibration: Calibration) -> Table:

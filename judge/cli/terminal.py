@@ -18,7 +18,7 @@ from rich.table import Column
 
 from judge.run import Progress as Counts
 
-__all__ = ["Screen", "Screens", "clean", "clean_lines", "complain", "open_screens", "report_progress"]
+__all__ = ["Screen", "Screens", "clean", "clean_lines", "complain", "many", "open_screens", "report_progress"]
 
 _Show: TypeAlias = Callable[[int, int | None, str], None]  # records done, of how many, what is told beside
 _FORGING = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -65,6 +65,11 @@ def clean(text: object) -> str:
     return "".join(
         char if unicodedata.category(char) not in _FORGING else "\N{REPLACEMENT CHARACTER}" for char in str(text)
     )
+
+
+def many(count: int, thing: str) -> str:
+    """So many of a thing, in words: `1 record`, `1,200 records`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def clean_lines(text: str) -> str:
