@@ -23,7 +23,7 @@ from judge.progress import Progress, RunReport
 from judge.purse import Purse
 from judge.runs.block import block_of
 from judge.runs.claim import refuse_other_judge
-from judge.runs.directory import RunDirectory, disk_errors
+from judge.runs.directory import RunDirectory, disk_errors, read_run
 from judge.runs.session import Ended, Session
 from judge.runs.story import Story
 from judge.runs.worker import Around, Inherited, SharedCells, Task, make_cells, shared_purse
@@ -97,6 +97,8 @@ def refuse_taken(out: Path, settings: Settings, tell: Callable[[str], None] | No
         ConfigError: It does, or another process is at work there.
         CacheError: Its journal cannot be opened.
     """
+    if not read_run(out):
+        return
     directory, paid = RunDirectory(out, settings.labels.axes), False
     with disk_errors(out):
         if directory.journal_path.exists():
