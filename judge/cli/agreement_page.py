@@ -13,7 +13,7 @@ from judge.statistics.estimate import Estimate
 from judge.trust.compared import Compared
 from judge.trust.lines import TOLD, Line
 from judge.trust.matching import Ratings
-from judge.trust.words import sentences, unmatched_words
+from judge.trust.words import many, sentences, unmatched_words
 
 __all__ = ["print_agreement"]
 
@@ -47,7 +47,7 @@ def print_agreement(screen: Screen, ratings: Ratings, lines: Sequence[Line], *, 
         lines: At least one.
         asked: Probes that are told at length; none given means those that say most.
     """
-    people = f"{len(ratings.raters)} {'rater' if len(ratings.raters) == 1 else 'raters'}"
+    people = many(len(ratings.raters), "rater")
     names = f"{', '.join(ratings.judges)} against {people} ({_some(ratings.raters)}): {ratings.labels:,} labels"
     screen.print(clean(names), style="bold", soft_wrap=True)
     for one in ratings.unmatched:
@@ -113,7 +113,11 @@ def _bound(value: float | None) -> str:
 def _print_line(screen: Screen, line: Line) -> None:
     shown = line.shown
     screen.print()
-    screen.print(clean(f"{line.what}: {line.judge} against {_called(shown.against)}"), style="bold", soft_wrap=True)
+    screen.print(
+        clean(f"{line.what}: {line.judge} against {_called(shown.against, line.agreement.raters)}"),
+        style="bold",
+        soft_wrap=True,
+    )
     if line.compared is not None:
         screen.print(_confusion(line.compared))
     told = [f"{name} {_number(found)}" for key, name in _LEFT.items() if (found := line.number(key)) is not None]
@@ -122,7 +126,7 @@ def _print_line(screen: Screen, line: Line) -> None:
     people = line.agreement.people
     if people is not None:
         between = "; ".join(f"{_PEOPLE[name]} {_number(one)}" for name, one in people.numbers.items())
-        screen.print(f"Among the raters: {between}; {people.units:,} units")
+        screen.print(f"Among the raters: {between}; {many(people.units, 'unit')}")
     for sentence in sentences(line.agreement, shown, line.ceiling):
         screen.print(clean(sentence))
 
@@ -138,7 +142,9 @@ _PEOPLE: Final = {
 }
 
 
-def _called(against: str) -> str:
+def _called(against: str, raters: Sequence[str]) -> str:
+    if len(raters) == 1:
+        return raters[0]
     return {"majority": "the raters' majority", "mean": "the raters' mean"}.get(against, against)
 
 

@@ -14,6 +14,8 @@ __all__ = ["JUDGES", "refuse_other_judge", "refuse_other_panel"]
 JUDGES = "judges"
 """The key of a panel's identity that a single judge's does not have."""
 
+_RECORDED = "replay"
+
 
 def refuse_other_judge(out: Path, settings: Settings, *, paid: bool) -> None:
     """Refuse a directory in which something came of a run with another identity; nothing is changed.
@@ -26,7 +28,11 @@ def refuse_other_judge(out: Path, settings: Settings, *, paid: bool) -> None:
     Raises:
         ConfigError: Names what was and what is.
     """
-    then, now = read_run(out).get("identity"), settings.identity
+    earlier, now = read_run(out), settings.identity
+    if earlier.get("backend") == _RECORDED:
+        message = f"{out} holds recorded outputs of other judges, which `judge replay` has read."
+        raise ConfigError(message, hint="Use another --out, or --overwrite to start afresh.")
+    then = earlier.get("identity")
     if not isinstance(then, dict) or then == now:
         return
     if JUDGES in then:

@@ -1,7 +1,8 @@
 """A run × labels -> Calibration: how often the judge says what people say, and what its answers stand for.
 
 Of what holds on average, every label counts: y is the mean over the people who labelled. For sensitivity and
-specificity it has to hold or not, so that what people are evenly split on has no part in them.
+specificity it has to hold or not, so that what people are evenly split on has no part in them. Of several samples the
+first counts, as in `judge.trust.ratings`: further ones are no further labels.
 
     probe    asked of        what the judge says, x             what people say, y
     raised   every unit      p/2, or p_present of a probe       p/2
@@ -94,7 +95,9 @@ def _said(run: Path) -> pl.DataFrame:
     path = run / "verdicts.parquet"
     if not path.exists():
         raise ConfigError(f"{run} is no run of judge score: it has no verdicts.parquet.")
-    judged = pl.scan_parquet(path).filter(pl.col("failure").is_null(), pl.col("kind").is_in(list(_PROBES)))
+    judged = pl.scan_parquet(path).filter(
+        pl.col("failure").is_null(), pl.col("kind").is_in(list(_PROBES)), pl.col("sample").fill_null(0) == 0
+    )
     return judged.select(
         *(*_PLACE, "judge", "prompt_fp", "rubric_fp", "kind"),
         raised_x=pl.coalesce("p_present", pl.col("presence") / 2),
@@ -168,9 +171,11 @@ def _probe(paired: pl.DataFrame, probe: Probe, seed: int) -> ProbeCalibration:
 def _why_no_map(told: pl.DataFrame) -> str | None:
     if len(told) < LEAST or told["record"].n_unique() < _LEAST_RECORDS:
         records = told["record"].n_unique()
-        return f"{len(told)} answers of {records} records are labelled; it takes {LEAST} of {_LEAST_RECORDS}"
+        return f"{LEAST} labelled answers of {_LEAST_RECORDS} records are needed: there are {len(told)} of {records}"
     if told["x"].n_unique() == 1:
         return "the judge says the same of all"
+    if told["y"].n_unique() == 1:
+        return "people say the same of all"
     return None
 
 
