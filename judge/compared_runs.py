@@ -18,8 +18,9 @@ from pydantic import JsonValue
 
 from judge.errors import ConfigError
 from judge.preference import MARGIN, PREFERENCES
+from judge.runs.claim import JUDGES, SOURCE
 from judge.runs.directory import disk_errors, read_run, write_atomically
-from judge.runs.together import put_together, refuse_other_rubrics
+from judge.runs.together import note_unfinished, put_together, refuse_other_rubrics
 from judge.score_pairs import Unshared, find_unshared, prefer_by_score
 from judge.settings import package_version
 
@@ -113,7 +114,7 @@ def _shown_again(runs: Sequence[Path]) -> ComparedRuns:
         rubric=named and named[0],
         rubric_fp=named and named[1],
         unshared=(),
-        notes=(),
+        notes=tuple(note_unfinished(runs, told)),
     )
 
 
@@ -138,26 +139,29 @@ def keep(compared: ComparedRuns, out: Path) -> None:
         CacheError: The disk is full or broken.
     """
     identity: dict[str, JsonValue] = {
-        "from": compared.source,
+        SOURCE: compared.source,
+        "runs": [str(run.resolve()) for run in compared.runs],
         "rubric": compared.rubric_fp,
-        "judges": [*compared.judges],
+        JUDGES: [*compared.judges],
         "margin": compared.margin,
     }
     _claim(out, identity)
     body = orjson.dumps(_told(compared, identity), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     with disk_errors(out):
+        write_atomically(out / "run.json", lambda file: file.write(body))  # first: it says whose the folder is
         write_atomically(out / "preferences.parquet", compared.preferences.write_parquet)
-        write_atomically(out / "run.json", lambda file: file.write(body))
 
 
 def _claim(out: Path, identity: dict[str, JsonValue]) -> None:
-    """A folder with a run in it is another run's, unless it is this one."""
+    """A folder with anything in it is another's, unless it is this comparison."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise ConfigError(f"--out {out}: {exc.strerror}.", hint="Give a folder that can be written to.") from exc
     held = read_run(out)
     then = held.get("identity")
+    if not held and any(out.iterdir()):
+        raise ConfigError(f"--out {out} holds files, and no comparison.", hint="Use another --out.")
     if not held or then == identity:
         return
     was = then if isinstance(then, dict) else {}

@@ -17,6 +17,7 @@ _SHOWN: Final[Mapping[BlindArm, str]] = {
     "without": "without its image",
     "swapped": "with the image of another record",
 }
+_IMAGE: Final[Mapping[BlindArm, str]] = {"without": "none", "swapped": "of another"}
 _STILL: Final = "No score changed at all: it is scored from the texts."
 _NOISY: Final = "Scores change by {:.3f} on average, up as much as down: judge noise says how much of that is noise."
 _ROUNDING: Final = 1e-9
@@ -43,12 +44,12 @@ def unmoved_lines(check: BlindCheck) -> Iterator[str]:
 
 def _table(check: BlindCheck) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("axis", "asked", "mean |difference|", "mean difference", "n", "failed"):
-        words = name in ("axis", "asked")
+    for name in ("axis", "image", "mean |difference|", "mean difference", "n", "failed"):
+        words = name in ("axis", "image")
         table.add_column(name, justify="left" if words else "right", overflow="fold", no_wrap=not words)
     for one in check.moves:
         size = "–" if one.mean_absolute is None else f"{one.mean_absolute:.3f}"
-        cells = (clean(one.axis), _SHOWN[one.arm], size, _signed(one), str(one.n), str(one.n_failed))
+        cells = (clean(one.axis), _IMAGE[one.arm], size, _signed(one), str(one.n), str(one.n_failed))
         table.add_row(*map(Text, cells))
     return table
 

@@ -10,11 +10,11 @@ from typing import Any, Final, TypeAlias
 from judge.asking import refuse_images
 from judge.content import has_content
 from judge.conversation import Conversation, Heard
-from judge.errors import InputError
+from judge.errors import InputError, RecordError
 from judge.evidence import TraceText
 from judge.outcome import Call, Failure
 from judge.pairs.grouping import PairFailure
-from judge.pairs.pair import Pair, open_question
+from judge.pairs.pair import Candidate, Pair, open_question
 from judge.pairs.prompt import PairPrompt
 from judge.pairs.said import Order, Said, read_reply
 from judge.preference import Outcome, Preference, Preferred, settle
@@ -181,7 +181,7 @@ class PairAsker:
 
     def _failed(self, pair: Pair, error: InputError) -> PairOutcome:
         preferences = [self._preference(pair, axis, failure=error.code) for axis in self._way.prompt.asked]
-        failure = _failure(pair, error.code, str(error), "record")
+        failure = _failure(pair, error.code, str(error), "record", about=_about(pair, error))
         return PairOutcome(pair=pair, preferences=tuple(preferences), failures=(failure,))
 
 
@@ -222,6 +222,12 @@ def _failures(pair: Pair, order: Order, heard: _Heard) -> Iterator[PairFailure]:
             yield _failure(pair, said.failure, str(heard.error), heard.stage, axis=axis, order=order, calls=calls)
 
 
+def _about(pair: Pair, error: InputError) -> Candidate:
+    """Which of the two traces an error is about; the first where it is about both."""
+    place = (error.source, error.line) if isinstance(error, RecordError) else None
+    return pair.b if place == (pair.b.source, pair.b.record.line) else pair.a
+
+
 def _failure(
     pair: Pair,
     error: str,
@@ -231,11 +237,14 @@ def _failure(
     axis: str | None = None,
     order: Order | None = None,
     calls: tuple[str, ...] = (),
+    about: Candidate | None = None,
 ) -> PairFailure:
-    record = pair.a.record
+    one = about or pair.a
     return PairFailure(
-        failure=Failure(line=record.line, record_id=record.id, stage=stage, error=error, message=message, axis=axis),
-        source=pair.a.source,
+        failure=Failure(
+            line=one.record.line, record_id=one.record.id, stage=stage, error=error, message=message, axis=axis
+        ),
+        source=one.source,
         model_a=pair.a.model,
         model_b=pair.b.model,
         order=order,

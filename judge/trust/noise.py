@@ -18,6 +18,7 @@ import polars as pl
 from judge.beside import total_spent
 from judge.move import SAID
 from judge.progress import RunReport
+from judge.runs.claim import ASKS
 from judge.runs.directory import disk_errors, read_run, write_atomically, write_json
 from judge.settings import package_version
 from judge.traces.reading import Traces
@@ -199,7 +200,7 @@ def write_story(out: Path, traces: Traces, asks: Sequence[Ask], *, wall_s: float
         "input": traces.name,
         "judge": plain.labels.judge,
         "rubric": plain.labels.rubric,
-        "identity": plain.identity,
+        "identity": {ASKS: plain.identity},
         "settings": plain.told,
         "asks": [ask.name for ask in asks],
         "counts": {
