@@ -124,7 +124,7 @@ def _read(run: Path) -> pl.DataFrame:
         frame = pl.read_parquet(path)
         missing = [name for name in _NEEDED if name not in frame.columns]
         if missing:
-            raise ConfigError(f"{path} has no column {', '.join(missing)}.", hint="docs/outputs.md lists them.")
+            raise ConfigError(f"{path} has no column {', '.join(missing)}.", hint="docs/compare.md lists them.")
         absent = [pl.lit(None).alias(name) for name in PREFERENCES if name not in frame.columns]
         return frame.with_columns(absent).select(list(PREFERENCES)).cast(pl.Schema(PREFERENCES))
     except (OSError, pl.exceptions.PolarsError) as exc:
