@@ -20,9 +20,9 @@ from judge.errors import ConfigError
 from judge.preference import MARGIN, PREFERENCES
 from judge.runs.claim import JUDGES, SOURCE
 from judge.runs.directory import disk_errors, read_run, write_atomically
+from judge.runs.story import tell_versions
 from judge.runs.together import note_unfinished, put_together, refuse_other_rubrics
 from judge.score_pairs import Unshared, find_unshared, prefer_by_score
-from judge.settings import package_version
 
 __all__ = ["ComparedRuns", "Source", "compare_runs", "keep"]
 
@@ -182,5 +182,5 @@ def _told(compared: ComparedRuns, identity: dict[str, JsonValue]) -> dict[str, J
         "identity": identity,
         "counts": {"pairs": rows, "judged": rows - compared.failed, "failed": compared.failed},
         "notes": [*compared.notes],
-        "versions": {"judge": package_version(), "polars": pl.__version__},
+        "versions": tell_versions(),
     }

@@ -91,7 +91,7 @@ class Noising(Asking[NoiseOptions, list[RunReport]]):
             )
         finally:
             if self._counts().read:  # else nothing came of it, and what is there may be another judge's
-                write_story(options.out, traces, asks, wall_s=time.monotonic() - begun)
+                write_story(options.out, traces, asks, begun=begun)
 
     def _conclude(self, reports: list[RunReport], settings: Settings) -> int:
         asks = _asks(self._options, settings)
