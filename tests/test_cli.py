@@ -110,7 +110,15 @@ def test_help_of_score_teaches_with_an_example_and_the_exit_codes():
 @pytest.mark.parametrize(
     "words",
     [
-        *((), ("score",), ("doctor",), ("cache",), *(("cache", name) for name in ("ls", "stats", "prune", "clear"))),
+        *(
+            (),
+            ("score",),
+            ("compare",),
+            ("noise",),
+            ("doctor",),
+            ("cache",),
+            *(("cache", name) for name in ("ls", "stats", "prune", "clear")),
+        ),
         *(("rubric",), *(("rubric", name) for name in ("new", "show", "preview", "test"))),
     ],
 )

@@ -127,6 +127,18 @@ def test_a_folder_of_another_run_is_not_written_to() -> None:
     assert Path("kept/preferences.parquet").read_bytes() == kept and len([*Path("notes").iterdir()]) == 1
 
 
+def test_a_run_of_a_kind_without_identity_is_not_written_to_by_score() -> None:
+    """Such as recorded outputs that `judge replay` read."""
+    scored("all", "m", "n")
+    told = json.loads(Path("all/run.json").read_bytes())
+    del told["identity"]
+    Path("all/run.json").write_text(json.dumps(told), encoding="utf-8")
+    before = Path("all/scores.parquet").read_bytes()
+    refused = judge("score", "all.jsonl", "--out", "all")
+    assert refused.exit_code == 2 and "all holds a run of another kind, and asked is lexical#" in refused.stderr
+    assert Path("all/scores.parquet").read_bytes() == before
+
+
 def test_quiet_prints_nothing_and_keeps_all_the_same() -> None:
     scored("all", "m", "n")
     done = judge("compare", "all", "--out", "kept", "--quiet")

@@ -82,7 +82,7 @@ def compare(paths: tuple[Path, ...], **given: Any) -> None:
     \b
     Exit codes:
       0   all compared
-      2   wrong usage, input or configuration, or runs that cannot be compared; found before anything was paid
+      2   wrong usage, input or configuration, found before anything was paid
       3   finished, some failed or had no partner
       75  stopped early; the same command resumes
     """

@@ -87,7 +87,8 @@ def noise(**given: Any) -> None:
     \b
     Example:
       judge noise traces.jsonl --out noise/first \\
-          --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1 --param temperature=0.7
+          --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1 \\
+          --param temperature=0.7
 
     \b
     After the plain ask, each record is asked about again in three arms:
