@@ -24,7 +24,7 @@ from judge.runs.story import tell_versions
 from judge.runs.together import note_unfinished, put_together, refuse_other_rubrics
 from judge.score_pairs import Unshared, find_unshared, prefer_by_score
 
-__all__ = ["ComparedRuns", "Source", "compare_runs", "keep"]
+__all__ = ["ComparedRuns", "Source", "compare_runs", "keep", "read_preferences"]
 
 Source: TypeAlias = Literal["scores", "preferences"]
 _NEEDED = ("record_id", "model_a", "model_b", "axis", "judge", "order_ab", "order_ba", "outcome", "failure")
@@ -107,7 +107,7 @@ def _shown_again(runs: Sequence[Path]) -> ComparedRuns:
     told = [read_run(run) for run in runs]
     named = refuse_other_rubrics(runs, told)
     return ComparedRuns(
-        preferences=pl.concat([_read(run) for run in runs]),
+        preferences=pl.concat([read_preferences(run) for run in runs]),
         source="preferences",
         runs=tuple(runs),
         margin=None,
@@ -118,7 +118,12 @@ def _shown_again(runs: Sequence[Path]) -> ComparedRuns:
     )
 
 
-def _read(run: Path) -> pl.DataFrame:
+def read_preferences(run: Path) -> pl.DataFrame:
+    """The preferences that a folder holds: columns of `PREFERENCES`.
+
+    Raises:
+        ConfigError: They cannot be read, or lack a column.
+    """
     path = run / "preferences.parquet"
     try:
         frame = pl.read_parquet(path)

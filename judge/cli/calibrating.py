@@ -17,19 +17,13 @@ from judge.errors import ConfigError, JudgeError
 from judge.runs.directory import write_atomically
 from judge.trust.calibrated import calibrated_means, calibrated_scores, unmapped
 from judge.trust.calibrating import calibrate
-from judge.trust.calibration import Calibration, Map, Probe, ProbeCalibration, Rate
+from judge.trust.calibration import Calibration, Map, Rate
 from judge.trust.labels import read_labels
 
 __all__ = ["calibrated_lines", "calibrated_table", "put_calibrated", "write_calibration"]
 
 _NONE: Final = "–"
 _FILES: Final = ("calibrated.parquet", "calibration.json")
-_MEANS: Final[Mapping[Probe, str]] = {
-    "raised": "is raised",
-    "right": "is right",
-    "met": "is met",
-    "level": "level",
-}
 
 
 def write_calibration(run: Path, labels: Path, out: Path, *, judge: str | None, seed: int, as_json: bool) -> int:
@@ -119,19 +113,13 @@ def _table(calibration: Calibration) -> Table:
     table.add_column("what people say", overflow="fold")
     for name in ("sensitivity", "specificity"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name, one in _probes(calibration):
+    for name, one in calibration.asked:
         table.add_row(Text(clean(name)), _rate(one.sensitivity), _rate(one.specificity))
     return table
 
 
-def _probes(calibration: Calibration) -> Iterator[tuple[str, ProbeCalibration]]:
-    for axis, known in calibration.axes.items():
-        for probe, one in known.probes.items():
-            yield f"{axis} {_MEANS[probe]}", one
-
-
 def _sentences(calibration: Calibration) -> Iterator[str]:
-    for name, one in _probes(calibration):
+    for name, one in calibration.asked:
         if one.map is None:
             yield f"{name}: no map, as {one.why}."
             continue

@@ -60,7 +60,8 @@ def label(**given: Any) -> None:
     Example:
       judge label traces.jsonl --out labels.jsonl --rater ann
       judge label traces.jsonl --out labels.jsonl --rater ben --limit 50
-      judge label traces.jsonl --out labels.jsonl --rater ann --only runs/panel/doubtful.jsonl
+      judge label traces.jsonl --out labels.jsonl --rater ann \\
+          --only runs/panel/doubtful.jsonl
 
     Ctrl-C ends it. The same command again goes on where you stopped. It needs pip install 'rationale-judge[serve]'.
 

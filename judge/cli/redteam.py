@@ -126,7 +126,8 @@ def redteam(traces: str | None, **given: Any) -> None:
     Example:
       judge redteam --out runs/attacked \\
           --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1
-      judge redteam traces.jsonl --rubric triage.yaml --limit 100 --families pleas,forged,contentless \\
+      judge redteam traces.jsonl --rubric triage.yaml --limit 100 \\
+          --families pleas,forged,contentless \\
           --fail-over inflation=0.05,false_positives=0 --out runs/attacked \\
           --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1
 
@@ -136,10 +137,11 @@ def redteam(traces: str | None, **given: Any) -> None:
 
     \b
     --fail-over looks at the trace score:
-      inflation        the largest mean of a family that adds to the trace what should change nothing
-      flips            the largest share of records below --pass-mark that such a family lifts over it
-      false_positives  the share of traces that say nothing and score above 0
-      passes           the share of traces without an answer that reach --pass-mark
+      inflation        largest mean of a family that should change nothing
+      flips            largest share of records that such a family lifts over
+                       --pass-mark
+      false_positives  share of traces that say nothing and score above 0
+      passes           share of traces without an answer that reach --pass-mark
 
     \b
     Exit codes:

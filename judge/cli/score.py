@@ -78,7 +78,7 @@ def score(**given: Any) -> None:
     \b
       judge score traces.jsonl --out runs/fifth \\
           --judge hosted_vllm/A --api-base http://127.0.0.1:8000/v1 \\
-          --judge hosted_vllm/B --api-base http://127.0.0.1:8001/v1 --judge lexical
+          --judge hosted_vllm/B --api-base http://127.0.0.1:8001/v1
 
     The same command again goes on where it stopped: only what is missing, failed or changed is asked.
     Every option can come from the environment (--max-retries is JUDGE_MAX_RETRIES) and, after that, from --config FILE.

@@ -1,4 +1,4 @@
-"""`judge serve`: scores and rewards over HTTP."""
+"""`judge serve`: scores, comparisons and rewards over HTTP."""
 
 from __future__ import annotations
 
@@ -86,22 +86,26 @@ _AS_SCORE_HAS_THEM = (
     help="What is logged to standard error: info tells of every request.",
 )
 def serve(**given: Any) -> None:
-    """Serve scores and rewards over HTTP, until a signal: one queue, one store of replies and one rate budget for all
-    processes of a training run.
+    """Serve scores, comparisons and rewards over HTTP, until a signal: one queue, one store of replies and one rate
+    budget for all processes of a training run.
 
     \b
-    Example, with the baseline, and with the reward of a file:
+    Example, with the baseline, with the reward of a file, and with a judge that scores and compares:
       judge serve --port 8080
       judge serve --reward reward.yaml --port 8080
+      judge serve --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1 \\
+          --rubric pkr --rubric pkr-preference
 
     \b
-      curl -s http://127.0.0.1:8080/v1/score -H 'Content-Type: application/json' -d '
+      curl -s http://127.0.0.1:8080/v1/score \\
+          -H 'Content-Type: application/json' -d '
         {"records": [{"trace": "I see a fracture in the left wrist.",
-                      "units": {"perception": [{"unit_id": "P1",
-                                                "claim": "The fracture is in the left wrist."}]}}]}'
+          "units": {"perception": [{"unit_id": "P1",
+            "claim": "The fracture is in the left wrist."}]}}]}'
 
     \b
       POST /v1/score            records -> scores
+      POST /v1/compare          pairs of records -> which is better, by a rubric such as pkr-preference
       POST /v1/reward           records -> rewards
       POST /v1/reward/openrlhf  for --reward.remote_url of OpenRLHF
       POST /v1/reward/slime     for --rm-url of slime

@@ -26,7 +26,7 @@ from judge.statistics.isotonic import fit_steps
 from judge.trust.calibration import AxisCalibration, Calibration, Map, Probe, ProbeCalibration, Rate
 from judge.trust.matching import match
 
-__all__ = ["LEAST", "calibrate"]
+__all__ = ["LEAST", "calibrate", "pair_answers"]
 
 LEAST: Final = 20
 """Answers that a map needs: below, its error on other records is as likely to grow as to fall."""
@@ -53,9 +53,9 @@ def calibrate(run: Path, labels: pl.DataFrame, *, judge: str | None = None, seed
     Raises:
         ConfigError: There is no such judge, or no label is of what it judged.
     """
-    said = _said(run, judge)
+    said = _of_one(_said(run), run, judge)
     ratings = match([run], labels)
-    paired = said.join(_people(ratings.labelled), on=_PLACE, how="inner", nulls_equal=True)
+    paired = _paired(said, ratings.labelled)
     if paired.is_empty():
         raise ConfigError(f"{run}: the judge has no verdict on any unit that is labelled.")
     first = said.row(0, named=True)
@@ -71,12 +71,31 @@ def calibrate(run: Path, labels: pl.DataFrame, *, judge: str | None = None, seed
     )
 
 
-def _said(run: Path, judge: str | None) -> pl.DataFrame:
+def pair_answers(run: Path, labelled: pl.DataFrame, *, judge: str) -> pl.DataFrame:
+    """What a judge of a run and people say of the same units.
+
+    Args:
+        run: The directory of a run of `judge score`.
+        labelled: Of people, in columns `judge.trust.ratings.RATINGS`.
+        judge: Which of its judges.
+
+    Returns:
+        A row a unit that both answered: `record_id, model, axis, unit_id, kind`, and of each probe `{probe}_x` and
+        `{probe}_y`, null where it was not asked.
+    """
+    return _paired(_said(run).filter(judge=judge), labelled)
+
+
+def _paired(said: pl.DataFrame, labelled: pl.DataFrame) -> pl.DataFrame:
+    return said.join(_people(labelled), on=_PLACE, how="inner", nulls_equal=True)
+
+
+def _said(run: Path) -> pl.DataFrame:
     path = run / "verdicts.parquet"
     if not path.exists():
         raise ConfigError(f"{run} is no run of judge score: it has no verdicts.parquet.")
     judged = pl.scan_parquet(path).filter(pl.col("failure").is_null(), pl.col("kind").is_in(list(_PROBES)))
-    said = judged.select(
+    return judged.select(
         *(*_PLACE, "judge", "prompt_fp", "rubric_fp", "kind"),
         raised_x=pl.coalesce("p_present", pl.col("presence") / 2),
         raised_said=_RAISED,
@@ -86,7 +105,6 @@ def _said(run: Path, judge: str | None) -> pl.DataFrame:
         met_said=pl.col("verdict") == "MET",
         level_x="value",
     ).collect()
-    return _of_one(said, run, judge)
 
 
 def _of_one(said: pl.DataFrame, run: Path, judge: str | None) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 import polars as pl
 
 from judge.errors import ConfigError
+from judge.runs.naming import shortest_names
 from judge.trust.ratings import label_ratings, run_ratings, run_records, with_units
 
 __all__ = ["Ratings", "Unmatched", "Why", "match"]
@@ -95,9 +96,9 @@ def _named_apart(runs: Sequence[Path], ratings: Sequence[pl.DataFrame]) -> pl.Da
     twice = [judge for judge, count in counted.items() if count > 1]
     named = [
         frame.with_columns(
-            rater=pl.when(pl.col("rater").is_in(twice)).then(pl.col("rater") + f" ({run.name})").otherwise("rater")
+            rater=pl.when(pl.col("rater").is_in(twice)).then(pl.col("rater") + f" ({name})").otherwise("rater")
         )
-        for run, frame in zip(runs, ratings, strict=True)
+        for name, frame in zip(shortest_names([run.resolve() for run in runs]), ratings, strict=True)
     ]
     return pl.concat(named)
 
@@ -130,7 +131,7 @@ def _placed(labels: pl.DataFrame, records: pl.DataFrame, judged: pl.DataFrame) -
     models = records.group_by("record_id").agg(only=pl.col("model").first(), models=pl.len())
     named = labels.join(models, on="record_id", how="left", maintain_order="left")
     # A preference names both of its models, and a trace that is alone needs none.
-    lone = pl.col("model").is_null() & (pl.col("models") == 1)
+    lone = pl.col("model").is_null() & pl.col("model_a").is_null() & (pl.col("models") == 1)
     named = named.with_columns(model=pl.when(lone).then("only").otherwise("model"))
     found = named.join(records, on=("record_id", "model"), how="left", nulls_equal=True, maintain_order="left")
     asked = judged.select(_UNIT).unique().with_columns(asked=pl.lit(value=True))

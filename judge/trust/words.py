@@ -1,16 +1,24 @@
-"""An agreement -> what it means, in plain sentences."""
+"""An agreement -> what it means, in plain sentences; and labels that count nowhere, in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from judge.statistics.estimate import Estimate
 from judge.trust.agreement import MEAN, Agreement
 from judge.trust.compared import Compared
+from judge.trust.matching import Unmatched, Why
 from judge.trust.people import Ceiling
 from judge.trust.sheet import MAJORITY
 
-__all__ = ["sentences"]
+__all__ = ["sentences", "unmatched_words"]
+
+_WHY: Final[Mapping[Why, str]] = {
+    "unknown": "of what the run did not ask",
+    "stale": "of a record that has changed since",
+    "ambiguous": "of an id that has several traces",
+}
 
 
 def sentences(agreement: Agreement, compared: Compared, ceiling: Ceiling | None) -> Iterator[str]:
@@ -90,3 +98,9 @@ def _interval(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return f"{estimate.value:.2f}"
     return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
+
+
+def unmatched_words(one: Unmatched) -> str:
+    """How many labels count nowhere for one reason, and which are the first."""
+    first = ", ".join(f"{example} (line {line})" for example, line in zip(one.examples[:3], one.lines[:3], strict=True))
+    return f"Not counted: {one.count:,} {_WHY[one.why]}: {first}{', …' if one.count > 3 else ''}"
