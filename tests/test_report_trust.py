@@ -243,7 +243,9 @@ def test_one_judge_in_two_folders_of_one_name_is_two_raters(tmp_path):
 def test_labels_that_meet_nothing_are_refused(tmp_path):
     run = write_run(tmp_path / "run", JUDGED)
     labels = write_labels(tmp_path / "labels.jsonl", {"record_id": "r99", "presence": 0})
-    with pytest.raises(ConfigError, match=r"No label meets a unit of .*: 1 of what the run did not ask, such as r99/k/u1"):
+    with pytest.raises(
+        ConfigError, match=r"No label meets a unit of .*: 1 of what the run did not ask, such as r99/k/u1"
+    ):
         report(tmp_path / "out.html", run, labels=labels)
 
 

@@ -54,7 +54,8 @@ def report(**given: Any) -> None:
     \b
     Example:
       judge report runs/first --out report.html
-      judge report runs/qwen runs/gpt runs/noise --labels labels.jsonl --out report.html
+      judge report runs/qwen runs/gpt runs/noise \\
+          --labels labels.jsonl --out report.html
       judge report runs/first --no-text --out numbers.html
 
     It needs pip install 'rationale-judge[report]'.

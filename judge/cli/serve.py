@@ -90,11 +90,11 @@ def serve(**given: Any) -> None:
     budget for all processes of a training run.
 
     \b
-    Example, with the baseline, with the reward of a file, and with a judge that scores and compares:
+    Example, with the baseline, a file's reward, and a judge that also compares:
       judge serve --port 8080
       judge serve --reward reward.yaml --port 8080
-      judge serve --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1 \\
-          --rubric pkr --rubric pkr-preference
+      judge serve --rubric pkr --rubric pkr-preference \\
+          --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1
 
     \b
       curl -s http://127.0.0.1:8080/v1/score \\
@@ -105,7 +105,7 @@ def serve(**given: Any) -> None:
 
     \b
       POST /v1/score            records -> scores
-      POST /v1/compare          pairs of records -> which is better, by a rubric such as pkr-preference
+      POST /v1/compare          pairs of records -> which is better
       POST /v1/reward           records -> rewards
       POST /v1/reward/openrlhf  for --reward.remote_url of OpenRLHF
       POST /v1/reward/slime     for --rm-url of slime

@@ -10,11 +10,11 @@ from typing import Any, Final, TypeAlias
 from judge.asking import refuse_images
 from judge.content import has_content
 from judge.conversation import Conversation, Heard
-from judge.errors import InputError
+from judge.errors import InputError, RecordError
 from judge.evidence import TraceText
 from judge.outcome import Call, Failure
 from judge.pairs.grouping import PairFailure
-from judge.pairs.pair import Pair, open_question
+from judge.pairs.pair import Candidate, Pair, open_question
 from judge.pairs.prompt import PairPrompt
 from judge.pairs.said import Order, Said, read_reply
 from judge.preference import Outcome, Preference, Preferred, settle
@@ -141,7 +141,7 @@ class PairAsker:
             decided = decide(pair, self._way.prompt)
             asked = self._way.first_asks(pair, question, self._way.prompt.asked.keys() - decided.keys())
         except InputError as exc:
-            return _failed(pair, self._way, _failure(pair, exc.code, str(exc), "record"))
+            return _failed(pair, self._way, _failure(pair, exc.code, str(exc), "record", about=_about(pair, exc)))
         heard = await self._hold(pair, asked)
         return self._outcome(pair, [(order, one) for (order, _), one in zip(asked, heard, strict=True)], decided)
 
@@ -233,6 +233,12 @@ def _failures(pair: Pair, order: Order, heard: _Heard) -> Iterator[PairFailure]:
             yield _failure(pair, said.failure, str(heard.error), heard.stage, axis=axis, order=order, calls=calls)
 
 
+def _about(pair: Pair, error: InputError) -> Candidate:
+    """Which of the two traces an error is about; the first where it is about both."""
+    place = (error.source, error.line) if isinstance(error, RecordError) else None
+    return pair.b if place == (pair.b.source, pair.b.record.line) else pair.a
+
+
 def _failure(
     pair: Pair,
     error: str,
@@ -242,11 +248,14 @@ def _failure(
     axis: str | None = None,
     order: Order | None = None,
     calls: tuple[str, ...] = (),
+    about: Candidate | None = None,
 ) -> PairFailure:
-    record = pair.a.record
+    one = about or pair.a
     return PairFailure(
-        failure=Failure(line=record.line, record_id=record.id, stage=stage, error=error, message=message, axis=axis),
-        source=pair.a.source,
+        failure=Failure(
+            line=one.record.line, record_id=one.record.id, stage=stage, error=error, message=message, axis=axis
+        ),
+        source=one.source,
         model_a=pair.a.model,
         model_b=pair.b.model,
         order=order,
