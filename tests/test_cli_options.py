@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 import pytest
 
+from judge.cli.declared import options_of_score
 from judge.cli.estimate import estimate
-from judge.cli.options import options_of_score
 from judge.cli.rubric_diff import diff
 from judge.cli.rubric_preview import preview
 from judge.cli.rubric_test import test as rubric_test

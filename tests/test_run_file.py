@@ -18,7 +18,7 @@ import yaml
 from click.testing import CliRunner
 
 from judge.cli import cli
-from judge.cli.options import option, scoring_options
+from judge.cli.declared import option, scoring_options
 from judge.cli.run_file import COMMAND_LINE_ONLY
 from judge.cli.score import score
 from judge.testing import Server

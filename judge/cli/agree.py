@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from judge.cli.declared import seed_option
 from judge.cli.option_types import Least
-from judge.cli.options import seed_option
 
 __all__ = ["AgreeOptions", "agree"]
 

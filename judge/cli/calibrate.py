@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from judge.cli.options import seed_option
+from judge.cli.declared import seed_option
 
 __all__ = ["calibrate"]
 

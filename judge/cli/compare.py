@@ -9,16 +9,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from judge.cli.options import (
-    COMPARE_TAKES,
-    log_level_option,
-    option,
-    options_of_score,
-    overwrite_option,
-    quiet_option,
-    seed_option,
-    take_comparing,
-)
+from judge.cli.declared import log_level_option, option, options_of_score, overwrite_option, quiet_option, seed_option
+from judge.cli.options import COMPARE_TAKES, take_comparing
 
 __all__ = ["compare"]
 

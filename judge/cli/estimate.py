@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from judge.cli.declared import option, panel_options
 from judge.cli.members import take_members
-from judge.cli.options import EstimateOptions, option, panel_options
+from judge.cli.options import EstimateOptions
 
 __all__ = ["estimate"]
 

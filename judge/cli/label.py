@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from judge.cli.options import option, reading_options
+from judge.cli.declared import option, reading_options
 
 __all__ = ["label"]
 

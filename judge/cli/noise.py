@@ -8,16 +8,8 @@ from typing import Any
 
 import click
 
-from judge.cli.options import (
-    AskingOptions,
-    log_level_option,
-    option,
-    options_of_score,
-    overwrite_option,
-    quiet_option,
-    seed_option,
-    take,
-)
+from judge.cli.declared import log_level_option, option, options_of_score, overwrite_option, quiet_option, seed_option
+from judge.cli.options import AskingOptions, take
 from judge.variation import WORDINGS
 
 __all__ = ["NoiseOptions", "noise"]

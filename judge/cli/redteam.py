@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from judge.cli.options import AskingOptions, option, options_of_score, take
+from judge.cli.declared import (
+    log_level_option,
+    option,
+    options_of_score,
+    overwrite_option,
+    quiet_option,
+    seed_option,
+)
+from judge.cli.options import AskingOptions, take
 
 __all__ = ["RedTeamOptions", "redteam"]
 
@@ -18,7 +26,6 @@ _AS_SCORE_HAS_THEM = (
     *("budget", "key_file", "headers", "limit", "map", "references", "on", "image_root", "allow_image_urls"),
     *("image_max_side", "as_json"),
 )
-_LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,24 +105,11 @@ class _Bounds(click.ParamType[tuple[tuple[str, float], ...]]):
     default=(),
     help="End with 1 where one of these is exceeded: inflation, flips, false_positives, passes.",
 )
-@option(
-    "--seed",
-    type=click.IntRange(0, _LARGEST_SEED),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Seed of the attacks, and of the bootstrap intervals.",
-)
-@option("--overwrite", is_flag=True, help="Start afresh, whatever is in --out.")
+@seed_option
+@overwrite_option
 @option("--dry-run", is_flag=True, help="Say what it would take, as `judge estimate` does, and ask nobody.")
-@option("--quiet", is_flag=True, help="No progress, no notices, no table; errors only.")
-@option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning"]),
-    default="warning",
-    show_default=True,
-    help="What is logged to standard error: info tells of failed attempts, debug of every one.",
-)
+@quiet_option
+@log_level_option
 def redteam(traces: str | None, **given: Any) -> None:
     """Attack a judge and a rubric: TRACES clean and attacked, by the same judge, and what the attacks brought.
 

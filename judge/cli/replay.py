@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from judge.cli.options import option
+from judge.cli.declared import option
 
 __all__ = ["replay"]
 

@@ -7,11 +7,9 @@ from typing import Any
 
 import click
 
-from judge.cli.options import option, options_of_score
+from judge.cli.declared import options_of_score
 
 __all__ = ["report"]
-
-_LARGEST_SEED = 2**32 - 1
 
 
 @options_of_score("map", "references", "on", "image_root", "as_json")
@@ -33,14 +31,7 @@ _LARGEST_SEED = 2**32 - 1
 )
 @click.option("--all", "whole", is_flag=True, help="Embed every record, however large the file gets.")
 @click.option("--no-text", is_flag=True, help="Leave out all that quotes a record: numbers, ids and names stay.")
-@option(
-    "--seed",
-    type=click.IntRange(0, _LARGEST_SEED),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Seed of the bootstrap intervals, and of the choice of records.",
-)
+@seed_option
 def report(**given: Any) -> None:
     """Write one HTML file about run directories: means with intervals, plots, and the records behind them.
 

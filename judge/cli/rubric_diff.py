@@ -9,7 +9,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from judge.cli.options import AskingOptions, log_level_option, option, options_of_score, quiet_option, take
+from judge.cli.declared import log_level_option, option, options_of_score, quiet_option
+from judge.cli.options import AskingOptions, take
 
 __all__ = ["DiffOptions", "diff"]
 

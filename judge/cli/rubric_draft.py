@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from judge.cli.options import AskingOptions, asking_options, log_level_option, option, take_asking
+from judge.cli.declared import asking_options, log_level_option, option
+from judge.cli.options import AskingOptions, take_asking
 
 __all__ = ["DraftOptions", "TaskOptions", "draft"]
 

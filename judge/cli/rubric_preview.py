@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from judge.cli.options import options_of_score
+from judge.cli.declared import options_of_score
 
 __all__ = ["preview"]
 

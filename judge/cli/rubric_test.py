@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from judge.cli.options import JudgeOptions, options_of_score, take
+from judge.cli.declared import options_of_score
+from judge.cli.options import JudgeOptions, take
 
 __all__ = ["test"]
 

@@ -7,16 +7,9 @@ from typing import Any
 
 import click
 
+from judge.cli.declared import log_level_option, option, overwrite_option, panel_options, quiet_option, seed_option
 from judge.cli.members import take_members
-from judge.cli.options import (
-    ScoreOptions,
-    log_level_option,
-    option,
-    overwrite_option,
-    panel_options,
-    quiet_option,
-    seed_option,
-)
+from judge.cli.options import ScoreOptions
 
 __all__ = ["score"]
 

@@ -8,7 +8,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from judge.cli.options import ServeOptions, option, options_of_score, take
+from judge.cli.declared import option, options_of_score
+from judge.cli.options import ServeOptions, take
 
 __all__ = ["serve"]
 
