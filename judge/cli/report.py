@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from judge.cli.declared import options_of_score
+from judge.cli.declared import options_of_score, seed_option
 
 __all__ = ["report"]
 
