@@ -17,6 +17,7 @@ The flow, top to bottom; a file imports only files above it:
       source.py       an image field          -> ImageSources  what it points at
     fault.py          what is wrong with a row -> our error    in the words of who wrote it
     identifier.py     an id as it is written  -> its text      whole numbers too
+    message.py        chat messages           -> the text of a trace
     record.py         a row                   -> Record
     traces/
       row.py          what a row is, and what an input begins with
