@@ -151,6 +151,7 @@ class Prompt:
         self._templates = Templates("checklist", _TEMPLATES)
         self._of_kind = {kind: Templates(kind, _OF_KIND[kind]) for kind in rubric.kinds if kind in _OF_KIND}
         given = {"evidence": evidence, "guidelines": rubric.guidelines.strip()}
+        self._descriptions = {axis: one_line(body.description) for axis, body in rubric.axes.items()}
         self.system = {kind: templates.render("system", **given) for kind, templates in self._of_kind.items()}
 
     @property
@@ -198,10 +199,10 @@ class Prompt:
         return reply_schema(len(probes.asked), evidence=self.evidence, kind=probes.kind)
 
     def _render_units(self, probes: Probes) -> str:
-        axes = dict.fromkeys(unit.axis for unit in probes.asked)
+        axes = dict.fromkeys([unit.axis for unit in probes.asked])
         values = _VALUES[probes.kind]
         units = [values(index, unit) for index, unit in enumerate(probes.asked)]
-        descriptions = [(axis, one_line(self.rubric.axes[axis].description)) for axis in axes]
+        descriptions = [(axis, self._descriptions[axis]) for axis in axes]
         return self._of_kind[probes.kind].render("units", axes=descriptions, units=units)
 
 
@@ -261,10 +262,8 @@ _VERDICT_SCHEMAS: Mapping[AskedKind, dict[str, JsonValue]] = {
 def _unit_values(index: int, asked: AskedUnit) -> tuple[str, ...]:
     """Name, axis, claim, and the two questions: a tuple, as the sandbox looks twice at every attribute."""
     unit = asked.unit
-    return (
-        *(unit_name(index), asked.axis, quoted(unit.claim)),
-        *(one_line(unit.presence_question or ""), one_line(unit.correctness_question or "")),
-    )
+    presence, correctness = one_line(unit.presence_question or ""), one_line(unit.correctness_question or "")
+    return unit_name(index), asked.axis, quoted(unit.claim), presence, correctness
 
 
 def _criterion_values(index: int, asked: AskedUnit) -> tuple[object, ...]:
@@ -307,4 +306,4 @@ def _short(text: str) -> str:
 
 def one_line(text: str) -> str:
     """The text without line breaks, so that it cannot look like a line of ours."""
-    return " ".join(text.split())
+    return " ".join(text.split()) if text else text

@@ -238,6 +238,8 @@ def refuse_unknown_levels(replied: Sequence[Words], asked: Sequence[AskedUnit]) 
     Raises:
         OffMenuError: Says which, and what there is.
     """
+    if not asked[0].levels:  # a call asks about one kind
+        return
     faults = [
         f"{unit_name(index)}.value must be one of {', '.join(map(str, unit.levels))}"
         for index, (words, unit) in enumerate(zip(replied, asked, strict=True))

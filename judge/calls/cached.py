@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from judge.backend import Backend, Reply
 from judge.calls.gathered import Gathered
@@ -120,15 +121,24 @@ class Cached:
     async def _pay(self, request: Request) -> Reply:
         # A task of its own: an asker that is cancelled takes away neither the reply that others wait for, nor the
         # commit of what is paid for by now.
-        task = asyncio.ensure_future(self._call(request))
+        loop = asyncio.get_running_loop()
+        asked: asyncio.Future[Reply] = loop.create_future()
+        task = loop.create_task(self._call(request))
         self._flying[request.call_id] = task
-        task.add_done_callback(lambda _: self._land(request.call_id, task))
-        return await asyncio.shield(task)
+        task.add_done_callback(partial(self._land, request.call_id, asked))
+        return await asked
 
-    def _land(self, call_id: str, task: asyncio.Task[Reply]) -> None:
+    def _land(self, call_id: str, asked: asyncio.Future[Reply], task: asyncio.Task[Reply]) -> None:
         del self._flying[call_id]
-        if not task.cancelled():
-            task.exception()  # an error whose askers are all gone is nobody's
+        error = None if task.cancelled() else task.exception()  # looked at: that of an asker who is gone is nobody's
+        if asked.done():
+            return
+        if task.cancelled():
+            asked.cancel()
+        elif error is not None:
+            asked.set_exception(error)
+        else:
+            asked.set_result(task.result())
 
     async def _call(self, request: Request) -> Reply:
         try:
