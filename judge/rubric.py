@@ -22,7 +22,7 @@ from typing import Any, get_args
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from judge.axis import AskedKind, Axis, Kind, Level, Preference, ScoredAxis, asked_kind, form_of, takes_units
+from judge.axis import AskedKind, Axis, Kind, Level, ScoredAxis, asked_kind, form_of, takes_units
 from judge.criterion import Criterion, Meta
 from judge.errors import RubricError
 from judge.misfit import MisfitError, remedy
@@ -82,7 +82,7 @@ class Rubric(BaseModel):
     @property  # not cached: a copy with other axes would keep those of before
     def scored(self) -> dict[str, ScoredAxis]:
         """The axes that one trace has a score on: all but preferences, which compare two."""
-        return {name: axis for name, axis in self.axes.items() if not isinstance(axis, Preference)}
+        return {name: axis for name, axis in self.axes.items() if axis.kind != "preference"}
 
     @property
     def shows_images(self) -> bool:
