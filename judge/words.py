@@ -34,6 +34,7 @@ __all__ = [
     "ScaleReply",
     "Support",
     "UnitReply",
+    "UnitWords",
     "Words",
     "parse_claims",
     "parse_reply",
@@ -122,7 +123,8 @@ class PlainClaimReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     verdict: Support
 
 
-Words: TypeAlias = UnitReply | PlainUnitReply | CriterionReply | PlainCriterionReply | ScaleReply | PlainScaleReply
+UnitWords: TypeAlias = UnitReply | PlainUnitReply
+Words: TypeAlias = UnitWords | CriterionReply | PlainCriterionReply | ScaleReply | PlainScaleReply
 ClaimWords: TypeAlias = ClaimReply | PlainClaimReply
 
 
@@ -200,7 +202,7 @@ def _decoded(text: str, units: int, form: tuple[AskedKind, bool]) -> list[Any] |
 
 def _is_half(words: Words | ClaimWords) -> bool:
     """Raised, and nothing said of whether it is right."""
-    return isinstance(words, UnitReply | PlainUnitReply) and bool(words.presence) and words.correctness is None
+    return isinstance(words, UnitWords) and bool(words.presence) and words.correctness is None
 
 
 @lru_cache(maxsize=10 * MAX_UNITS_PER_CALL)
