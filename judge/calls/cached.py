@@ -54,7 +54,9 @@ class Cached:
         self._journals: list[Journal | OtherJournal] = [*([] if journal is None else [journal]), *others]
         self._commits = Grouped(self._commit, written=self._release) if journal is not None else None
         self._store = store
-        self._keeps = Grouped(store.keep_all, linger_s=_LINGER_S, most=_KEPT_TOGETHER) if store is not None else None
+        self._keeps = None
+        if store is not None:
+            self._keeps = Grouped(store.keep_all, failed=self._not_kept, linger_s=_LINGER_S, most=_KEPT_TOGETHER)
         self._stop = asyncio.Event() if stop is None else stop
         self._notes = [] if notes is None else notes
         self._found = Gathered(self._look_up)
@@ -73,8 +75,7 @@ class Cached:
         """Let other runs have a reply that could be used."""
         if self._store is None or self._keeps is None:
             return
-        kept = Kept(key=request.key, reply=reply, record_id=request.probes.record.id)
-        self._keeps.put(kept).add_done_callback(self._kept)
+        self._keeps.leave(Kept(key=request.key, reply=reply, record_id=request.probes.record.id))
 
     async def drain(self, *, timeout_s: float) -> None:
         """Wait for the calls whose askers went away, as they are paid for; then end the rest."""
@@ -88,12 +89,10 @@ class Cached:
             if writes is not None:
                 await writes.aclose()
 
-    def _kept(self, keeping: asyncio.Future[None]) -> None:
-        error = keeping.exception()
-        if isinstance(error, CacheError):
-            self._do_without(error)
-        elif error is not None:  # a bug of ours, which the loop tells of
+    def _not_kept(self, error: Exception) -> None:
+        if not isinstance(error, CacheError):  # a bug of ours, which the loop tells of
             raise error
+        self._do_without(error)
 
     def _look_up(self, requests: Sequence[Request]) -> list[Reply | None]:
         """In the journals, and what is in none of them in the store."""
