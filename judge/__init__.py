@@ -38,6 +38,7 @@ The flow, top to bottom; a file imports only files above it:
     rubric.py         a YAML file             -> Rubric
     probe.py          Record × Rubric         -> Probes        what is asked, and at what granularity
     template.py       a template and values   -> text
+    request_key.py    what a request sends    -> the key that it goes by
     prompt.py         Probes                  -> Request       messages and schema
     probe_prompt.py   a unit or scale         -> Requests      of one token
     claim_prompt.py   a trace, its claims     -> Requests      that take it apart, that check them

@@ -18,6 +18,7 @@ from pydantic import JsonValue
 from judge.axis import AskedKind
 from judge.image import Image
 from judge.probe import MAX_UNITS_PER_CALL, AskedUnit, Probes
+from judge.request_key import request_key
 from judge.rubric import Rubric
 from judge.template import Templates
 from judge.view import images_of, record_values
@@ -112,12 +113,12 @@ class Request(Struct, frozen=True, kw_only=True, dict=True):
     def key(self) -> str:
         """64 hex digits over the whole request: model, server, images, messages, schema, sampling, sample."""
         model, images = self.model, [image.digest for image in self.images]
-        parts: list[object] = [model.name, model.api_base, model.params, self.system, self.user, self.schema]
-        parts += [self.sample, *([images] if images else [])]
+        parts: list[object] = [self.sample, *([images] if images else [])]
         parts += [model.code] * bool(model.code)
         parts += [list(self.labels)] * bool(self.labels)
         parts += ["plain"] * self.plain
-        return hashlib.sha256(orjson.dumps([_KEY_VERSION, *parts], option=orjson.OPT_SORT_KEYS)).hexdigest()
+        named = (_KEY_VERSION, model.name, model.api_base, model.params)
+        return request_key(named, self.system, (self.shared, self.asked + self.complaint), self.schema, parts)
 
     @cached_property
     def call_id(self) -> str:
@@ -194,7 +195,8 @@ class Prompt:
         return structs.replace(request, complaint=self._templates.render("complaint", faults=list(faults)))
 
     def _schema(self, probes: Probes) -> str:
-        if levels := tuple(tuple(unit.levels) for unit in probes.asked if unit.levels):
+        if probes.asked[0].levels:
+            levels = tuple(tuple(unit.levels) for unit in probes.asked)
             return scale_schema(levels, evidence=self.evidence)
         return reply_schema(len(probes.asked), evidence=self.evidence, kind=probes.kind)
 
