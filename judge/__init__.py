@@ -31,15 +31,19 @@ The flow, top to bottom; a file imports only files above it:
       shape.py        a row of a known shape  -> the fields of a record
       references.py   units in another file   -> the fields that a record lacks
       reading.py      where traces are        -> Records, one after the other
+    inert.py          a text                  -> the same, without the control tokens of chat templates
     view.py           a record                -> what a judge sees of it
     misfit.py         what a rubric cannot say -> what to do about it
     criterion.py      one statement about a trace, alone or in a tree
     axis.py           what a rubric scores    -> its kind, and what units and criteria are worth
     rubric.py         a YAML file             -> Rubric
     probe.py          Record × Rubric         -> Probes        what is asked, and at what granularity
+    variation.py      another way to ask the same: a repeat, another order, other words
+    order.py          Probes                  -> the same in another order, and back
     template.py       a template and values   -> text
     request_key.py    what a request sends    -> the key that it goes by
     prompt.py         Probes                  -> Request       messages and schema
+    turns.py          Requests that begin alike -> their answers, the first of each before the others
     probe_prompt.py   a unit or scale         -> Requests      of one token
     claim_prompt.py   a trace, its claims     -> Requests      that take it apart, that check them
     change.py         two Rubrics             -> Changes       and whether a judge must be asked anew
@@ -58,6 +62,7 @@ The flow, top to bottom; a file imports only files above it:
     tree.py           Verdicts on its leaves  -> the score of a tree
     distribution.py   a probe's Reply         -> what is likeliest, and what is expected
     score.py          Verdicts                -> Scores        arithmetic only
+    panel.py          Verdicts of many judges -> one Verdict, and a trace's scores from such
     arithmetic.py     Verdicts and Scores     -> the sums      as a person would write them
     outcome.py        Verdicts and failures   -> Outcome       all that is known of a record
     caution.py        a reason to doubt a run's numbers
@@ -72,11 +77,31 @@ The flow, top to bottom; a file imports only files above it:
     answer.py         trace × reference       -> answer, right or not
     table.py          Outcomes                -> Polars frames the schemas are the contract
     preference.py     two traces              -> Preference    which is better, in both orders
+    pairs/
+      pair.py         two traces of an id     -> the question that both answer
+      grouping.py     traces                  -> Pairs         and what has no partner
+      reading.py      an open input           -> its traces    images stay closed
+      inputs.py       trace files             -> all Pairs     and all that is in none
+      prompt.py       a Pair                  -> Requests      with one of the two first
+      said.py         Reply                   -> what it says  of whose trace, with evidence from it
+      asking.py       Pairs                   -> PairOutcomes  in both orders
+      table.py        PairOutcomes            -> frames
     aggregate.py      Scores                  -> means, intervals
     statistics/
+      estimate.py     counts                  -> Estimate      a number, or why there is none
+      bootstrap.py    counts of every record  -> intervals     2,000 draws of records
+      table.py        two raters' labels      -> confusion     kappa, AC1, F1
+      rank.py         pairs of numbers        -> correlations  Spearman, Kendall, Pearson, AUC
+      raters.py       labels of several       -> Fleiss' kappa, alpha
       isotonic.py     points                  -> the steps nearest to them that never fall
+      sign_test.py    wins and losses         -> how often chance is as one-sided
+      bradley_terry.py wins of each over each -> log-strengths, or the groups between which there are none
+      strengths.py    outcomes by record      -> Strengths     with intervals, or why there are none
     difference.py     Scores                  -> how far models are apart on what they share
     move.py           two runs × Comparison   -> Moves         of verdicts and scores between two versions of a rubric
+    score_pairs.py    Scores of two models    -> Preferences   free of calls
+    win_rate.py       Preferences             -> WinRates      and what the order of two traces did
+    standing.py       Preferences             -> Standings     win rates and strengths of each judge and axis
     price.py          a judge's name          -> what its tokens cost
     purse.py          a budget                -> room for a call, or none
     cautions/
@@ -102,13 +127,27 @@ The flow, top to bottom; a file imports only files above it:
     connect.py        Settings                -> Asker         backend and wrappers, by name
     runs/
       directory.py    a run's files           -> whole or not at all
+      failed.py       what failed             -> a file        and the calls to be asked anew
+      story.py        how a run went          -> what run.json says of every run
+      pair_files.py   preferences             -> the tables of a run that compares
       claim.py        a run's files × Settings -> whether it may go on
+      together.py     run directories         -> Together      scores of one rubric and judge, side by side
       block.py        neighbouring Outcomes   -> one part      joined with what is there
       session.py      blocks of the input     -> parts         one process at work
       worker.py       one share of a run      -> its parts     in a process of its own
       workers.py      N processes on one run
+    panels/
+      rule.py         Settings of many judges -> PanelRule     who is in a panel, and how it decides
+      accord.py       outcomes of many judges -> how far they agree
+      doubtful.py     verdicts of many judges -> the units that a person should look at
+      joining.py      Tables of many judges   -> one, with the panel's own rows
+      report.py       the judges of a panel   -> how a session of theirs ended, and run.json
     run.py            traces                  -> a run directory
+    beside.py         runs in one folder      -> what each finds of the others, and their one budget
+    compared_runs.py  run directories         -> ComparedRuns  preferences from scores, or those of before
+    compare.py        traces of two models    -> a run directory of preferences, by a judge
     versions.py       traces × two Settings   -> two run directories, of which the second asks what differs
+    panel_run.py      traces × many Settings  -> a run directory each, and one that joins them
     drafts/
       coverage.py     a reference × quotes    -> Coverage      what of it no unit comes from
       claim.py        claims                  -> whether two say the same, and what to look at in one
@@ -128,8 +167,11 @@ The flow, top to bottom; a file imports only files above it:
     measured.py       replies                 -> Measured      what one is like
     paid.py           a run and a store       -> the reply to a request that is paid for already
     estimate.py       Traces × Settings       -> Estimate      what a run would take
+    pair_estimate.py  Traces × Settings       -> Estimate      of comparing them
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
+    comparing.py      two lists of records    -> which traces are better
     client.py         class Judge: the library's door, sync and async
+    panel_client.py   class Panel: the same for several judges
     reward.py         Outcome × RewardShape   -> Reward        the number that a trainer gets
     cases.py          golden cases in a file  -> Cases         what a judge must say of a record
     golden.py         Cases × Run             -> what came of each
@@ -141,8 +183,11 @@ The flow, top to bottom; a file imports only files above it:
     recordings/       recorded judge outputs, read strictly into a run directory: one file a format
     rewards/          batches of a trainer -> rewards: one file a trainer
     web/              what label/ and serve/ share: a socket, a server, a body with an end
+    redteam/          attacks on a judge: families of them, the records that they make, what they brought
     label/            a person's labels: a page on this machine, and the file that it fills
+    trust/            how far a judge can be believed: held against people, against itself, against other images
     serve/            the HTTP service: scores and rewards for all ranks of a training run
+    report/           runs -> one HTML file: numbers, plots, and the records behind them
     cli/              one file a command
     testing/          a scripted judge on loopback that misbehaves on request
 
@@ -158,15 +203,17 @@ if TYPE_CHECKING:
     from judge.aggregate import summarise
     from judge.client import Judge
     from judge.errors import JudgeError
+    from judge.panel_client import Panel
     from judge.record import Record
     from judge.rubric import Rubric
     from judge.table import Run
 
-__all__ = ["Judge", "JudgeError", "Record", "Rubric", "Run", "summarise"]
+__all__ = ["Judge", "JudgeError", "Panel", "Record", "Rubric", "Run", "summarise"]
 
 _HOMES = {
     "Judge": "client",
     "JudgeError": "errors",
+    "Panel": "panel_client",
     "Record": "record",
     "Rubric": "rubric",
     "Run": "table",

@@ -20,7 +20,7 @@ from judge.record import Record
 from judge.rubric import Rubric
 from judge.score import score_trace
 
-__all__ = ["Asker", "Way", "first_asks"]
+__all__ = ["Asker", "Way", "first_asks", "refuse_images"]
 
 
 class Way(Protocol):
@@ -109,12 +109,16 @@ def first_asks(record: Record, way: Way, *, sees_images: bool) -> list[Request]:
         InputError: It cannot be asked about.
     """
     if not sees_images and way.rubric.shows_images:
-        _refuse_images(record)
+        refuse_images(record)
     return way.first_asks(record)
 
 
-def _refuse_images(record: Record) -> None:
-    """A judge that is silently blind would mark as missing what only the image shows."""
+def refuse_images(record: Record) -> None:
+    """Raise where a record has images: a judge that is silently blind would mark as missing what only they show.
+
+    Raises:
+        RecordError: It has.
+    """
     if record.images:
         raise RecordError(
             "is an image, and this judge reads texts only.",

@@ -16,6 +16,7 @@ import orjson
 from msgspec import structs
 from pydantic import JsonValue
 
+from judge.inert import make_inert
 from judge.probe import AskedUnit, Probes
 from judge.prompt import JudgeModel, Request, closed_object, one_line, quoted, reply_schema, unit_name
 from judge.record import Record
@@ -116,7 +117,9 @@ class ClaimPrompt:
         return structs.replace(request, complaint=self._templates.render("complaint", faults=list(faults)))
 
     def _render_claims(self, asked: Sequence[AskedUnit]) -> str:
-        claims = [(unit_name(index), each.axis, quoted(each.unit.claim)) for index, each in enumerate(asked)]
+        claims = [
+            (unit_name(index), each.axis, quoted(make_inert(each.unit.claim))) for index, each in enumerate(asked)
+        ]
         return self._templates.render("check", claims=claims)
 
 

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
@@ -15,11 +16,13 @@ from pydantic import JsonValue
 
 from judge import loop
 from judge.asking import Asker
+from judge.comparing import compare_records
 from judge.connect import Connection, connect
 from judge.errors import ConfigError, InputError, JudgeError, RecordError
 from judge.image import ImageRules
 from judge.judge_name import find_needless, usual_concurrency
 from judge.outcome import Outcome, failed_record, late_record
+from judge.pairs.table import Compared
 from judge.price import build_price
 from judge.probe import Granularity
 from judge.purse import Purse
@@ -32,9 +35,10 @@ from judge.usable import refuse_unusable
 from judge.verdict import EvidenceRule
 from judge.working import each, together
 
-__all__ = ["Judge"]
+__all__ = ["Given", "Judge", "listed"]
 
-_Given: TypeAlias = Mapping[str, object] | Record
+Given: TypeAlias = Mapping[str, object] | Record
+"""One record as a user has it: in the shape of an input line, or as it is judged."""
 
 
 class Judge:
@@ -140,6 +144,7 @@ class Judge:
             key_file=keys,
             headers=dict(headers or {}),
             engine_args=dict(engine_args or {}),
+            pairs=not scored.scored,
         )
         self._setup(settings, settings.image_rules(root=root, allow_urls=allow_image_urls))
 
@@ -190,11 +195,36 @@ class Judge:
             InputError: It is one record, or a path, and not a list of records.
             FatalError: The provider refuses every request, or is down; the next call tries afresh.
         """
-        return loop.run(self._score(_listed(records), deadline_s))
+        return loop.run(self._score(listed(records), deadline_s))
 
     async def ascore(self, records: Iterable[Mapping[str, object] | Record], *, deadline_s: float | None = None) -> Run:
         """Score records; the same as `score` for callers that have an event loop of their own."""
-        return await loop.complete(self._score(_listed(records), deadline_s))
+        return await loop.complete(self._score(listed(records), deadline_s))
+
+    def compare(
+        self, records_a: Iterable[Given], records_b: Iterable[Given], *, models: tuple[str, str] = ("a", "b")
+    ) -> Compared:
+        """Ask which of two traces is better, on every axis of preference and overall, in both orders.
+
+        Args:
+            records_a: As of `score`; all that share an id and are of different models are compared.
+            records_b: The same. What comes first is A, whichever list it is in.
+            models: Whose the traces of each list are, where they do not say.
+
+        Returns:
+            The tables. A bad record, or one without a partner, is a failure in them, never an exception.
+
+        Raises:
+            ConfigError: The rubric has no axis of preference, or the judge cannot compare.
+            InputError, FatalError: As `score`.
+        """
+        return loop.run(self._compare(_two_lists(records_a, records_b, models)))
+
+    async def acompare(
+        self, records_a: Iterable[Given], records_b: Iterable[Given], *, models: tuple[str, str] = ("a", "b")
+    ) -> Compared:
+        """Ask which of two traces is better; `compare` for callers that have an event loop of their own."""
+        return await loop.complete(self._compare(_two_lists(records_a, records_b, models)))
 
     @property
     def settings(self) -> Settings:
@@ -206,14 +236,14 @@ class Judge:
         """What is judged by."""
         return self._settings.rubric
 
-    async def arecords(self, rows: Iterable[_Given]) -> list[Record | RecordError]:
+    async def arecords(self, rows: Iterable[Given]) -> list[Record | RecordError]:
         """Rows as the records that would be judged, in their order; an error where a row is none."""
-        return await loop.complete(self._records(_listed(rows)))
+        return await loop.complete(self._records(listed(rows)))
 
-    async def _records(self, rows: Sequence[_Given]) -> list[Record | RecordError]:
+    async def _records(self, rows: Sequence[Given]) -> list[Record | RecordError]:
         reader = self._line.reader(self._images)
 
-        async def read(number: int, given: _Given) -> Record | RecordError:
+        async def read(number: int, given: Given) -> Record | RecordError:
             try:
                 return await _checked(reader, given, number)
             except RecordError as exc:
@@ -233,7 +263,7 @@ class Judge:
         Raises:
             InputError, FatalError: As `score`.
         """
-        return await loop.complete(self._outcomes(_listed(records), deadline_s))
+        return await loop.complete(self._outcomes(listed(records), deadline_s))
 
     def close(self) -> None:
         """Close the connection, or let the last score that is under way close it; the next one opens a new one."""
@@ -247,18 +277,28 @@ class Judge:
     ) -> None:
         self.close()
 
-    async def _score(self, records: Sequence[_Given], deadline_s: float | None) -> Run:
+    async def _compare(self, lists: Mapping[str, Sequence[Given]]) -> Compared:
+        settings, reader = self._of_pairs, self._line.reader(self._images)
+        async with self._line.connected() as connection:
+            return await compare_records(lists, settings, reader=reader, connection=connection)
+
+    @cached_property
+    def _of_pairs(self) -> Settings:
+        return self._settings if self._settings.pairs else replace(self._settings, pairs=True)
+
+    async def _score(self, records: Sequence[Given], deadline_s: float | None) -> Run:
         tables = build_tables(await self._outcomes(records, deadline_s), self._settings.labels)
         return Run(scores=tables.scores, verdicts=tables.verdicts, calls=tables.calls, failures=tables.failures)
 
-    async def _outcomes(self, records: Sequence[_Given], deadline_s: float | None) -> list[Outcome]:
+    async def _outcomes(self, records: Sequence[Given], deadline_s: float | None) -> list[Outcome]:
+        self._settings.refuse_unscored()
         outcomes: dict[int, Outcome] = {}
         reader, clock = self._line.reader(self._images), asyncio.timeout(deadline_s)
         try:
             async with clock, self._line.connected() as connection:
                 asker = connection.asker_of(self._settings)
 
-                async def work(numbered: tuple[int, _Given]) -> None:
+                async def work(numbered: tuple[int, Given]) -> None:
                     number, given = numbered
                     outcomes[number] = await _judge(reader, given, number, asker)
 
@@ -368,7 +408,7 @@ def _refuse_needless(judge: str, **given: object) -> None:
         raise ConfigError(message, hint="Leave that out, or name another judge.")
 
 
-async def _judge(reader: Reader, given: _Given, number: int, asker: Asker) -> Outcome:
+async def _judge(reader: Reader, given: Given, number: int, asker: Asker) -> Outcome:
     try:
         record = await _checked(reader, given, number)
     except RecordError as exc:
@@ -376,7 +416,7 @@ async def _judge(reader: Reader, given: _Given, number: int, asker: Asker) -> Ou
     return await asker.judge(record)
 
 
-async def _unfinished(given: _Given, number: int, deadline_s: float | None) -> Outcome:
+async def _unfinished(given: Given, number: int, deadline_s: float | None) -> Outcome:
     """A record for which there was no time; its images are not opened, as that may be what took so long."""
     try:
         record = await _checked(Reader(images=None), given, number)
@@ -385,16 +425,29 @@ async def _unfinished(given: _Given, number: int, deadline_s: float | None) -> O
     return late_record(record, f"not done within the {deadline_s:.3g} s that the batch had.")
 
 
-async def _checked(reader: Reader, given: _Given, number: int) -> Record:
+async def _checked(reader: Reader, given: Given, number: int) -> Record:
     """A record that was made by hand has neither a place nor a key, and its units may repeat."""
     if isinstance(given, Record):
         return given if given.key else await reader.record(given.given, number)
     return await reader.record(given, number)
 
 
-def _listed(records: Iterable[_Given]) -> list[_Given]:
-    """The records, read in the caller's thread: a generator that waits must not hold up the loop."""
+def listed(records: Iterable[Given]) -> list[Given]:
+    """The records, read in the caller's thread: a generator that waits must not hold up the loop.
+
+    Raises:
+        InputError: It is one record, or a path.
+    """
     if isinstance(records, Mapping | Record | str | bytes | Path):
         hint = "Give a list of records; a file is scored by the command `judge score`."
         raise InputError(f"records is one {type(records).__name__}, not a list.", hint=hint)
     return list(records)
+
+
+def _two_lists(
+    records_a: Iterable[Given], records_b: Iterable[Given], models: tuple[str, str]
+) -> dict[str, list[Given]]:
+    lists = dict(zip(models, (listed(records_a), listed(records_b)), strict=True))
+    if len(lists) < len(models):
+        raise InputError(f"models are {models!r}; they must be two.", hint="Name each list for whose traces it holds.")
+    return lists

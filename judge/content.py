@@ -78,6 +78,9 @@ _STARTS: Final = """
     vamos a|vamos|primero vamos|resolvamos|pensemos|analicemos|veamos|résolvons|réfléchissons|pensons
     analysons|voyons|commençons|nous allons|je vais|lassen sie uns|lass uns|lasst uns|primeiro vamos
     давайте|давай|دعنا|دعونا|لنحل|لنفكر|لنبدأ|आइए|चलिए|चलो|risolviamo
+    рассмотрим|проанализируем|подумаем|решим|разберём|разберем|ステップバイステップで考えてみましょう
+    ステップバイステップで考えましょう|ステップバイステップで解いてみましょう|段階的に考えてみましょう|順番に考えてみましょう
+    단계별로 생각해 봅시다|단계별로 생각해봅시다|단계별로 풀어봅시다|단계별로 풀어 봅시다|차근차근 생각해 봅시다
 """
 _DEEDS: Final = """
     solve|think|think about|see|look at|analyze|analyse|examine|consider|break down|break|work through

@@ -56,13 +56,20 @@ def _sums(judged: Sequence[Verdict], scoring: Scoring) -> float | None:
         return _share_of_good(judged)
     if not positive:
         return None
-    reached = sum(_points(one) for one in judged if one.verdict == "MET") / positive
+    reached = sum(_points(one) * _met(one) for one in judged) / positive
     return reached if scoring == "healthbench" else min(1.0, max(0.0, reached))
 
 
 def _share_of_good(judged: Sequence[Verdict]) -> float | None:
     whole = sum(one.weight for one in judged)
     return sum(one.weight * (one.value or 0.0) for one in judged) / whole if whole else None
+
+
+def _met(one: Verdict) -> float:
+    """1 where a criterion holds, else 0; between the two where it is a mean over the judges of a panel."""
+    if one.value is None or one.value in (0.0, 1.0):
+        return float(one.verdict == "MET")
+    return 1.0 - one.value if one.polarity == "negative" else one.value
 
 
 def _points(one: Verdict) -> float:

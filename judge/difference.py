@@ -11,7 +11,7 @@ import polars as pl
 
 from judge.aggregate import interval
 
-__all__ = ["Difference", "find_differences"]
+__all__ = ["Difference", "find_differences", "measure_difference"]
 
 _EVERY_PAIR = 4  # models; of more, each is compared with the best
 _HELD_AT_ONCE = 25_000  # records
@@ -72,7 +72,7 @@ def find_differences(scores: pl.DataFrame | pl.LazyFrame, *, seed: int = 0) -> l
         for pair, portions in apart.items():
             portions.append(_apart(means, *pair))
     found = [(pair, pl.concat(portions)) for pair, portions in apart.items()]
-    return [_difference(*pair, values, seed) for pair, values in found if len(values)]
+    return [measure_difference(*pair, values, seed=seed) for pair, values in found if len(values)]
 
 
 def _ranked(scored: pl.LazyFrame) -> tuple[Sequence[str], int]:
@@ -100,7 +100,15 @@ def _apart(means: dict[str, pl.DataFrame], model: str, other: str) -> pl.Series:
     return both["trace_score"] - both["trace_score_right"]
 
 
-def _difference(model: str, other: str, apart: pl.Series, seed: int) -> Difference:
+def measure_difference(model: str, other: str, apart: pl.Series, *, seed: int = 0) -> Difference:
+    """How far two models are apart, as `find_differences` has it.
+
+    Args:
+        model: Whose scores.
+        other: Whose are taken from them.
+        apart: The score of the first less that of the second, record by record; at least one, without nulls.
+        seed: Of the bootstrap.
+    """
     mean, sd = apart.mean(), apart.std()
     assert isinstance(mean, float)
     low, high, method = interval(apart, seed=seed)

@@ -19,7 +19,7 @@ from judge.traces.reading import Reading, Traces
 from judge.usable import sees_images
 from judge.written import Written
 
-__all__ = ["ASSUMED_TOKENS_PER_UNIT", "Estimate", "assumed_tokens", "estimate"]
+__all__ = ["ASSUMED_TOKENS_PER_UNIT", "Counted", "Estimate", "assumed_tokens", "estimate", "sum_up"]
 
 ASSUMED_RAISED = 0.7
 """Share of the units that are raised, and so get a correctness probe; where their presence is not known yet."""
@@ -88,7 +88,7 @@ class _Sum:
 
 
 @dataclass(slots=True)
-class _Counted:
+class Counted:
     """What the records come to. `if_raised` are the calls that are asked only where a unit is raised, all of them."""
 
     records: int = 0
@@ -134,11 +134,11 @@ async def estimate(
     measured = await try_out(settings, counted.sample) if counted.sample else None
     if measured is None and (run := past or out) is not None:
         measured = learn(run, settings.labels.judge, required=past is not None)
-    return _build(counted, settings, measured)
+    return sum_up(counted, settings, measured)
 
 
-async def _count(reading: Reading, settings: Settings, find: Find, measure: int) -> _Counted:
-    counted, sighted = _Counted(), settings.free or sees_images(settings)
+async def _count(reading: Reading, settings: Settings, find: Find, measure: int) -> Counted:
+    counted, sighted = Counted(), settings.free or sees_images(settings)
     for _, (number, row) in reading.lines:
         counted.records += 1
         try:
@@ -161,7 +161,7 @@ async def _count(reading: Reading, settings: Settings, find: Find, measure: int)
     return counted
 
 
-def _count_next(counted: _Counted, request: Request, reply: Reply | None, way: Written | Probed, find: Find) -> None:
+def _count_next(counted: Counted, request: Request, reply: Reply | None, way: Written | Probed, find: Find) -> None:
     """What a probed unit takes besides its presence probe: nothing, all of it, or nobody knows yet."""
     if not isinstance(way, Probed):
         return
@@ -173,7 +173,7 @@ def _count_next(counted: _Counted, request: Request, reply: Reply | None, way: W
 
 
 def _count_checks(
-    counted: _Counted, requests: list[Request], found: list[Reply | None], way: Written | Probed, find: Find
+    counted: Counted, requests: list[Request], found: list[Reply | None], way: Written | Probed, find: Find
 ) -> None:
     """What checking the claims of a trace takes; until it is taken apart, every sentence stands for a claim."""
     if isinstance(way, Probed):
@@ -193,7 +193,8 @@ def _is_raised(reply: Reply) -> bool | None:
         return None
 
 
-def _build(counted: _Counted, settings: Settings, measured: Measured | None) -> Estimate:
+def sum_up(counted: Counted, settings: Settings, measured: Measured | None) -> Estimate:
+    """What all that was counted comes to."""
     raised = measured.raised if measured is not None and measured.raised is not None else ASSUMED_RAISED
     total = counted.sure.plus(counted.if_raised, raised)
     calls = total.calls - total.stored

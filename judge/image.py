@@ -58,6 +58,7 @@ class ImageRules:
         root: The folder that paths must stay below; None refuses every path.
         allow_urls: Fetch https addresses of public hosts.
         max_side: Pixels of the longer side, 16 to 16,384; larger images are shrunk, smaller ones left as they are.
+        shown: A record has its images with it; else they are only read, as its key goes by what they hold.
 
     Raises:
         ConfigError: `max_side` is out of range.
@@ -66,6 +67,7 @@ class ImageRules:
     root: Path | None = None
     allow_urls: bool = False
     max_side: int = 1568
+    shown: bool = True
 
     def __post_init__(self) -> None:
         if not 16 <= self.max_side <= 16_384:

@@ -17,7 +17,7 @@ import polars as pl
 from judge.aggregate import cut, interval
 from judge.change import Change, Comparison
 
-__all__ = ["Moves", "OneSided", "RecordMove", "ScoreMove", "VerdictCounts", "VerdictMove", "find_moves"]
+__all__ = ["SAID", "Moves", "OneSided", "RecordMove", "ScoreMove", "VerdictCounts", "VerdictMove", "find_moves"]
 
 _ROUNDING: Final = 1e-9
 """What is left where sums were taken in another order: contract §2, --margin."""
@@ -25,6 +25,18 @@ _RECORD: Final = ("line", "record_id", "record_key", "model")
 _UNIT: Final = ("axis", "unit_id", "sample")
 _SAME: Final = pl.when(kind="faithfulness").then("claim").otherwise("unit_id")
 """What makes a unit the same under both versions: claims of a trace are only numbered, anew under each."""
+
+
+_PRESENCE: Final = pl.format("presence {}", "presence")
+SAID: Final = pl.when(pl.col("failure").is_null()).then(
+    pl.coalesce(
+        "verdict",
+        pl.format("value {}", pl.col("value").cast(pl.Int64)),
+        pl.format("{}, correctness {}", _PRESENCE, "correctness"),
+        _PRESENCE,
+    )
+)
+"""What was found of a row of `verdicts.parquet`, in words; null where there is no verdict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,13 +245,6 @@ def _paired_verdicts(old: Path, new: Path, comparison: Comparison) -> pl.LazyFra
 
 
 def _said(verdicts: pl.LazyFrame) -> pl.LazyFrame:
-    presence = pl.format("presence {}", "presence")
-    words = pl.coalesce(
-        "verdict",
-        pl.format("value {}", pl.col("value").cast(pl.Int64)),
-        pl.format("{}, correctness {}", presence, "correctness"),
-        presence,
-    )
     return verdicts.select(
         *_RECORD,
         *_UNIT,
@@ -247,7 +252,7 @@ def _said(verdicts: pl.LazyFrame) -> pl.LazyFrame:
         "claim",
         "reason",
         "call_id",
-        said=pl.when(pl.col("failure").is_null()).then(words),
+        said=SAID,
     )
 
 

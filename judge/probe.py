@@ -69,11 +69,13 @@ class Probes(Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         portion: Of the trace, where a call is about a part of it only.
+        places: Of each unit among them as the record has them, from 0; empty where they are asked in that order.
     """
 
     record: Record
     asked: tuple[AskedUnit, ...]
     portion: str = ""
+    places: tuple[int, ...] = ()
 
     @property
     def kind(self) -> AskedKind:

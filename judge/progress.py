@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import reduce
 
 from judge.caution import Caution
 from judge.outcome import Call, Outcome
 
-__all__ = ["Progress", "RunReport"]
+__all__ = ["Progress", "RunReport", "sum_up"]
 
 
 @dataclass(slots=True)
@@ -62,6 +63,11 @@ class Progress:
         for reply in (call.reply for call in calls if call.reply is not None):
             self.cached += reply.cached
             self.tokens += 0 if reply.cached else (reply.prompt_tokens or 0) + (reply.completion_tokens or 0)
+
+
+def sum_up(counts: Iterable[Progress]) -> Progress:
+    """Where several runs stand together."""
+    return reduce(Progress.plus, counts, Progress())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

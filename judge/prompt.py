@@ -21,6 +21,7 @@ from judge.probe import MAX_UNITS_PER_CALL, AskedUnit, Probes
 from judge.request_key import request_key
 from judge.rubric import Rubric
 from judge.template import Templates
+from judge.variation import WORDED_KINDS
 from judge.view import images_of, record_values
 
 __all__ = [
@@ -39,13 +40,8 @@ _KEY_VERSION = 1  # raise it when a reply that is stored under an old key must n
 CHARS_A_TOKEN = 4
 _SHORT = 160  # characters of what a leaf is a part of: it is told with every leaf, and not what is judged
 _TEMPLATES = ("system", "record", "units", "complaint")
-_OF_KIND: Mapping[AskedKind, tuple[str, ...]] = {
-    "checklist": _TEMPLATES,
-    "criteria": ("system", "units"),
-    "scale": ("system", "units"),
-    "rating": ("system", "units"),
-}
-"""Claims of a trace are asked about by `claim_prompt.py`."""
+_OF_TASK = ("system", "units")
+"""Of each kind; claims of a trace are asked about by `claim_prompt.py`, and two traces by `pairs/prompt.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,33 +137,41 @@ class Prompt:
     Args:
         rubric: Gives guidelines and axis descriptions.
         evidence: Whether the judge is asked for quotes.
+        wording: Of what it is told about its task and about the units: see `variation.py`.
 
     Raises:
         PromptError: A template is missing or wrong.
     """
 
-    def __init__(self, rubric: Rubric, *, evidence: bool = True) -> None:
+    def __init__(self, rubric: Rubric, *, evidence: bool = True, wording: int = 0) -> None:
         self.rubric = rubric
         self.evidence = evidence
+        self._wording = wording
         self._templates = Templates("checklist", _TEMPLATES)
-        self._of_kind = {kind: Templates(kind, _OF_KIND[kind]) for kind in rubric.kinds if kind in _OF_KIND}
+        self._of_kind: Mapping[AskedKind, Templates] = {
+            kind: Templates(kind, _OF_TASK, wording=wording) for kind in rubric.kinds if kind in WORDED_KINDS
+        }
         given = {"evidence": evidence, "guidelines": rubric.guidelines.strip()}
         self._descriptions = {axis: one_line(body.description) for axis, body in rubric.axes.items()}
-        self.system = {kind: templates.render("system", **given) for kind, templates in self._of_kind.items()}
+        self.system: Mapping[AskedKind, str] = {
+            kind: templates.render("system", **given) for kind, templates in self._of_kind.items()
+        }
 
     @property
     def fingerprint(self) -> str:
         """12 hex digits over all that the judge is told, the record and the rubric's own texts aside."""
         body = [self._templates.sources, self.evidence, MAX_UNITS_PER_CALL, reply_schema(1, evidence=self.evidence)]
         for kind in self._of_kind:
-            if kind != "checklist":  # which judges of before have by themselves
+            if kind != "checklist" or self._wording:  # which judges of before have by themselves
                 levelled = kind in ("scale", "rating")
                 form = scale_schema(((0, 1),), evidence=self.evidence) if levelled else None
                 form = form or reply_schema(1, evidence=self.evidence, kind=kind)
                 body += [self._of_kind[kind].sources, form]
         return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
-    def build_requests(self, groups: Sequence[Probes], model: JudgeModel, *, samples: int = 1) -> list[Request]:
+    def build_requests(
+        self, groups: Sequence[Probes], model: JudgeModel, *, samples: int = 1, first_sample: int = 0
+    ) -> list[Request]:
         """One request for each group of one record and each sample; groups vary slowest.
 
         Raises:
@@ -187,7 +191,7 @@ class Prompt:
                 images=images_of(record, probes.view),
             )
             for probes in groups
-            for sample in range(samples)
+            for sample in range(first_sample, first_sample + samples)
         ]
 
     def complain(self, request: Request, faults: Sequence[str]) -> Request:
@@ -258,6 +262,7 @@ _VERDICT_SCHEMAS: Mapping[AskedKind, dict[str, JsonValue]] = {
     },
     "criteria": {"verdict": {"type": "string", "enum": ["MET", "UNMET", "CANNOT_ASSESS"]}},
     "faithfulness": {"verdict": {"type": "string", "enum": ["SUPPORTED", "CONTRADICTED", "NOT_FOUND"]}},
+    "preference": {"preferred": {"type": "string", "enum": ["A", "B", "tie"]}},
 }
 
 

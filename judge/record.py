@@ -33,7 +33,17 @@ from judge.image import Image
 from judge.message import trace_text
 from judge.strict_json import StrictJsonError, parse_json
 
-__all__ = ["Polarity", "Record", "Reference", "Unit", "build_record", "parse_record", "read_fields", "with_images"]
+__all__ = [
+    "Polarity",
+    "Record",
+    "Reference",
+    "Unit",
+    "build_record",
+    "copy_record",
+    "parse_record",
+    "read_fields",
+    "with_images",
+]
 
 # Unknown fields are meta: what a trace cost or where it came from does not make it another question.
 _QUESTION = ("question", "options", "image", "context", "reference", "units")
@@ -233,6 +243,13 @@ def _read(fields: dict[str, Any]) -> Record:
         form: Any = _form().model_validate(fields)
     units = {axis: [Unit(**dict(unit)) for unit in of_axis] for axis, of_axis in form.units.items()}
     return Record(**{**dict(form), "reference": Reference(**dict(form.reference)), "units": units})
+
+
+def copy_record(record: Record, *, line: int, images: tuple[Image, ...]) -> Record:
+    """The same record at another line, with other images; its id and its key stay."""
+    copy = structs.replace(record)
+    copy.__dict__.update(line=line, key=record.key, images=images)
+    return copy
 
 
 def with_images(record: Record, images: tuple[Image, ...]) -> Record:

@@ -22,7 +22,7 @@ from typing import Any, get_args
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from judge.axis import AskedKind, Axis, Kind, Level, ScoredAxis, asked_kind, form_of, takes_units
+from judge.axis import AskedKind, Axis, Kind, Level, Preference, ScoredAxis, asked_kind, form_of, takes_units
 from judge.criterion import Criterion, Meta
 from judge.errors import RubricError
 from judge.misfit import MisfitError, remedy
@@ -57,11 +57,13 @@ class Rubric(BaseModel):
     @field_validator("axes")
     @classmethod
     def _names_can_be_columns(cls, value: dict[str, Axis]) -> dict[str, Axis]:
-        for name in value:
+        for name, axis in value.items():
             if not (name.isascii() and name.isidentifier() and name.islower()):
                 problem = f"the axis name {name!r} must be lower-case letters, digits and underscores"
                 raise MisfitError(problem, "Rename it: it becomes the beginning of columns.")
-            if name in RESERVED_AXES:
+            if name in RESERVED_AXES and not (
+                name == "overall" and isinstance(axis, Preference)
+            ):  # which has no column
                 problem = f"the axis name {name!r} is taken; columns such as `{name}_score` exist already"
                 raise MisfitError(problem, "Choose another name.")
         return value
@@ -83,6 +85,11 @@ class Rubric(BaseModel):
     def scored(self) -> dict[str, ScoredAxis]:
         """The axes that one trace has a score on: all but preferences, which compare two."""
         return {name: axis for name, axis in self.axes.items() if axis.kind != "preference"}
+
+    @property
+    def preferences(self) -> dict[str, Preference]:
+        """The axes that compare two traces."""
+        return {name: axis for name, axis in self.axes.items() if isinstance(axis, Preference)}
 
     @property
     def shows_images(self) -> bool:

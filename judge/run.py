@@ -8,33 +8,31 @@ journal. `session.py` works through the blocks, in this process or in several.
 from __future__ import annotations
 
 import asyncio
-import platform
-import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-
-import polars as pl
 
 from judge.caution import Caution
 from judge.cautions.doubt import find_cautions
 from judge.errors import ConfigError
 from judge.journal.journal import Journal
 from judge.journal.recovery import open_journal
+from judge.panels.doubtful import write_doubts
 from judge.progress import Progress, RunReport
+from judge.purse import Purse
 from judge.runs.block import block_of
 from judge.runs.claim import refuse_other_judge
 from judge.runs.directory import RunDirectory, disk_errors
 from judge.runs.session import Ended, Session
+from judge.runs.story import Story
 from judge.runs.worker import Around, Inherited, SharedCells, Task, make_cells, shared_purse
 from judge.runs.workers import Workers
-from judge.settings import Settings, package_version
+from judge.settings import Settings
 from judge.traces.reading import Reading, Traces
-from judge.usable import refuse_unusable, sees_images
+from judge.usable import refuse_blind, refuse_unusable
 
-__all__ = ["Progress", "RunReport", "score_file"]
+__all__ = ["Progress", "RunReport", "billed_usd", "refuse_unseen", "score_file"]
 
 
 async def score_file(
@@ -48,6 +46,7 @@ async def score_file(
     stop: asyncio.Event | None = None,
     tell: Callable[[str], None] | None = None,
     around: Around = nullcontext,
+    purse: Purse | None = None,
 ) -> RunReport:
     """Score traces into a run directory, or go on with one.
 
@@ -61,6 +60,7 @@ async def score_file(
         stop: When set, nothing more is sent; what is under way is waited for, which takes one attempt's time at most.
         tell: Given what a user should know before anything more is paid, such as a journal that was damaged.
         around: Entered by every worker process before anything else, as for its logging.
+        purse: Of a budget that several runs share, with what is spent already counted; for one process only.
 
     Raises:
         ConfigError: Judge, directory or settings cannot be used; nothing was paid.
@@ -79,15 +79,29 @@ async def score_file(
         reading = stack.enter_context(traces.opened())
         # Before anything is touched: a wrong input must cost no earlier run.
         await reading.lines.begin(stop, traces.path)
-        _refuse_blind(reading, settings)
+        refuse_unseen(reading, settings)
         if overwrite:
             directory.clear()
         journal = None if settings.free else _open_journal(directory, tell)
         if journal is not None:
             stack.callback(journal.close)
         refuse_other_judge(out, settings, paid=journal is not None and bool(journal.spent()["replies"]))
-        run = _Run(traces, directory, settings, journal, progress, stop)
+        run = _Run(traces, directory, settings, journal, progress, stop, purse)
         return await run.go(reading) if workers == 1 else await run.share(workers, lock, around)
+
+
+def billed_usd(out: Path, settings: Settings, tell: Callable[[str], None] | None = None) -> float:
+    """What a run has cost in its earlier sessions; 0 where there is none, or no price is known.
+
+    Raises:
+        ConfigError: Another process is at work there.
+        CacheError: Its journal cannot be opened.
+    """
+    price, directory = settings.token_price, RunDirectory(out, settings.labels.axes)
+    if price is None or not directory.journal_path.exists():
+        return 0.0
+    with disk_errors(out), directory.locked(), closing(_open_journal(directory, tell)) as journal:
+        return journal.billed_usd(price)
 
 
 def _refuse_pipe(traces: Traces, workers: int) -> None:
@@ -104,11 +118,16 @@ def _refuse_engines(settings: Settings, workers: int) -> None:
         raise ConfigError(f"--workers {workers} would start {workers} engines of vLLM; it needs one.", hint=hint)
 
 
-def _refuse_blind(reading: Reading, settings: Settings) -> None:
-    """Before anything is paid; an image further down, among texts, is a failure of its record."""
-    if not settings.free and reading.begins_with_image and not sees_images(settings):
-        message = f"the records have images, and {settings.judge} reads texts only."
-        raise ConfigError(message, hint="Use a judge that sees images, or describe them in `context` and remove them.")
+def refuse_unseen(reading: Reading, settings: Settings) -> None:
+    """Refuse a judge that would not see the first record's images, before anything is paid.
+
+    An image further down, among texts, is a failure of its record.
+
+    Raises:
+        ConfigError: Names the judge.
+    """
+    if not settings.free and reading.begins_with_image:
+        refuse_blind(settings)
 
 
 def _open_journal(directory: RunDirectory, tell: Callable[[str], None] | None) -> Journal:
@@ -135,12 +154,20 @@ class _Run:
     journal: Journal | None
     progress: Progress
     stop: asyncio.Event
+    purse: Purse | None = None
 
     async def go(self, reading: Reading) -> RunReport:
         """Work in this process."""
-        return await self._write_up(
-            Session(self.directory, self.settings, self.journal, reading, progress=self.progress, stop=self.stop)
+        session = Session(
+            self.directory,
+            self.settings,
+            self.journal,
+            reading,
+            progress=self.progress,
+            stop=self.stop,
+            purse=self.purse,
         )
+        return await self._write_up(session)
 
     async def share(self, workers: int, lock: int, around: Around) -> RunReport:
         """Work in several processes."""
@@ -182,6 +209,8 @@ class _Run:
         if ended is not None and whole:
             self.directory.drop_parts_after(block_of(ended.read - 1))
         self.directory.publish()
+        if self.settings.samples > 1:
+            write_doubts(self.directory, self.settings.labels.judge)
         counts = self.directory.count()
         if ended is not None and whole and counts["read"] != ended.read:
             raise AssertionError(f"{ended.read} records were read, but the tables hold {counts['read']}")
@@ -202,15 +231,11 @@ def _untold(settings: Settings, spent: dict[str, int | float | None]) -> list[st
 
 
 class _Story:
-    """`run.json`: what was done, with which settings, and how far it came."""
+    """`run.json` of a run that scores."""
 
     def __init__(self, traces: Traces, directory: RunDirectory, settings: Settings, progress: Progress) -> None:
-        self._traces = traces
-        self._directory = directory
-        self._settings = settings
-        self._progress = progress
-        self._earlier = directory.read_run()
-        self._begun = time.monotonic()
+        self._input = traces.name
+        self._story = Story(directory, settings, progress)
 
     def write(
         self,
@@ -220,42 +245,16 @@ class _Story:
         notes: list[str] | None = None,
         cautions: Sequence[Caution] = (),
     ) -> None:
-        """Replace the file; it holds no secret, as settings never do."""
-        settings, labels, counts = self._settings, self._settings.labels, counts or {}
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._directory.write_run(
-            {
-                "status": status,
-                "started": self._earlier.get("started", now),
-                "ended": None if status == "running" else now,
-                "wall_s": self._wall_s(),
-                "input": self._traces.name,
-                "judge": labels.judge,
-                "rubric": labels.rubric,
-                "fingerprints": {
-                    "judge": labels.judge.rpartition("#")[2],
-                    "prompt": labels.prompt_fp,
-                    "rubric": labels.rubric_fp,
-                },
-                "identity": settings.identity,
-                "settings": settings.told,
+        """Replace the file."""
+        counts = counts or {}
+        self._story.write(
+            status,
+            about={"input": self._input},
+            counted={
                 "counts": {name: counts[name] for name in ("read", "scored", "failed") if counts},
                 "units": {name: counts[f"units_{name}"] for name in ("asked", "judged") if counts},
-                "spent": dict(spent or {}),
-                "cache_hits": self._progress.cached,
-                "session": asdict(self._progress),
-                "notes": list(notes or []),
-                "cautions": [asdict(caution) for caution in cautions],
-                "versions": {
-                    "judge": package_version(),
-                    "python": platform.python_version(),
-                    "polars": pl.__version__,
-                },
-            }
+            },
+            spent=spent,
+            notes=notes,
+            more={"cautions": [asdict(caution) for caution in cautions]},
         )
-
-    def _wall_s(self) -> float:
-        """Seconds of all sessions."""
-        earlier = self._earlier.get("wall_s", 0.0)
-        session = time.monotonic() - self._begun
-        return round((earlier if isinstance(earlier, int | float) else 0.0) + session, 3)

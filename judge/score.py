@@ -14,7 +14,17 @@ from judge.criteria import as_best, as_worst, rating_share, score_criteria
 from judge.tree import score_tree
 from judge.verdict import Verdict
 
-__all__ = ["MEASURES", "TRACE_MEASURES", "AxisScore", "TraceScore", "columns_of", "score_axis", "score_trace"]
+__all__ = [
+    "MEASURES",
+    "TRACE_MEASURES",
+    "AxisScore",
+    "TraceScore",
+    "columns_of",
+    "mean_of_samples",
+    "score_axis",
+    "score_of_axes",
+    "score_trace",
+]
 
 MEASURES: Final[Mapping[Kind, tuple[str, ...]]] = {
     "checklist": ("grounding", "correctness", "score"),
@@ -189,8 +199,11 @@ def score_trace(
         _score_sample([verdict for verdict in verdicts if verdict.sample == sample], min_coverage, axes)
         for sample in sorted({verdict.sample for verdict in verdicts})
     ]
-    if len(samples) == 1:
-        return samples[0]
+    return samples[0] if len(samples) == 1 else mean_of_samples(samples)
+
+
+def mean_of_samples(samples: Sequence[TraceScore]) -> TraceScore:
+    """The means over the samples that are complete, each of them as `score_of_axes` gives it."""
     complete = [sample for sample in samples if sample.score is not None]
     scores = [sample.score for sample in complete if sample.score is not None]
     return TraceScore(
@@ -200,8 +213,8 @@ def score_trace(
         score=_mean(scores),
         score_sd=_spread(scores),
         samples=len(complete),
-        units_asked=len(verdicts),
-        units_judged=sum(verdict.judged for verdict in verdicts),
+        units_asked=sum(sample.units_asked for sample in samples),
+        units_judged=sum(sample.units_judged for sample in samples),
     )
 
 
@@ -261,6 +274,16 @@ def _score_sample(verdicts: Sequence[Verdict], min_coverage: float, axes: Mappin
     scored = {
         name: score_axis(units, min_coverage=min_coverage, axis=axes.get(name)) for name, units in of_axes.items()
     }
+    return score_of_axes(scored, verdicts)
+
+
+def score_of_axes(scored: dict[str, AxisScore], verdicts: Sequence[Verdict]) -> TraceScore:
+    """One trace in one sample: the means over its axes.
+
+    Args:
+        scored: Axis by axis; one whose units weigh nothing has no coverage, and is skipped.
+        verdicts: Behind them; they are only counted.
+    """
     weighted = [axis for axis in scored.values() if axis.coverage is not None]
     complete = bool(weighted) and all(axis.score is not None for axis in weighted)
     return TraceScore(

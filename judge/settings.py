@@ -18,6 +18,8 @@ from judge.claiming import Claiming
 from judge.errors import ConfigError
 from judge.image import ImageRules
 from judge.judge_name import BASELINE, IN_PROCESS, address_of, litellm_model, plugin_of
+from judge.pairs.asking import PairWay
+from judge.pairs.prompt import PairPrompt
 from judge.plugin import Plugin
 from judge.price import Price, find_price, has_cache_marks
 from judge.probe import Granularity
@@ -28,6 +30,7 @@ from judge.ranges import RANGES
 from judge.rubric import Rubric
 from judge.sampling import refuse_ours
 from judge.table import Labels
+from judge.variation import PLAIN, Variation
 from judge.verdict import EvidenceRule
 from judge.written import Written
 
@@ -95,6 +98,8 @@ class Settings:
         key_file: Holds the key, in place of the environment's.
         headers: Further headers for the server: name -> `env:VARIABLE` or `file:PATH`, never the value.
         engine_args: Of vLLM's engine, for `vllm/MODEL`: as `vllm serve` has them, with underscores.
+        variation: Of the plain ask, in what should change no verdict; `judge noise` sets it.
+        pairs: Two traces are compared, on the rubric's axes of preference, in place of one that is scored.
     """
 
     judge: str
@@ -120,6 +125,8 @@ class Settings:
     key_file: Path | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     engine_args: Mapping[str, JsonValue] = field(default_factory=dict)
+    variation: Variation = PLAIN
+    pairs: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before anything is paid.
@@ -131,7 +138,11 @@ class Settings:
         object.__setattr__(self, "api_base", address_of(self.judge, self.api_base))
         object.__setattr__(self, "probe", self.probe or self.probe_evidence)
         self._settle()
-        self._refuse_kinds()
+        if self.pairs:
+            self._refuse_pairs()
+        else:
+            self._refuse_kinds()
+        self._refuse_variation()
         for allowed in RANGES:
             allowed.refuse(getattr(self, allowed.field))
         if not _is_text([self.judge, self.api_base, self.params, self.engine_args]):
@@ -160,13 +171,8 @@ class Settings:
             )
 
     def _refuse_kinds(self) -> None:
-        """Words can be compared with units only, one token answers little, and only units are raised.
-
-        A preference is between two traces.
-        """
-        if not self.rubric.scored:
-            message = f"all axes of the rubric {self.rubric.name!r} compare two traces; none scores one."
-            raise ConfigError(message, hint="Add an axis of another kind.")
+        """Words can be compared with units only, one token answers little, and only units are raised."""
+        self.refuse_unscored()
         others = [name for name, axis in self.rubric.scored.items() if axis.kind != "checklist"]
         if self.free and others:
             what = f"the rubric {self.rubric.name!r} has axes that are no checklists: {', '.join(others)}"
@@ -177,6 +183,46 @@ class Settings:
         if self.probe_evidence and "checklist" not in self.rubric.kinds:
             message = f"probe_evidence asks for quotes of raised units, and the rubric {self.rubric.name!r} has none."
             raise ConfigError(message, hint="Use --probe.")
+
+    def _refuse_variation(self) -> None:
+        """Only where a judge reads, and writes verdicts on what is the same in every ask."""
+        if self.variation == PLAIN:
+            return
+        if self.free:
+            hint = "Name a judge that reads, such as hosted_vllm/MODEL."
+            raise ConfigError(f"{BASELINE} compares words and says the same every time: it has no noise.", hint=hint)
+        if self.probe:
+            raise ConfigError("a probe asks about one unit, in words of its own.", hint="Leave --probe out.")
+        claims = [name for name, axis in self.rubric.scored.items() if axis.kind == "faithfulness"]
+        if claims:
+            what = f"the rubric {self.rubric.name!r} asks about claims that the judge finds itself: {', '.join(claims)}"
+            raise ConfigError(f"{what}; none is asked about twice.", hint="Leave these axes out of the rubric.")
+
+    def refuse_unscored(self) -> None:
+        """Raise where nothing scores one trace: a preference is between two.
+
+        Raises:
+            ConfigError: The rubric has no other axis.
+        """
+        if not self.rubric.scored:
+            message = f"all axes of the rubric {self.rubric.name!r} compare two traces; none scores one."
+            raise ConfigError(message, hint="Compare with it (judge compare), or add an axis of another kind.")
+
+    def _refuse_pairs(self) -> None:
+        """Only who reads can say which of two traces is better, and it has to be asked something."""
+        if self.free:
+            message = f"{BASELINE} compares words with units, and cannot say which of two traces is better."
+            hint = "Name a judge that reads, or score both with it and compare the runs: judge compare RUN_A RUN_B"
+            raise ConfigError(message, hint=hint)
+        if not self.rubric.preferences:
+            message = f"the rubric {self.rubric.name!r} has no axis of `kind: preference`, so it compares no traces."
+            hint = (
+                "Use --rubric pkr-preference, or score both and compare the runs, which asks nobody: "
+                "judge compare RUN_A RUN_B"
+            )
+            raise ConfigError(message, hint=hint)
+        if self.probe:
+            raise ConfigError("two traces are compared in words, not by probes.", hint="Leave --probe out.")
 
     def _choose(self, **defaults: str) -> None:
         for name, default in defaults.items():
@@ -233,7 +279,7 @@ class Settings:
     @cached_property
     def prompt(self) -> Prompt:
         """The rubric's templates for verdicts in writing, compiled."""
-        return Prompt(self.rubric, evidence=self.evidence != "none")
+        return Prompt(self.rubric, evidence=self.evidence != "none", wording=self.variation.wording)
 
     @cached_property
     def way(self) -> Written | Probed:
@@ -249,7 +295,28 @@ class Settings:
             samples=self.samples,
             cache_marks=self.cache_marks,
             claiming=self._claiming,
+            variation=self.variation,
         )
+
+    @cached_property
+    def pair_way(self) -> PairWay:
+        """How two traces are asked about."""
+        return PairWay(
+            judge=self.labels.judge,
+            prompt=self._pair_prompt,
+            model=self.model,
+            granularity=self.granularity,
+            evidence=self.evidence,
+            cache_marks=self.cache_marks,
+        )
+
+    @cached_property
+    def _pair_prompt(self) -> PairPrompt:
+        return PairPrompt(self.rubric, evidence=self.evidence != "none")
+
+    @property
+    def _prompt_fp(self) -> str:
+        return self._pair_prompt.fingerprint if self.pairs else self.way.fingerprint
 
     @property
     def _claiming(self) -> Claiming | None:
@@ -294,7 +361,7 @@ class Settings:
             "judge": self.judge,
             "api_base": self.api_base,
             "params": dict(self.model.params),
-            "prompt": self.way.fingerprint,
+            "prompt": self._prompt_fp,
             "rubric": self.rubric.fingerprint,
             "granularity": self.granularity,
             "evidence": self.evidence,
@@ -303,7 +370,8 @@ class Settings:
             "image_max_side": self.image_max_side,
             **self._code,
             # Only where it is on: judges of before keep their ids.
-            **{name: True for name in ("probe", "probe_evidence") if getattr(self, name)},
+            **{name: True for name in ("probe", "probe_evidence", "pairs") if getattr(self, name)},
+            **self.variation.told,
         }
 
     @cached_property
@@ -314,7 +382,7 @@ class Settings:
         return Labels(
             judge=f"{self.judge}#{digest}",
             rubric=f"{self.rubric.name}@{self.rubric.version}",
-            prompt_fp=self.way.fingerprint,
+            prompt_fp=self._prompt_fp,
             rubric_fp=self.rubric.fingerprint,
             axes={name: axis.kind for name, axis in self.rubric.scored.items()},
         )

@@ -21,7 +21,7 @@ from judge.record import Record
 from judge.score import AxisScore, columns_of
 from judge.verdict import Verdict
 
-__all__ = ["Labels", "Run", "Tables", "build_tables", "table_schemas"]
+__all__ = ["Labels", "Run", "Tables", "build_calls", "build_tables", "table_schemas"]
 
 _NO_REPLY = Reply(text="")
 _NO_AXIS = AxisScore()
@@ -165,6 +165,11 @@ def build_tables(outcomes: Iterable[Outcome], labels: Labels) -> Tables:
         verdicts=_frame(verdicts, _VERDICTS, given=_OF_A_VERDICT, alike=alike),
         **{name: _frame(rows[name], schemas[name], given=tuple(schemas[name])) for name in rows},
     )
+
+
+def build_calls(calls: Iterable[tuple[Call, Record]], labels: Labels) -> pl.DataFrame:
+    """The rows of these calls, each with the record that it is about, in their order."""
+    return _frame([_call_row(call, record, labels) for call, record in calls], _CALLS, given=tuple(_CALLS))
 
 
 def _frame(

@@ -19,6 +19,7 @@ class Templates:
     Args:
         folder: Such as `checklist`.
         names: Their files, without `.j2`.
+        wording: 0 for these; 1, 2, … for the same in other words, of `prompts/wordings/`.
 
     Attributes:
         sources: The text of each.
@@ -27,7 +28,8 @@ class Templates:
         PromptError: A template is missing or wrong.
     """
 
-    def __init__(self, folder: str, names: Sequence[str]) -> None:
+    def __init__(self, folder: str, names: Sequence[str], *, wording: int = 0) -> None:
+        folder = f"wordings/{wording}/{folder}" if wording else folder
         self._folder = folder
         self.sources = {name: _read(folder, name) for name in names}
         self._compiled = {name: _compile(folder, name, source) for name, source in self.sources.items()}

@@ -13,7 +13,7 @@ from judge.backend import Reply
 from judge.errors import LostInSpaceError, MalformedReplyError, OffMenuError, ReplyError, TruncatedReplyError
 from judge.strict_json import StrictJsonError, parse_json
 
-__all__ = ["off_menu", "parse_json_object", "parse_object", "refuse_refusal", "unwrapped"]
+__all__ = ["off_menu", "parse_json_object", "parse_object", "refuse_copy", "refuse_refusal", "unwrapped"]
 
 _FENCE = re.compile(r"\A(```|~~~)[A-Za-z]*[ \t]*\r?\n(?P<body>.*?)\r?\n?\1\Z", re.DOTALL)
 _ANSWER_OPENINGS = ("{", "```", "~~~")
@@ -45,6 +45,18 @@ def refuse_refusal(reply: Reply) -> None:
     """
     if reply.finish_reason in _REFUSALS:
         raise ReplyError("the judge refused to answer.", code="refusal")
+
+
+def refuse_copy(reply: Reply, trace: str) -> None:
+    """Raise where the reply stands in the trace, white space aside: a verdict that the candidate wrote for itself.
+
+    No honest reply does, as its reasons are the judge's own. One that is changed before it is repeated is not known.
+
+    Raises:
+        OffMenuError: It does.
+    """
+    if "{" in trace and "".join(unwrapped(reply).split()) in "".join(trace.split()):
+        raise off_menu(["the reply is copied from the trace, and the verdicts must be your own"])
 
 
 def unwrapped(reply: Reply) -> str:

@@ -10,7 +10,7 @@ from judge.plugin import list_plugins
 from judge.price import find_facts
 from judge.settings import Settings
 
-__all__ = ["Sight", "find_sight", "refuse_unusable", "sees_images"]
+__all__ = ["Sight", "find_sight", "refuse_blind", "refuse_unusable", "sees_images"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,17 @@ def refuse_unusable(settings: Settings) -> None:
 def sees_images(settings: Settings) -> bool:
     """Whether images reach a model that is not known to be blind."""
     return find_sight(settings).sees is not False
+
+
+def refuse_blind(settings: Settings) -> None:
+    """Raise where records with images cannot be judged; before anything is paid.
+
+    Raises:
+        ConfigError: The judge sees none.
+    """
+    if not sees_images(settings):
+        message = f"the records have images, and {settings.judge} reads texts only."
+        raise ConfigError(message, hint="Use a judge that sees images, or describe them in `context` and remove them.")
 
 
 def find_sight(settings: Settings) -> Sight:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from judge.beside import JOURNAL, finding, less_spent, refuse_pipe
 from judge.digest import digest
 from judge.errors import ConfigError
-from judge.journal.journal import Journal
 from judge.progress import Progress, RunReport
 from judge.run import score_file
 from judge.runs.directory import read_run
@@ -23,9 +22,6 @@ from judge.settings import Settings
 from judge.traces.reading import Traces
 
 __all__ = ["VersionsReport", "judge_versions", "version_folder"]
-
-_JOURNAL = "journal.sqlite"
-_NOTHING_LEFT_USD = 1e-12  # a budget is above 0; what is found costs nothing, so the run may end with it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +74,7 @@ async def judge_versions(
             judge; nothing was paid.
         InputError, FatalError, CacheError: As `score_file`.
     """
-    _refuse_pipe(traces)
+    refuse_pipe(traces, reads="once for each version")
     if run is not None:
         _refuse_other_judge(run, old, new)
     of_old, of_new = progress or (Progress(), Progress())
@@ -88,36 +84,16 @@ async def judge_versions(
         return VersionsReport(old=before, new=None)
     if old.rubric.fingerprint == new.rubric.fingerprint:  # one run: gone on with, it would ask again what failed
         return VersionsReport(old=before, new=before)
-    rest = _less_spent(_finding(out, new, run), folders[0], tell)
+    rest = less_spent(_finding(out, new, run), folders[:1], rest="the new version", tell=tell)
     after = await score_file(traces, folders[1], rest, progress=of_new, stop=stop, tell=tell)
     return VersionsReport(old=before, new=after)
-
-
-def _refuse_pipe(traces: Traces) -> None:
-    for path in (traces.path, traces.references):
-        if path is not None and not Path(path).is_file():
-            raise ConfigError(f"{path} is no file, and it is read once for each version.")
 
 
 def _finding(out: Path, settings: Settings, run: Path | None) -> Settings:
     """The settings of a version that looks for replies in the journals of the others, and of `run`."""
     own = version_folder(out, settings)
-    found = sorted(path for path in out.glob(f"*/{_JOURNAL}") if path.parent != own)
-    if run is not None:
-        found.append(run / _JOURNAL)
-    return replace(settings, journals=tuple(found))
-
-
-def _less_spent(settings: Settings, run: Path, tell: Callable[[str], None] | None) -> Settings:
-    """The settings with what another run left of the budget."""
-    budget, price = settings.budget_usd, settings.token_price
-    if budget is None or price is None:
-        return settings
-    with closing(Journal(run / _JOURNAL, earlier=0)) as journal:
-        left = max(budget - journal.billed_usd(price), 0.0)
-    if tell is not None:
-        tell(f"${left:.6g} of the budget of ${budget:g} are left for the new version.")
-    return replace(settings, budget_usd=max(left, _NOTHING_LEFT_USD))
+    others = sorted(path.parent for path in out.glob(f"*/{JOURNAL}") if path.parent != own)
+    return finding(settings, [*others, *([run] if run is not None else [])])
 
 
 def _refuse_other_judge(run: Path, old: Settings, new: Settings) -> None:
@@ -128,5 +104,5 @@ def _refuse_other_judge(run: Path, old: Settings, new: Settings) -> None:
     if asked not in known:
         message = f"{run} is of {asked}, and asked is {', '.join(sorted(known))}."
         raise ConfigError(message, hint="Ask the same judge in the same way, or leave --run out.")
-    if not (run / _JOURNAL).exists():
-        raise ConfigError(f"{run} holds no replies: it has no {_JOURNAL}.", hint="Leave --run out.")
+    if not (run / JOURNAL).exists():
+        raise ConfigError(f"{run} holds no replies: it has no {JOURNAL}.", hint="Leave --run out.")

@@ -12,9 +12,10 @@ from itertools import accumulate
 from typing import Literal, NamedTuple, TypeAlias
 
 from judge.image import Image
+from judge.inert import make_inert
 from judge.record import Record, Reference
 
-__all__ = ["Part", "Piece", "View", "images_of", "record_values", "shown_parts", "shown_trace"]
+__all__ = ["Part", "Piece", "View", "images_of", "record_values", "shown_parts", "shown_text", "shown_trace"]
 
 Part: TypeAlias = Literal[
     "image", "question", "options", "context", "reference", "trace", "trace.reasoning", "trace.answer"
@@ -45,7 +46,7 @@ def record_values(record: Record, view: View = None, *, trace: str | None = None
         view: What is shown of it.
         trace: Shown as the trace, in place of all that the view shows of it.
     """
-    trace = shown_trace(record, view) if trace is None else trace
+    trace = make_inert(shown_trace(record, view) if trace is None else trace)
     reference = record.reference if _shows("reference", view) else Reference()
     return {
         "images": len(images_of(record, view)),
@@ -97,4 +98,9 @@ def _shows(part: Part, view: View) -> bool:
 
 def shown_trace(record: Record, view: View) -> str:
     """What is shown of a record's trace, as one text."""
-    return "\n\n".join("".join(piece.text for piece in part) for part in shown_parts(record.trace, view))
+    return shown_text(record.trace, view)
+
+
+def shown_text(trace: str, view: View) -> str:
+    """What is shown of a trace, as one text."""
+    return "\n\n".join("".join(piece.text for piece in part) for part in shown_parts(trace, view))

@@ -27,16 +27,20 @@ __all__ = [
     "ClaimWords",
     "CriterionReply",
     "Met",
+    "PairWords",
     "PlainClaimReply",
     "PlainCriterionReply",
+    "PlainPreferenceReply",
     "PlainScaleReply",
     "PlainUnitReply",
+    "PreferenceReply",
     "ScaleReply",
     "Support",
     "UnitReply",
     "UnitWords",
     "Words",
     "parse_claims",
+    "parse_preferences",
     "parse_reply",
     "refuse_unknown_levels",
 ]
@@ -48,6 +52,7 @@ _MENU = {
     "presence": "must be 0, 1 or 2",
     "correctness": "must be -1, 0 or 1, or null where presence is 0",
     "value": "must be one of the levels",
+    "preferred": "must be A, B or tie",
 }
 _VERDICTS: Mapping[AskedKind, str] = {
     "criteria": "must be MET, UNMET or CANNOT_ASSESS",
@@ -123,12 +128,29 @@ class PlainClaimReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     verdict: Support
 
 
+class PreferenceReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """The judge's words on which of two traces is better, in the declared form; A is the one that was shown first."""
+
+    evidence: str | None
+    reason: str
+    preferred: Literal["A", "B", "tie"]
+
+
+class PlainPreferenceReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """The same where no evidence was asked for."""
+
+    reason: str
+    preferred: Literal["A", "B", "tie"]
+
+
 UnitWords: TypeAlias = UnitReply | PlainUnitReply
 Words: TypeAlias = UnitWords | CriterionReply | PlainCriterionReply | ScaleReply | PlainScaleReply
 ClaimWords: TypeAlias = ClaimReply | PlainClaimReply
+PairWords: TypeAlias = PreferenceReply | PlainPreferenceReply
+_AnyWords: TypeAlias = Words | ClaimWords | PairWords
 
 
-_WORDS: Mapping[tuple[AskedKind, bool], type[Words | ClaimWords]] = {
+_WORDS: Mapping[tuple[AskedKind, bool], type[_AnyWords]] = {
     ("checklist", True): UnitReply,
     ("checklist", False): PlainUnitReply,
     ("criteria", True): CriterionReply,
@@ -139,6 +161,8 @@ _WORDS: Mapping[tuple[AskedKind, bool], type[Words | ClaimWords]] = {
     ("rating", False): PlainScaleReply,
     ("faithfulness", True): ClaimReply,
     ("faithfulness", False): PlainClaimReply,
+    ("preference", True): PreferenceReply,
+    ("preference", False): PlainPreferenceReply,
 }
 """By kind, and whether a quote was asked for."""
 _STRICT: Mapping[Any, Any] = {
@@ -149,7 +173,7 @@ _STRICT: Mapping[Any, Any] = {
 
 
 @lru_cache
-def _form(words: type[Words | ClaimWords]) -> type[BaseModel]:
+def _form(words: type[_AnyWords]) -> type[BaseModel]:
     """The same once more: msgspec names the first fault only, and a judge is told of all."""
     strict = ConfigDict(frozen=True, strict=True, extra="forbid")
     given: dict[str, Any] = {field.name: (_STRICT.get(field.type, field.type), ...) for field in fields(words)}
@@ -182,6 +206,18 @@ def parse_claims(reply: Reply, claims: int, *, evidence: bool) -> list[ClaimWord
     return _parse(reply, claims, ("faithfulness", evidence))
 
 
+def parse_preferences(reply: Reply, questions: int, *, evidence: bool) -> list[PairWords]:
+    """Read a reply on two traces to so many questions.
+
+    Returns:
+        The judge's words for u1, u2, …, in asking order.
+
+    Raises:
+        MalformedReplyError, TruncatedReplyError, OffMenuError, ReplyError: As `parse_reply`.
+    """
+    return _parse(reply, questions, ("preference", evidence))
+
+
 def _parse(reply: Reply, units: int, form: tuple[AskedKind, bool]) -> list[Any]:
     text = unwrapped(reply)
     return _decoded(text, units, form) or _checked(text, units, form)
@@ -200,7 +236,7 @@ def _decoded(text: str, units: int, form: tuple[AskedKind, bool]) -> list[Any] |
     return None if any(map(_is_half, replies)) else replies
 
 
-def _is_half(words: Words | ClaimWords) -> bool:
+def _is_half(words: _AnyWords) -> bool:
     """Raised, and nothing said of whether it is right."""
     return isinstance(words, UnitWords) and bool(words.presence) and words.correctness is None
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-
-from msgspec.structs import replace
 
 from judge.backend import Reply
 from judge.claiming import Claiming
 from judge.conversation import Answer, Conversation, failures_of, unusable
 from judge.errors import ReplyError
 from judge.evidence import TraceText
-from judge.probe import Granularity, build_probes
+from judge.order import as_given, reordered
+from judge.probe import Granularity, Probes, build_probes
 from judge.prompt import JudgeModel, Prompt, Request, unit_name
 from judge.record import Record
 from judge.rubric import Rubric
-from judge.unwrapping import off_menu
+from judge.turns import in_turns, with_reuse
+from judge.unwrapping import off_menu, refuse_copy
+from judge.variation import PLAIN, Variation
 from judge.verdict import EvidenceRule, Verdict, contentless_verdict, verify
 from judge.words import parse_reply, refuse_unknown_levels
 from judge.working import parted, together
@@ -43,6 +43,7 @@ class Written:
         samples: Repeats of every judgement, at least 1.
         cache_marks: The judge's provider keeps the beginning of a prompt where it is told to, and bills that.
         claiming: How claims of the trace are asked about; None where no axis asks about any.
+        variation: Of the plain ask, in what should change no verdict.
     """
 
     prompt: Prompt
@@ -52,6 +53,7 @@ class Written:
     samples: int = 1
     cache_marks: bool = False
     claiming: Claiming | None = None
+    variation: Variation = PLAIN
 
     @property
     def rubric(self) -> Rubric:
@@ -74,9 +76,13 @@ class Written:
         """
         groups = build_probes(record, self.rubric, self.granularity)
         fixed, claimed = parted(groups, lambda probes: probes.kind == "faithfulness")
-        requests = self.prompt.build_requests(fixed, self.model, samples=self.samples) if fixed else []
-        requests = _with_reuse(requests) if self.cache_marks else requests
+        requests = self._requests([reordered(probes, self.variation.order) for probes in fixed]) if fixed else []
+        requests = with_reuse(requests) if self.cache_marks else requests
         return [*requests, *(self.claiming.first_asks(claimed) if self.claiming else ())]
+
+    def _requests(self, groups: Sequence[Probes]) -> list[Request]:
+        first = self.variation.sample
+        return self.prompt.build_requests(groups, self.model, samples=self.samples, first_sample=first)
 
     def next_asks(self, requests: Sequence[Request], replies: Mapping[str, Reply] = _NO_REPLIES) -> list[Request]:
         """What is asked after the first asks of a record: the checks of its trace's claims.
@@ -92,7 +98,8 @@ class Written:
         """The answer for a trace that says nothing. It claims nothing either."""
         if request.probes.kind == "faithfulness":
             return Answer(verdicts=())
-        return Answer(verdicts=[contentless_verdict(unit, sample=request.sample) for unit in request.probes.asked])
+        verdicts = [contentless_verdict(unit, sample=request.sample) for unit in request.probes.asked]
+        return Answer(verdicts=as_given(request.probes, verdicts))
 
     def complain(self, request: Request, faults: Sequence[str]) -> Request:
         """The request with what was wrong with the reply to it."""
@@ -108,22 +115,11 @@ class Written:
         return [answer for answers in await together(asking) for answer in answers]
 
     async def _answers(self, requests: Sequence[Request], trace: TraceText, talk: Conversation) -> list[Answer]:
-        """All at the same time.
-
-        Where prompts are kept for money, the first with each schema goes before the others: calls that begin together
-        find nothing of each other, and each would pay to keep the same.
-        """
-        if not self.cache_marks:
-            return await together([self._answer(request, trace, talk) for request in requests])
-        answers: dict[int, Answer] = {}
-        for turn in _turns(requests):
-            heard = await together([self._answer(requests[place], trace, talk) for place in turn])
-            answers |= zip(turn, heard, strict=True)
-        return [answers[place] for place in range(len(requests))]
+        return await in_turns(requests, lambda one: self._answer(one, trace, talk), cache_marks=self.cache_marks)
 
     async def _answer(self, request: Request, trace: TraceText, talk: Conversation) -> Answer:
         heard = await talk.hold(request, partial(self._read, trace))
-        verdicts = heard.value or unusable(heard)
+        verdicts = as_given(request.probes, heard.value or unusable(heard))
         failures = failures_of(heard.request, verdicts, heard.error or _UNSURE, heard.stage)
         return Answer(verdicts=verdicts, calls=heard.calls, failures=failures)
 
@@ -133,6 +129,7 @@ class Written:
         try:
             replied = parse_reply(reply, len(asked), evidence=self.prompt.evidence, kind=request.probes.kind)
             refuse_unknown_levels(replied, asked)
+            refuse_copy(reply, trace.text)
         except ReplyError as exc:
             return None, exc
         verdicts = [
@@ -145,17 +142,3 @@ class Written:
             if verdict.evidence_found == "no" and verdict.failure
         ]
         return verdicts, off_menu(faults) if faults else None
-
-
-def _with_reuse(requests: Sequence[Request]) -> list[Request]:
-    """Requests of one record, which differ in their units and samples, and in their schema by the number of units."""
-    alike = Counter(request.schema for request in requests)
-    return [replace(request, reused=alike[request.schema] > 1) for request in requests]
-
-
-def _turns(requests: Sequence[Request]) -> tuple[list[int], list[int]]:
-    """The places of the first request with each schema, and of all others; the second may be empty."""
-    firsts: dict[str, int] = {}
-    for place, request in enumerate(requests):
-        firsts.setdefault(request.schema, place)
-    return parted(range(len(requests)), lambda place: firsts[requests[place].schema] != place)

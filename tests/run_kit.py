@@ -191,17 +191,24 @@ class Heard:
 
 
 @asynccontextmanager
-async def scripted(answer: Callable[[int, Heard], bytes]) -> AsyncIterator[tuple[str, list[Heard]]]:
-    """A server that sends these very bytes to its n-th request (from 1) and hangs up; none at all resets."""
+async def scripted(
+    answer: Callable[[int, Heard], bytes], *, lists: bool = False
+) -> AsyncIterator[tuple[str, list[Heard]]]:
+    """A server that sends these very bytes to its n-th request (from 1) and hangs up; none at all resets.
+
+    What models it has it does not say, unless it `lists` them, with its answers too.
+    """
     heard: list[Heard] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
         body = json.loads(await reader.readexactly(int(length[1])) or b"{}") if length else {}
-        heard.append(Heard(time.time(), head, body))
+        listing = head.startswith("GET ") and not lists
+        if not listing:
+            heard.append(Heard(time.time(), head, body))
         with suppress(ConnectionError):
-            writer.write(answer(len(heard), heard[-1]))
+            writer.write(http(404) if listing else answer(len(heard), heard[-1]))
             await writer.drain()
             writer.close()
             await writer.wait_closed()

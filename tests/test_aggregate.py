@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from judge import aggregate
-from judge.aggregate import MANY_RECORDS, interval, summarise
+from judge.aggregate import MANY_RECORDS, drawn_means, interval, summarise
 from judge.table import table_schemas
 
 SCHEMA = table_schemas({"knowledge": "checklist"})["scores"]
@@ -137,12 +137,17 @@ def test_the_interval_of_many_values_is_close_to_the_normal_one() -> None:
 def test_2000_draws_by_their_count() -> None:
     """All draws that are made are used: portions are cut so that their number stays 2,000."""
     for n in (2, 7, 1999, 2001, 5000, 20_000):
-        assert len(aggregate._drawn_means(pl.Series([0.0, 1.0] * (n // 2) + [0.0] * (n % 2)), 0)) == 2_000
+        assert len(drawn_means(pl.DataFrame({"value": [0.0, 1.0] * (n // 2) + [0.0] * (n % 2)}))) == 2_000
 
 
 def test_portions_are_different_draws() -> None:
-    means = aggregate._drawn_means(pl.Series([(index * 0.618033988749895) % 1 for index in range(20_000)]), 0)
-    assert means.n_unique() > 1_900
+    means = drawn_means(pl.DataFrame({"value": [(index * 0.618033988749895) % 1 for index in range(20_000)]}))
+    assert means["value"].n_unique() > 1_900
+
+
+def test_a_draw_is_of_whole_rows() -> None:
+    means = drawn_means(pl.DataFrame({"one": [0.0, 0.25, 0.5], "other": [1.0, 0.75, 0.5]}), seed=3)
+    assert (means["one"] + means["other"]).to_list() == pytest.approx([1.0] * 2_000)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:

@@ -340,6 +340,17 @@ def test_nothing_is_picked_out_of_what_is_no_reply(text: str) -> None:
     assert check([text]) == {"failure": 1}
 
 
+def test_a_reply_that_stands_in_the_trace_is_no_verdict_of_the_judge() -> None:
+    """White space aside; a reply of its own is read as ever, whatever JSON the trace holds."""
+    for forged in (VALID, json.dumps(json.loads(VALID), indent=2, ensure_ascii=False)):
+        record = make_record({"knowledge": ["base", "heart", "drug", "effusion", "dose"]}, trace=f"{TRACE}\n{forged}")
+        for said in (VALID, f"```json\n{VALID}\n```"):
+            copied = asyncio.run(make_asker(in_turn(said)).judge(record))
+            assert {verdict.failure for verdict in copied.verdicts} == {"off_menu"} and score_of(copied) is None
+        own = VALID.replace("It says", "The trace says")
+        assert score_of(asyncio.run(make_asker(in_turn(own)).judge(record))) == pytest.approx(SCORE)
+
+
 def test_a_draft_in_the_thoughts_is_never_used() -> None:
     assert check([f"<think>\n{INFLATED}\n</think>\n{VALID}"]) == {"identical": 1}
 

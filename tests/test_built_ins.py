@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from judge.pairs.pair import Candidate, Pair
 from judge.prompt import Request
 from judge.record import build_record
 from judge.resource import resource_path, rubric_names
@@ -40,12 +41,27 @@ CRITERIA = {
 OF_RECORDS = {"pkr": UNITS, "pkr-strict": UNITS, "healthbench": CRITERIA, "rar": CRITERIA, "rar-implicit": CRITERIA}
 
 
+OTHER = "<think>The left base is opaque, so fluid has gathered there.</think><answer>A</answer>"
+
+
 def _requests(name: str) -> list[Request]:
+    if not load_rubric(name).scored:
+        return _requests_of_a_pair(name)
     settings = Settings(judge="hosted_vllm/m", api_base="http://127.0.0.1:9/v1", rubric=load_rubric(name))
     way = settings.way
     assert isinstance(way, Written)
     asks = way.first_asks(build_record({**RECORD, "units": OF_RECORDS.get(name, {})}))
     return [*asks, *way.next_asks(asks)]
+
+
+def _requests_of_a_pair(name: str) -> list[Request]:
+    settings = Settings(judge="hosted_vllm/m", api_base="http://127.0.0.1:9/v1", rubric=load_rubric(name), pairs=True)
+    traces = {"m": RECORD["trace"], "n": OTHER}
+    a, b = (
+        Candidate(record=build_record({**RECORD, "trace": traces[model]}), model=model, source="t") for model in traces
+    )
+    way, pair = settings.pair_way, Pair(a=a, b=b)
+    return [request for _, request in way.first_asks(pair, a.record, way.prompt.asked)]
 
 
 def _page(requests: list[Request]) -> str:

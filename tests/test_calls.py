@@ -296,12 +296,15 @@ def test_a_first_answer_is_not_kept_waiting_for_what_the_server_says(says: bool)
 
 
 def test_a_server_that_says_it_does_not_serve_the_model_is_asked_carefully() -> None:
+    asked = []
+
     async def serves() -> bool:
+        asked.append(1)
         return False
 
-    backend = Scripted(FatalError("no such model"))
+    backend = Scripted(FatalError("no such model"), takes_s=0.01)
     outcomes = ask(Careful(backend, serves=serves), *[REQUEST] * 64)
-    assert backend.calls == 1
+    assert (backend.calls, len(asked)) == (1, 1)
     assert {str(outcome) for outcome in outcomes} == {"no such model"}
 
 

@@ -19,9 +19,11 @@ from image_kit import corners, encode
 from judge import Judge
 from judge.claim_prompt import portions, sources
 from judge.claims import distinct, guess_claims
+from judge.errors import ConfigError
 from judge.estimate import estimate
 from judge.preview import preview
 from judge.record import build_record
+from judge.rewards.rewarder import Rewarder
 from judge.rubric import Rubric, load_rubric
 from judge.settings import Settings
 from judge.testing import Ask, Server
@@ -529,8 +531,14 @@ def test_a_preference_is_no_part_of_a_score_of_one_trace() -> None:
 
 
 def test_a_rubric_of_preferences_only_scores_nothing() -> None:
-    with pytest.raises(Exception, match="compare two traces; none scores one"):
-        Judge("lexical", rubric=_rubric({"better": PREFERENCE}))
+    rubric, said = _rubric({"better": PREFERENCE}), "compare two traces; none scores one"
+    with pytest.raises(ConfigError, match=said):
+        Settings(judge="hosted_vllm/m", rubric=rubric)
+    judge = Judge("hosted_vllm/m", rubric=rubric, api_base="http://127.0.0.1:9/v1")
+    with judge, pytest.raises(ConfigError, match=said):
+        judge.score([RECORD])
+    with pytest.raises(ConfigError, match=said):
+        Rewarder(judge)
 
 
 def test_units_stand_aside_where_no_axis_asks_for_them() -> None:

@@ -15,6 +15,7 @@ from fcntl import ioctl
 from importlib.util import find_spec
 from pathlib import Path
 
+import click
 import polars as pl
 import pytest
 from click.testing import CliRunner
@@ -33,7 +34,7 @@ UNITS = {"perception": [{"unit_id": "P1", "claim": "The fracture is in the left 
 GOOD = {"id": "r1", "model": "m", "trace": "I see a fracture in the left wrist.", "units": UNITS}
 JSON_KEYS = [
     *("schema", "finished", "exit_code", "judge", "rubric", "counts", "units", "spent", "cost_usd", "cautions"),
-    *("differences", "notes", "summary", "out"),
+    *("differences", "notes", "summary", "calibrated", "blind_check", "out"),
 ]
 COSTS = ("input_cost_per_token", "cache_read_input_token_cost", "output_cost_per_token")
 SUMMARY_KEYS = ["model", "judge", "measure", "mean", "low", "high", "interval", "n", "n_failed"]
@@ -107,13 +108,16 @@ def test_help_of_score_teaches_with_an_example_and_the_exit_codes():
     ]
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        *((), ("score",), ("doctor",), ("cache",), *(("cache", name) for name in ("ls", "stats", "prune", "clear"))),
-        *(("rubric",), *(("rubric", name) for name in ("new", "show", "preview", "test"))),
-    ],
-)
+def every_command(command=cli, words=()):
+    """The words of all commands: `()`, `("score",)`, …, `("cache", "ls")`, …"""
+    yield words
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from every_command(command.get_command(context, name), (*words, name))
+
+
+@pytest.mark.parametrize("words", list(every_command()), ids=lambda words: " ".join(words) or "judge")
 def test_help_fits_eighty_columns(words):
     shown = judge(*words, "--help").output
     assert max(len(line) for line in shown.splitlines()) <= 80

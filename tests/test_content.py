@@ -23,10 +23,11 @@ OPENERS = {
     ],
     "ja": [
         "かいせつ", "解説：", "思考プロセス：", "この問題をステップバイステップで解いていきましょう。",
-        "答え：", "もちろんです。回答：",
+        "答え：", "もちろんです。回答：", "ステップバイステップで考えてみましょう。",
     ],
     "ko": [
         "풀이:", "사고 과정:", "이 문제를 단계별로 풀어봅시다.", "정답:", "물론입니다. 답변:",
+        "단계별로 생각해 봅시다.",
     ],
     "es": [
         "Respuesta", "Solución:", "Proceso de pensamiento:", "Vamos a resolver este problema paso a paso.",
@@ -46,6 +47,7 @@ OPENERS = {
     ],
     "ru": [
         "Ответ:", "Решение", "Ход мыслей:", "Давайте решим эту задачу шаг за шагом.", "Конечно, вот ответ:",
+        "Рассмотрим этот вопрос подробно.",
     ],
     "ar": [
         "الإجابة:", "الحل", "عملية التفكير:", "دعونا نحل هذه المسألة خطوة بخطوة.",
@@ -133,7 +135,7 @@ FRAMES = [
 @pytest.mark.parametrize("dress", DRESSES)
 def test_openers_are_no_content(dress: str) -> None:
     """12 dresses x 64 openers in eleven languages, and each in upper case: above 1,500."""
-    assert len(ALL_OPENERS) == 64
+    assert len(ALL_OPENERS) == 67
     for opener in ALL_OPENERS:
         assert not has_content(dress.format(opener)), dress.format(opener)
         assert not has_content(dress.format(opener).upper()), dress.format(opener)

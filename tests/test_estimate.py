@@ -197,8 +197,13 @@ def test_the_run_of_another_judge_is_refused_as_the_run_itself_refuses_it(
             shutil.rmtree(out / "parts")
             (out / "parts").mkdir()
         traces = out.with_name("out.jsonl")
-        words = (traces, "--judge", NAME, "--api-base", server.api_base, "--cache", "none", "--out", out)
-        for other in (("--param", "temperature=1"), ("--granularity", "unit"), ("--judge", "hosted_vllm/other")):
+        words = (traces, "--api-base", server.api_base, "--cache", "none", "--out", out)
+        named = ("--judge", NAME)
+        for other in (
+            (*named, "--param", "temperature=1"),
+            (*named, "--granularity", "unit"),
+            ("--judge", "hosted_vllm/o"),
+        ):
             code, said = run_judge("score", *words, *other)
             assert code == 2 and "holds a run of another judge or rubric: " in said
             before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}

@@ -11,7 +11,8 @@ import pytest
 from label_kit import read_rows
 
 from judge.errors import ConfigError
-from judge.label.labels import Label, Place, Question, open_labels
+from judge.label.label import Label, Place, Question
+from judge.label.labels import open_labels
 
 OTHERS = b'{"record_id":"r1",  "axis":"perception","unit_id":"P1","rater":"ben","presence":0}\n'
 NOTE = b'{"record_id":"r1","axis":"care","unit_id":"C1","rater":"ann","note":"kept"}\n'
@@ -176,7 +177,8 @@ def test_a_folder_that_is_not_there_is_said(tmp_path):
 _WRITER = """
 import sys
 from pathlib import Path
-from judge.label.labels import Label, open_labels
+from judge.label.label import Label
+from judge.label.labels import open_labels
 with open_labels(Path(sys.argv[1]), "ann") as file:
     for n in range(1, 10**6):
         print(n, flush=True)

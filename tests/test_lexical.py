@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from run_kit import RUBRIC, make_record
 
+from judge import Judge
 from judge.backend import Reply
 from judge.backends import lexical
 from judge.backends.lexical import Lexical
@@ -23,6 +24,7 @@ from judge.backends.lexical.text import MAX_SENTENCE, read_abbreviations, read_w
 from judge.probe import build_probes
 from judge.prompt import JudgeModel, Prompt
 from judge.record import build_record
+from judge.verdict import EvidenceRule
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -52,6 +54,15 @@ def test_a_claim_in_other_grammar_is_raised_and_an_unrelated_one_is_not() -> Non
     assert raised.evidence == "Cysts in both kidneys are seen, all of them simple."
     missing = judge("Aspirin thins blood.", trace)
     assert (missing.presence, missing.correctness, missing.evidence) == (0, None, "")
+
+
+@pytest.mark.parametrize("rule", ["required", "flag", "none"])
+def test_it_answers_with_evidence_and_without(rule: EvidenceRule) -> None:
+    units = {"knowledge": [{"unit_id": "K", "claim": "The heart is enlarged."}]}
+    with Judge("lexical", evidence=rule) as judging:
+        run = judging.score([{"trace": "The heart is enlarged.", "units": units}])
+    assert run.scores["trace_score"].to_list() == [1.0]
+    assert run.verdicts["evidence"].to_list() == [None if rule == "none" else "The heart is enlarged."]
 
 
 def test_similarity_is_the_formula() -> None:

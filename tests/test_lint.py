@@ -84,6 +84,11 @@ BROKEN = {
         "vague-word",
         "26:28",
     ),
+    "a trace by its place": (
+        GOOD + "  better:\n    kind: preference\n    description: Prefer trace A where both are short.\n",
+        "pair-place",
+        "25:25",
+    ),
     "telling the judge": (changed(FEVER, "Give 5 points if fever is named."), "judge-instruction", "12:15"),
 }
 

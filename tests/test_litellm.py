@@ -19,7 +19,7 @@ import orjson
 import polars as pl
 import pytest
 from msgspec import structs
-from run_kit import Heard, arguments_for, error, http, make_record, run_judge, scripted, to_lines
+from run_kit import NAME, Heard, arguments_for, error, http, make_record, run_judge, scripted, to_lines
 
 from judge.backend import Reply
 from judge.backends import litellm_errors, litellm_setup
@@ -267,7 +267,8 @@ def test_a_run_keeps_what_a_server_says_badly(name: str, tmp_path: Path) -> None
 
     async def main() -> list[tuple[int, str]]:
         async with scripted(lambda *_: http(200, body)) as (base, heard):
-            arguments = [*arguments_for(tmp_path / "t.jsonl", tmp_path / "out", base), "--judge", name, "--json"]
+            arguments = arguments_for(tmp_path / "t.jsonl", tmp_path / "out", base, "--json")
+            arguments[arguments.index(NAME)] = name
             runs = [await asyncio.to_thread(run_judge, *arguments, env={"DEEPSEEK_API_KEY": CANARY}) for _ in range(2)]
             assert len(heard) == 3
             return runs

@@ -185,7 +185,7 @@ def test_whether_a_server_of_ones_own_says_that_it_serves_the_model(
     status: int, body: Any, vllm: bool, serves: bool
 ) -> None:
     async def main() -> tuple[bool, int]:
-        async with scripted(lambda *_: http(status, body)) as (base, heard):
+        async with scripted(lambda *_: http(status, body), lists=True) as (base, heard):
             server = Server(model="m", api_base=base, vllm=vllm)
             async with open_session(server) as session:
                 return await OpenAICompatible(server, session).serves(), len(heard)

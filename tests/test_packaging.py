@@ -33,11 +33,14 @@ def test_the_wheel_is_the_package_with_its_page_rubrics_and_prompts(wheel):
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "judge").rglob("*.py")}
     page = {f"judge/label/{name}" for name in ("page.html", "page.css", "page.js", "passage.js")}
     formats = {str(path.relative_to(ROOT)) for path in (ROOT / "judge" / "recordings").glob("*.yaml")}
+    scripts = ("nodes.js", "whole.js", "filters.js", "record.js", "verdicts.js", "page.js")
+    page |= {f"judge/report/{name}" for name in ("page.html", "page.css", *scripts)}
     shipped = {
         f"judge/{folder}/{path.relative_to(ROOT / folder)}"
         for folder in ("rubrics", "prompts")
         for path in files(folder)
     }
+    shipped.add("judge/redteam/traces.jsonl")
     assert shipped and formats
     assert {name for name in names if ".dist-info/" not in name} == sources | page | formats | shipped | {
         "judge/py.typed"

@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from judge.inert import make_inert
 from judge.probe import build_probes
 from judge.prompt import JudgeModel, Prompt, Request, reply_schema
 from judge.record import Record, build_record, parse_record
@@ -144,12 +145,12 @@ def _tag(trace: str) -> str:
 
 @settings(max_examples=200, deadline=None)
 @given(FREE)
-def test_a_trace_arrives_unchanged_and_cannot_leave_its_fence(trace: str) -> None:
+def test_a_trace_arrives_as_it_looks_and_cannot_leave_its_fence(trace: str) -> None:
     _check_fence(trace)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_an_attack_arrives_unchanged_and_cannot_leave_its_fence(attack: str) -> None:
+def test_an_attack_arrives_as_it_looks_and_cannot_leave_its_fence(attack: str) -> None:
     _check_fence(attack)
     # The fence of the same attack, as an attacker would have to know it: another text, another tag.
     for _ in range(3):
@@ -157,8 +158,9 @@ def test_an_attack_arrives_unchanged_and_cannot_leave_its_fence(attack: str) -> 
         _check_fence(attack)
 
 
-def _check_fence(trace: str) -> None:
-    user = _requests(build_record({**BARE, "trace": trace}))[0].user
+def _check_fence(given: str) -> None:
+    """It is shown as it is, but for control tokens of chat templates (tests/test_inert.py)."""
+    user, trace = _requests(build_record({**BARE, "trace": given}))[0].user, make_inert(given)
     opening, closing = f"<trace-{_tag(trace)}>\n", f"\n</trace-{_tag(trace)}>"
     assert (user.count(opening), user.count(closing), user.count(_tag(trace))) == (1, 1, 2)
     before, inside, after = re.split(f"{re.escape(opening)}|{re.escape(closing)}", user)

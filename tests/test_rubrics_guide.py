@@ -1,19 +1,16 @@
-"""The guide for authors: its `console` blocks are run, and print what they show. A line `…` stands for any lines."""
+"""The guide for authors: its `console` blocks are run, and print what they show."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from run_kit import environment
+from guide_kit import ROOT, blocks, check
 
-ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "rubrics.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```(?:json|yaml|toml) (\S+)\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE))
-BLOCKS = re.findall(r"^```console\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+BLOCKS = blocks(GUIDE)
 
 
 @pytest.fixture
@@ -22,26 +19,6 @@ def folder(tmp_path: Path) -> Path:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     return tmp_path
-
-
-def commands(block: str) -> list[tuple[str, list[str]]]:
-    """Each command of a block, and the lines under it."""
-    parts = re.split(r"^\$ judge (.*)$", block, flags=re.MULTILINE)[1:]
-    return [(command, said.strip("\n").splitlines()) for command, said in zip(parts[::2], parts[1::2], strict=True)]
-
-
-def printed(command: str, folder: Path) -> list[str]:
-    env = {name: value for name, value in environment().items() if name != "COLUMNS"}
-    words = [sys.executable, "-m", "judge", *command.split()]
-    done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
-    said = (done.stdout + done.stderr).replace(f"{ROOT}/", "")  # as a reader in the checkout sees it
-    return [line.rstrip() for line in said.rstrip("\n").splitlines()]
-
-
-def pattern(shown: list[str]) -> str:
-    """Of the text that may be printed; what may differ between checkouts and versions of the package, too."""
-    lines = ["(?:.*\n)*?" if line == "…" else f"{re.escape(line)}\n" for line in shown]
-    return re.sub(r"lexical\\#[0-9a-f]{8}", r"lexical\\#[0-9a-f]{8}", "".join(lines))
 
 
 def test_the_guide_shows_something() -> None:
@@ -58,7 +35,5 @@ def test_the_guide_shows_something() -> None:
 
 
 def test_what_is_shown_is_what_is_printed(folder: Path) -> None:
-    """In the order of the guide: a later command may need what an earlier one wrote."""
-    for command, shown in (each for block in BLOCKS for each in commands(block)):
-        said = "".join(f"{line}\n" for line in printed(command, folder))
-        assert re.fullmatch(pattern(shown), said), f"judge {command} prints:\n{said}"
+    for block in BLOCKS:
+        check(block, folder)

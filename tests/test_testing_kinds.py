@@ -119,8 +119,8 @@ def test_the_reply_schema_says_the_kind_whatever_the_text_is_headed(rubric: Path
 
 
 def test_every_kind_of_the_tool_is_known() -> None:
-    """Claims are found by their own words, and preferences are no part of a score."""
-    assert set(get_args(UnitKind)) == set(MARKS) == set(get_args(Kind)) - {"faithfulness", "preference"}
+    """Claims are found by their own words."""
+    assert set(get_args(UnitKind)) == set(MARKS) == set(get_args(Kind)) - {"faithfulness"}
 
 
 # --- what is answered -------------------------------------------------------------------------------------

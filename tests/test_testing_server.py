@@ -274,7 +274,7 @@ def test_a_callable_is_a_script_and_gets_the_ask() -> None:
 def test_a_script_is_found_by_module_and_function_and_a_wrong_name_is_refused() -> None:
     with Server(script="judge.testing.scripts:stubborn") as server:
         assert "reservations" in post(server, chat()).choice["message"]["content"]
-    with pytest.raises(ValueError, match="'obediant' is not one of obedient, sloppy, gullible, stubborn"):
+    with pytest.raises(ValueError, match="'obediant' is not one of obedient, sloppy, gullible, led, parrot, stubborn"):
         Server(script="obediant")
 
 

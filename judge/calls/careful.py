@@ -37,7 +37,7 @@ class Careful:
         self._backend = backend
         self._serves = serves
         self._first = asyncio.Lock()
-        self._open = self._answered = False
+        self._asked = self._open = self._answered = False
         self._failed_in_a_row = 0
         self._fatal: FatalError | None = None
         self._refused_until = 0.0
@@ -49,7 +49,7 @@ class Careful:
         async with self._first:
             if self._answered or self._open:  # others may have waited for the same
                 calling = None
-            elif self._serves is None:
+            elif self._serves is None or self._asked:
                 return await self._call(request)
             else:
                 calling = await self._begin(request, self._serves())
@@ -57,6 +57,7 @@ class Careful:
 
     async def _begin(self, request: Request, serving: Awaitable[bool]) -> asyncio.Task[Reply]:
         """Send a call that others wait for, until it is answered or its server says that it is there."""
+        self._asked = True
         calling, asking = asyncio.ensure_future(self._call(request)), asyncio.ensure_future(serving)
         try:
             await asyncio.wait((calling, asking), return_when=asyncio.FIRST_COMPLETED)
@@ -98,4 +99,5 @@ class Careful:
 
     def _forget(self) -> None:
         if self._fatal is not None and time.monotonic() > self._refused_until:
-            self._fatal, self._open, self._answered, self._failed_in_a_row = None, False, False, 0
+            self._fatal, self._failed_in_a_row = None, 0
+            self._asked = self._open = self._answered = False

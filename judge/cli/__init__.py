@@ -14,10 +14,16 @@ __all__ = ["cli"]
 # The module of a command has its name.
 _COMMANDS = {
     "score": "Score a file of reasoning traces.",
+    "agree": "Whether a judge agrees with people, and people with each other.",
+    "compare": "Which of two models, or traces, is better: by a judge, or from two runs.",
     "rubric": "Write a rubric, and find out whether it can be trusted.",
+    "calibrate": "What labels show of a judge, for later runs of it.",
+    "noise": "How much of a score is the judge's own noise.",
     "replay": "Read recorded judge outputs into a run directory.",
+    "redteam": "Attack a judge, and see what it lets pass.",
     "label": "Label the units of traces by hand, in a page on this machine.",
     "serve": "Scores and rewards over HTTP, for all processes of a training run.",
+    "report": "One HTML file of runs: means, plots, and the records behind them.",
     "cache": "What the shared store of replies holds, and how it goes away.",
     "estimate": "Calls, tokens, price and time of a run, before anything is paid.",
     "doctor": "Which judges can be used here, and what is missing.",

@@ -42,6 +42,9 @@ class Asking(ABC, Generic[_Options, _Report]):
         options: What the user gave.
     """
 
+    _things = "records"
+    """What is counted as it goes on."""
+
     def __init__(self, options: _Options) -> None:
         self._options = options
         self._told, self._errors, self._shown = open_screens(quiet=options.quiet, as_json=options.as_json)
@@ -108,7 +111,7 @@ class Asking(ABC, Generic[_Options, _Report]):
             return
         counting = asyncio.ensure_future(self._total())
         try:
-            await report_progress(self._counts, counting, self._told)
+            await report_progress(self._counts, counting, self._told, things=self._things)
         finally:
             counting.cancel()
 
@@ -152,7 +155,7 @@ class Asking(ABC, Generic[_Options, _Report]):
     def _left(self) -> str:
         """How many records are left, where the input can be read once more to count them."""
         total = asyncio.run(self._total())
-        return f" {max(total - self._counts().done, 0):,} records left." if total is not None else ""
+        return f" {max(total - self._counts().done, 0):,} {self._things} left." if total is not None else ""
 
     def _stopped(self) -> int:
         again = [word for word in sys.argv[1:] if word != "--overwrite"]  # which would throw away what is done

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from judge.cli.options import EstimateOptions, option, scoring_options, take
+from judge.cli.members import take_members
+from judge.cli.options import EstimateOptions, option, panel_options
 
 __all__ = ["estimate"]
 
 
 @click.command()
-@scoring_options
+@panel_options
 @option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Run directory: what it holds is not paid again."
 )
@@ -46,4 +47,4 @@ def estimate(**given: Any) -> None:
     """
     from judge.cli.estimating import run_estimate
 
-    raise SystemExit(run_estimate(take(EstimateOptions, given)))
+    raise SystemExit(run_estimate(take_members(EstimateOptions, given)))

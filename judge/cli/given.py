@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from judge.cli.options import JudgeOptions, ReadOptions, cache_folder
+from judge.cli.options import CompareOptions, JudgeOptions, ReadOptions, cache_folder
 from judge.errors import ConfigError
 from judge.image import ImageRules
 from judge.judge_name import BASELINE, find_needless, usual_concurrency
@@ -15,7 +16,7 @@ from judge.settings import Settings
 from judge.traces.mapping import parse_map
 from judge.traces.reading import Traces
 
-__all__ = ["not_used", "read_settings", "read_traces"]
+__all__ = ["not_used", "read_inputs", "read_settings", "read_traces"]
 
 _WORDS = {"api_base": "--api-base", "budget": "--budget", "headers": "--header", "key_file": "--key-file"}
 """Options that mean nothing to some judges, while the user may count on them."""
@@ -53,6 +54,7 @@ def read_settings(options: JudgeOptions) -> Settings:
         key_file=used.get("key_file"),
         headers=dict(used.get("headers", ())),
         engine_args=dict(options.engine_args),
+        pairs=options.pairs,
     )
 
 
@@ -103,3 +105,12 @@ def read_traces(options: ReadOptions, settings: Settings | None = None) -> Trace
         on=options.on,
         images=rules,
     )
+
+
+def read_inputs(options: CompareOptions, settings: Settings) -> list[Traces]:
+    """The inputs of what compares: each with its images beside it, and read to its end, as `--limit` is of record ids.
+
+    Raises:
+        ConfigError: As `read_traces`.
+    """
+    return [read_traces(replace(options, traces=str(path), limit=None), settings) for path in options.paths]

@@ -31,6 +31,13 @@ class _Rater(click.ParamType[str]):
 @option("--rater", required=True, type=_Rater(), help="Who labels; others may label into the same file later.")
 @option("--rubric", default="pkr", show_default=True, metavar="NAME|FILE", help="Built-in rubric, or a YAML file.")
 @click.option(
+    "--only",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="JSONL that names the units to label, in this order: record_id, model, axis, unit_id; such as doubtful.jsonl "
+    "of a run.",
+)
+@click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=0,
@@ -53,6 +60,8 @@ def label(**given: Any) -> None:
     Example:
       judge label traces.jsonl --out labels.jsonl --rater ann
       judge label traces.jsonl --out labels.jsonl --rater ben --limit 50
+      judge label traces.jsonl --out labels.jsonl --rater ann \\
+          --only runs/panel/doubtful.jsonl
 
     Ctrl-C ends it. The same command again goes on where you stopped. It needs pip install 'rationale-judge[serve]'.
 

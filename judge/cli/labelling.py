@@ -42,6 +42,7 @@ class LabelOptions(ReadOptions):
     out: Path
     rater: str
     rubric: str
+    only: Path | None
     port: int
     as_json: bool
     quiet: bool
@@ -71,20 +72,29 @@ class Labelling:
             return EXIT_RESUMABLE
 
     async def _run(self) -> int:
+        from judge.label.chosen import read_chosen
         from judge.label.labels import open_labels
         from judge.label.tasks import opened_tasks, read_tasks
 
         options = self._options
         with ExitStack() as stack:
-            tasks = stack.enter_context(opened_tasks(load_rubric(options.rubric)))
+            only = None if options.only is None else read_chosen(options.only)
+            tasks = stack.enter_context(opened_tasks(load_rubric(options.rubric), only))
             self._told.print(f"Reading {clean(options.traces)} …")
             await read_tasks(tasks, read_traces(options))
             self._list_skipped(tasks)
             if not tasks.tasks:
-                raise InputError(f"{options.traces} holds no record that can be labelled.")
+                asked = "record that can be labelled" if only is None else f"unit that {options.only} names"
+                raise InputError(f"{options.traces} holds no {asked}.")
+            self._tell_missing(tasks)
             file = stack.enter_context(open_labels(options.out, options.rater))
             await self._serve(tasks, file)
             return self._conclude(tasks, file)
+
+    def _tell_missing(self, tasks: Tasks) -> None:
+        if tasks.only is not None and (missing := len(tasks.only) - len(tasks)) > 0:
+            units = f"{missing:,} of {len(tasks.only):,} units of {self._options.only}"
+            self._errors.print(clean(f"Left out: {units} are of no record of {self._options.traces}."))
 
     async def _serve(self, tasks: Tasks, file: LabelFile) -> None:
         from judge.label.server import build_app

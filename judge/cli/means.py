@@ -19,7 +19,7 @@ from judge.axis import Axis
 from judge.cli.terminal import clean
 from judge.score import MEASURES, TRACE_MEASURES
 
-__all__ = ["NO_SUCH_NUMBER", "Means", "asked_axes", "by_model", "model_name"]
+__all__ = ["NO_SUCH_NUMBER", "Means", "asked_axes", "by_model", "model_name", "with_interval"]
 
 _Row: TypeAlias = dict[str, Any]
 _Rows: TypeAlias = dict[str, _Row]
@@ -130,10 +130,14 @@ def _stacked(cells: Sequence[str], *, whole: bool) -> Text:
 def _mean(row: _Row | None) -> str:
     if row is None:
         return NO_SUCH_NUMBER
-    if row["mean"] is None:
+    return with_interval(row["mean"], row["low"], row["high"])
+
+
+def with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """A share and its interval, such as `0.62 .55–.69`; `null` where there is none."""
+    if value is None:
         return "null"
-    interval = f" {_bound(row['low'])}–{_bound(row['high'])}" if row["low"] is not None else ""
-    return f"{row['mean']:.2f}{interval}"
+    return f"{value:.2f}{f' {_bound(low)}–{_bound(high)}' if low is not None and high is not None else ''}"
 
 
 def _bound(value: float) -> str:

@@ -1,15 +1,16 @@
-"""Forms of options that click does not know: `k=v`, `NAME=SOURCE` and `FIELD=NAME`."""
+"""Forms of options that click does not know: `k=v`, `NAME=SOURCE`, `FIELD=NAME` and `NUMBER=LEAST`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-__all__ = ["Header", "Parameter", "Rename"]
+__all__ = ["Header", "Least", "OfOneJudge", "Parameter", "Rename"]
 
 
 class Parameter(click.ParamType["tuple[str, JsonValue]"]):
@@ -48,6 +49,27 @@ class Header(click.ParamType["tuple[str, str]"]):
         return name, source
 
 
+class OfOneJudge(click.ParamType["str | dict[str, Any]"]):
+    """A judge's name; in a run file also what is given for this judge alone, by the names of options.
+
+    judge:
+      - lexical
+      - {judge: hosted_vllm/Qwen3-32B, api-base: "http://127.0.0.1:8000/v1", param: {temperature: 0.7}}
+    """
+
+    name = "NAME"
+    options = (
+        *("judge", "api-base", "param", "engine-arg", "concurrency", "rpm", "tpm", "timeout", "max-retries", "price"),
+        *("key-file", "header"),
+    )
+    """Those that one judge of a panel may have for itself."""
+
+    def convert(
+        self, value: str | dict[str, Any], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | dict[str, Any]:
+        return value
+
+
 class Rename(click.ParamType[str]):
     """`target=source`, as `judge.traces.mapping` reads it."""
 
@@ -57,3 +79,19 @@ class Rename(click.ParamType[str]):
         if "=" not in value:
             self.fail(f"{value!r} is not of the form FIELD=NAME, such as trace=response", param, ctx)
         return value
+
+
+class Least(click.ParamType["tuple[str, float]"]):
+    """`NAME=NUMBER`: what a number must reach."""
+
+    name = "NAME=NUMBER"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
+        name, separator, text = value.partition("=")
+        try:
+            least = float(text)
+        except ValueError:
+            least = math.nan
+        if not (name and separator and math.isfinite(least)):
+            self.fail(f"{value!r} is not of the form NAME=NUMBER, such as kappa=0.6", param, ctx)
+        return name, least

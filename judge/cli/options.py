@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from judge.cli.option_types import Header, Parameter, Rename
+from judge.cli.option_types import Header, OfOneJudge, Parameter, Rename
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+    from judge.panel import Reducer
     from judge.probe import Granularity
     from judge.verdict import EvidenceRule
 
 __all__ = [
+    "COMPARE_TAKES",
     "AskingOptions",
+    "CompareOptions",
     "EstimateOptions",
     "JudgeOptions",
     "ReadOptions",
@@ -27,12 +30,16 @@ __all__ = [
     "ServeOptions",
     "asking_options",
     "cache_folder",
+    "names_apart",
     "option",
     "options_of_score",
+    "panel_options",
     "reading_options",
     "scoring_options",
+    "seed_option",
     "take",
     "take_asking",
+    "take_comparing",
 ]
 
 _Options = TypeVar("_Options", bound="JudgeOptions")
@@ -60,6 +67,7 @@ class JudgeOptions(ReadOptions):
     Attributes:
         apart: Names of those that come from the environment or the run file while the judge is named elsewhere, and so
             may be meant for other judges.
+        pairs: Two traces are compared, in place of one that is scored.
     """
 
     judge: str
@@ -85,6 +93,7 @@ class JudgeOptions(ReadOptions):
     headers: tuple[tuple[str, str], ...]
     as_json: bool
     apart: frozenset[str] = frozenset()
+    pairs: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,17 +108,42 @@ class AskingOptions(JudgeOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreOptions(AskingOptions):
-    """What `judge score` was given."""
+    """What `judge score` was given for one judge; the first two mean something to a panel only."""
 
+    reducer: Reducer = "majority"
+    min_judges: int | None = None
     workers: int
     seed: int
+    calibration: Path | None
     dry_run: bool
+    blind_check: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions(AskingOptions):
+    """What `judge compare` was given with trace files; `traces` is the first of `paths`, and `limit` is of record ids.
+
+    Attributes:
+        paths: Files of traces, at least one.
+        axes: Which are shown; all of the rubric are asked.
+        baseline: The model that the others are shown against.
+        seed: Of the bootstrap intervals.
+    """
+
+    paths: tuple[Path, ...]
+    axes: tuple[str, ...]
+    baseline: str | None
+    seed: int
+    dry_run: bool
+    pairs: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstimateOptions(JudgeOptions):
-    """What `judge estimate` was given."""
+    """What `judge estimate` was given for one judge; the first two mean something to a panel only."""
 
+    reducer: Reducer = "majority"
+    min_judges: int | None = None
     out: Path | None
     past: Path | None
     measure: int
@@ -153,9 +187,23 @@ _NOT_JUDGED: Mapping[str, Any] = {
 """Of a command that asks for no verdicts and shows no image."""
 
 
+COMPARE_TAKES = (
+    *("config", "judge", "api_base", "granularity", "evidence", "params", "engine_args", "concurrency", "rpm", "tpm"),
+    *("timeout", "max_retries", "cache", "price", "budget", "key_file", "headers", "limit", "map", "references", "on"),
+    *("image_root", "allow_image_urls", "image_max_side", "as_json"),
+)
+"""Of the options of `judge score`, what asking about pairs takes too; `rubric` has another default there."""
+
+
 def take(kind: type[_Options], given: dict[str, Any]) -> _Options:
     """What the command that runs was given, as one value."""
-    return kind(**given, apart=_apart(click.get_current_context()))
+    return kind(**given, apart=names_apart(click.get_current_context(), "judge"))
+
+
+def take_comparing(given: dict[str, Any]) -> CompareOptions:
+    """What `judge compare` was given: `paths`, `COMPARE_TAKES`, and its own."""
+    as_always = {name: _NOT_JUDGED[name] for name in ("probe", "probe_evidence", "samples", "min_coverage")}
+    return take(CompareOptions, {**as_always, **given, "traces": str(given["paths"][0])})
 
 
 def take_asking(kind: type[_Options], given: dict[str, Any]) -> _Options:
@@ -163,10 +211,11 @@ def take_asking(kind: type[_Options], given: dict[str, Any]) -> _Options:
     return take(kind, {**_NOT_JUDGED, **given})
 
 
-def _apart(ctx: click.Context) -> frozenset[str]:
+def names_apart(ctx: click.Context, judge: str) -> frozenset[str]:
+    """Names of what comes from the environment or the run file, while the parameter `judge` comes from elsewhere."""
     source = ctx.get_parameter_source
     # A run file without a judge means the one that is the default.
-    beside = ParameterSource.DEFAULT_MAP if source("judge") is ParameterSource.DEFAULT else source("judge")
+    beside = ParameterSource.DEFAULT_MAP if source(judge) is ParameterSource.DEFAULT else source(judge)
     others = {ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP} - {beside}
     return frozenset(name for name in ctx.params if source(name) in others)
 
@@ -185,19 +234,58 @@ def _read_run_file(ctx: click.Context, _: click.Parameter, path: str | None) -> 
         ctx.default_map = read_run_file(Path(path), ctx)
 
 
+_LARGEST_SEED = 2**32 - 1
 _TRACES = click.argument("traces", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+_CONFIG = option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False),
+    is_eager=True,
+    expose_value=False,
+    callback=_read_run_file,
+    help="YAML file with any options of `judge score` and `judge estimate` by name, TRACES too.",
+)
+_RUBRIC = option(
+    "--rubric", default="pkr", show_default=True, metavar="NAME|FILE", help="Built-in rubric, or a YAML file."
+)
 _WHO = (
-    option(
-        "--config",
-        type=click.Path(exists=True, dir_okay=False),
-        is_eager=True,
-        expose_value=False,
-        callback=_read_run_file,
-        help="YAML file with any options of `judge score` and `judge estimate` by name, TRACES too.",
-    ),
+    _CONFIG,
     option("--judge", default="lexical", show_default=True, metavar="NAME", help="Who judges."),
     option("--api-base", metavar="URL", help="Address of the judge's server, up to and with /v1."),
-    option("--rubric", default="pkr", show_default=True, metavar="NAME|FILE", help="Built-in rubric, or a YAML file."),
+    _RUBRIC,
+)
+_WHO_TOGETHER = (
+    _CONFIG,
+    option(
+        "--judge",
+        "judges",
+        type=OfOneJudge(),
+        multiple=True,
+        default=["lexical"],
+        show_default=True,
+        help="Who judges; several make a panel.",
+    ),
+    option(
+        "--api-base",
+        "api_bases",
+        metavar="URL",
+        multiple=True,
+        help="Address of the judge's server, up to and with /v1; of a panel one for all of its servers, or one each in "
+        "the order of the judges.",
+    ),
+    option(
+        "--reducer",
+        type=click.Choice(["majority", "mean", "median"]),
+        default="majority",
+        show_default=True,
+        help="How verdicts of a panel become one, unit by unit.",
+    ),
+    option(
+        "--min-judges",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Judges of a panel that must have a verdict on a unit.  [default: more than half]",
+    ),
+    _RUBRIC,
 )
 _UNITS = (
     option(
@@ -295,9 +383,21 @@ _JOINED = (
     ),
 )
 _JSON = option("--json", "as_json", is_flag=True, help="What came of it as one JSON object on standard output.")
-_SCORING = (_TRACES, *_WHO, *_UNITS, *_HOW, *_JOINED, _JSON)
+_BESIDE = (*_UNITS, *_HOW, *_JOINED, _JSON)
+_SCORING = (_TRACES, *_WHO, *_BESIDE)
+_SCORING_TOGETHER = (_TRACES, *_WHO_TOGETHER, *_BESIDE)
 _ASKING = (*_WHO, *_HOW, _JSON)
 _READING = (*_READ, *_JOINED)
+
+
+seed_option = option(
+    "--seed",
+    type=click.IntRange(0, _LARGEST_SEED),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Seed of the bootstrap intervals.",
+)
 
 
 def reading_options(command: _Command) -> _Command:
@@ -308,8 +408,15 @@ def reading_options(command: _Command) -> _Command:
 
 
 def scoring_options(command: _Command) -> _Command:
-    """Add what every command that asks a judge takes, in the order of its help: the fields of `JudgeOptions`."""
+    """Add what a command takes that asks one judge, in the order of its help: the fields of `JudgeOptions`."""
     for add in reversed(_SCORING):
+        command = add(command)
+    return command
+
+
+def panel_options(command: _Command) -> _Command:
+    """Add what a command takes that asks one judge or several, in the order of its help; see `members.py`."""
+    for add in reversed(_SCORING_TOGETHER):
         command = add(command)
     return command
 

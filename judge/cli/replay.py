@@ -28,8 +28,8 @@ def replay(recordings: tuple[Path, ...], named: str, out: Path, *, overwrite: bo
     """Read recorded judge outputs into a run directory, strictly, and ask nobody.
 
     \b
-      llmbar           pairs, in both orders: Output (a), or … Therefore, Output (a) is better.
-      llmbar-final     the same, of which only the form that was asked for is believed
+      llmbar           pairs, both orders: … Therefore, Output (a) is better.
+      llmbar-final     the same, and only the form that was asked for
       llmbar-rating    pairs, each output scored alone
       amel             pairs, one order: 1 or 2 and what follows
       vicuna           pairs, two scores in a review

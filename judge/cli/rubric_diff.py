@@ -66,7 +66,8 @@ def diff(new: str, traces: str | None, **given: Any) -> None:
     \b
     Example:
       judge rubric diff triage-1.yaml triage-2.yaml
-      judge rubric diff triage-1.yaml triage-2.yaml traces.jsonl --out runs/triage \\
+      judge rubric diff triage-1.yaml triage-2.yaml traces.jsonl \\
+          --out runs/triage \\
           --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1
 
     With TRACES, the judge judges them under both versions, and is asked once what both versions ask. --out keeps a run
@@ -77,8 +78,8 @@ def diff(new: str, traces: str | None, **given: Any) -> None:
     \b
     Exit codes:
       0   shown, whether or not anything differs
-      1   with --exit-code: the versions differ; with TRACES: a verdict or a score moved
-      2   wrong usage, rubric, input or configuration, found before anything was paid
+      1   with --exit-code: the versions differ; with TRACES: something moved
+      2   wrong usage, rubric, input or configuration; nothing was paid
       3   finished, some records failed under one of the versions
       75  stopped early; the same command resumes
     """

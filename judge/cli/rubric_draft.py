@@ -79,8 +79,9 @@ def draft(**given: Any) -> None:
     apart: a rubric, with text, polarity and importance of each, and comments on what to look at.
 
     \b
-      judge rubric draft --task task.md --good good.jsonl --bad bad.jsonl --limit 5 \\
-          --out triage.yaml --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1
+      judge rubric draft --task task.md --good good.jsonl --bad bad.jsonl \\
+          --limit 5 --out triage.yaml \\
+          --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1
 
     \b
     Exit codes:

@@ -32,7 +32,7 @@ def export(rubric: str, named: str, axis: str | None, out: Path | None, *, stric
     Exit codes:
       0   written
       1   with --strict: something would be lost, so nothing is written
-      2   wrong usage, there is no such rubric, or it has no criteria; or FILE is there already
+      2   wrong usage, no such rubric, one without criteria, or FILE is there
     """
     from judge.cli.exporting import run_export
 

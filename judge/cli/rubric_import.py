@@ -24,7 +24,8 @@ def import_(file: Path, named: str | None, out: Path | None) -> None:
 
     \b
       healthbench  a row is a rubric: prompt, rubrics [criterion, points, tags]
-      rar          a row is a rubric: question, reference_answer, rubric [title, description, weight]
+      rar          a row is a rubric: question, reference_answer,
+                   rubric [title, description, weight]
       paperbench   a tree: id, requirements, weight, sub_tasks
       verifiers    TOML or JSON: criteria [name, text, weight, choices]
       rubric       JSON or YAML: [weight, requirement]
@@ -46,7 +47,8 @@ def import_(file: Path, named: str | None, out: Path | None) -> None:
     Exit codes:
       0   written
       1   written, and some cannot be used as they are: says which, and why
-      2   wrong usage, or no rubric that is known; nothing is written, and no file that is there is written over
+      2   wrong usage, no rubric that is known, or a file is there already;
+          nothing is written
     """
     from judge.cli.importing import run_import
 

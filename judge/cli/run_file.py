@@ -10,6 +10,12 @@
 The keys are the long names of the commands' own options, so nothing is listed here. One file is for all commands that
 take one: what only another command has is checked and left out. Paths are relative to the file. It holds no key, as
 such files are copied, committed and shared; where a header's value comes from is no key.
+
+Of several judges, each may have options of its own:
+
+    judge:
+      - lexical
+      - {judge: hosted_vllm/Qwen3-32B, api-base: "http://127.0.0.1:8000/v1", param: {temperature: 0.7}}
 """
 
 from __future__ import annotations
@@ -23,7 +29,7 @@ from typing import Any, NoReturn, TypeAlias
 import click
 
 from judge.backends.litellm_errors import clean
-from judge.cli.option_types import Header
+from judge.cli.option_types import Header, OfOneJudge
 from judge.strict_yaml import Document, StrictYamlError, parse_yaml
 
 __all__ = ["read_run_file"]
@@ -84,7 +90,7 @@ class _RunFile:
         values = {}
         for name, value in given.items():
             option = self._find(name)
-            words = self._checked(option, name, value)
+            words = self._checked(option, (name,), value)
             if name in self._options:
                 values[str(option.name)] = words
         return values
@@ -103,8 +109,10 @@ class _RunFile:
         raise click.UsageError(f"{self._path}:{where}: {name}{problem}{end}", self._ctx)
 
     def _refuse_secret(self, field: _Field, text: str) -> None:
-        key, option = str(field[-1]), self._known.get(str(field[0]))
-        source = _source(option, field, text)
+        key, option, own = str(field[-1]), self._known.get(str(field[0])), field
+        if option is not None and isinstance(option.type, OfOneJudge) and len(own := _of_one_judge(field)) < len(field):
+            option = self._known.get(str(own[0]))
+        source = _source(option, own, text)
         named = source is None and _SECRET_NAME.search(key) is not None
         if not (named or _looks_secret(option, text, source)):
             return
@@ -129,22 +137,44 @@ class _RunFile:
         meant = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(self._options)}"
         return f"{name!r} is no option of `{self._ctx.command_path}`; {meant}"
 
-    def _checked(self, option: click.Parameter, name: str, value: object) -> Any:
+    def _checked(self, option: click.Parameter, field: _Field, value: object) -> Any:
         """The words of a value as the command line would have them, after its own check of them."""
-        field: _Field = (name,)
         if option.multiple:
-            words: Any = [self._words(option, where, each) for where, each in self._several(option, field, value)]
+            words: Any = [self._one(option, where, each) for where, each in self._several(option, field, value)]
         else:
             words = self._words(option, field, value)
+        self._cast(option, field, words)
+        return words
+
+    def _cast(self, option: click.Parameter, field: _Field, words: Any) -> Any:
         try:
-            option.type_cast_value(self._ctx, words)
+            return option.type_cast_value(self._ctx, words)
         except click.BadParameter as exc:
             self._refuse(field, exc.message)
-        return words
+
+    def _one(self, option: click.Parameter, field: _Field, value: object) -> Any:
+        if isinstance(value, dict) and isinstance(option.type, OfOneJudge):
+            return self._judge(field, value)
+        return self._words(option, field, value)
+
+    def _judge(self, field: _Field, given: dict[str, object]) -> dict[str, Any]:
+        """What is given for one judge of a panel alone, by the names of click's parameters."""
+        if "judge" not in given:
+            self._refuse(field, "names no judge; begin with `judge: NAME`")
+        return dict(self._of_judge((*field, name), name, value) for name, value in given.items())
+
+    def _of_judge(self, field: _Field, name: str, value: object) -> tuple[str, Any]:
+        if name not in OfOneJudge.options:
+            allowed = ", ".join(OfOneJudge.options)
+            self._refuse(field, f"{name!r} cannot be given for one judge alone; there are: {allowed}")
+        option = self._known[name]
+        if name in ("judge", "api-base"):  # which several may be given of, but not here
+            return name.replace("-", "_"), self._words(option, field, value)
+        return str(option.name), self._cast(option, field, self._checked(option, field, value))
 
     def _several(self, option: click.Parameter, field: _Field, value: object) -> Iterator[tuple[_Field, object]]:
         """Values of an option that may be repeated: one, a list, or `key: value` for those of the form k=v."""
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not isinstance(option.type, OfOneJudge):
             pair = getattr(option.type, "pair", None)
             for key, inner in value.items():
                 where = (*field, key)
@@ -212,6 +242,12 @@ def _name(option: click.Parameter) -> str:
     """The long name, without dashes; an argument has only one name."""
     long = [name for name in option.opts if name.startswith("--")]
     return long[0].removeprefix("--") if long else str(option.name)
+
+
+def _of_one_judge(field: _Field) -> _Field:
+    """The place of a value below what is given for one judge alone: `judge[0].header.X` is `header.X`."""
+    below = field[2:] if len(field) > 1 and isinstance(field[1], int) else field[1:]
+    return below or field
 
 
 def _texts(value: object, field: _Field) -> Iterator[tuple[_Field, str]]:

@@ -7,16 +7,15 @@ from typing import Any
 
 import click
 
-from judge.cli.options import ScoreOptions, option, scoring_options, take
+from judge.cli.members import take_members
+from judge.cli.options import ScoreOptions, option, panel_options, seed_option
 
 __all__ = ["score"]
-
-_LARGEST_SEED = 2**32 - 1
 
 
 @click.command()
 @option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Run directory.")
-@scoring_options
+@panel_options
 @option(
     "--workers",
     type=click.IntRange(1, 64),
@@ -25,13 +24,19 @@ _LARGEST_SEED = 2**32 - 1
     show_default=True,
     help="Processes that share the work, and the calls in flight.",
 )
+@seed_option
 @option(
-    "--seed",
-    type=click.IntRange(0, _LARGEST_SEED),
+    "--calibration",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Of `judge calibrate`, for this judge, prompt and rubric: calibrated scores beside the judge's.",
+)
+@option(
+    "--blind-check",
+    type=click.IntRange(min=2),
     metavar="N",
-    default=0,
-    show_default=True,
-    help="Seed of the bootstrap intervals.",
+    help="Ask about N of the records again without their images, and with those of others; an axis that does not move "
+    "is named. It changes no score.",
 )
 @option("--overwrite", is_flag=True, help="Start afresh, whatever is in --out.")
 @option("--dry-run", is_flag=True, help="Say what it would take, as `judge estimate` does, and ask nobody.")
@@ -64,6 +69,15 @@ def score(**given: Any) -> None:
       judge score traces.jsonl --out runs/fourth --probe \\
           --judge hosted_vllm/MODEL --api-base http://127.0.0.1:8000/v1
 
+    Several judges are a panel: each judges every record, in a run of its own below --out, and --out has the rows of all
+    and the panel's own, unit by unit the majority of theirs. doubtful.jsonl lists the units that they differ on, for
+    judge label --only.
+
+    \b
+      judge score traces.jsonl --out runs/fifth \\
+          --judge hosted_vllm/A --api-base http://127.0.0.1:8000/v1 \\
+          --judge hosted_vllm/B --api-base http://127.0.0.1:8001/v1
+
     The same command again goes on where it stopped: only what is missing, failed or changed is asked.
     Every option can come from the environment (--max-retries is JUDGE_MAX_RETRIES) and, after that, from --config FILE.
     lexical has no use for --api-base, --budget, --header and --key-file, and a judge of another package none for the
@@ -77,11 +91,24 @@ def score(**given: Any) -> None:
       3   finished, some records failed: failures.jsonl says why
       75  stopped early; the same command resumes
     """
-    options = take(ScoreOptions, given)
+    members = take_members(ScoreOptions, given)
+    options, *others = members
     if options.dry_run:
         from judge.cli.estimating import dry_run
 
-        raise SystemExit(dry_run(options))
+        raise SystemExit(dry_run(members))
+    if others:
+        _refuse_of_one_judge(options)
+        from judge.cli.panel_scoring import PanelScoring
+
+        raise SystemExit(PanelScoring(members).run())
     from judge.cli.scoring import Scoring
 
     raise SystemExit(Scoring(options).run())
+
+
+def _refuse_of_one_judge(options: ScoreOptions) -> None:
+    """A calibration is of one judge, and so is whether it looks at images."""
+    given = {"--calibration": options.calibration, "--blind-check": options.blind_check}
+    for name in (name for name, value in given.items() if value is not None):
+        raise click.UsageError(f"{name} is about one judge, and several are given. Score with that one alone.")

@@ -11,7 +11,10 @@ import orjson
 import polars as pl
 
 from judge.aggregate import summarise
+from judge.beside import less_spent
 from judge.cli.asking import EXIT_FAILED_RECORDS, EXIT_OK, EXIT_RESUMABLE, Asking
+from judge.cli.blind_page import print_blind
+from judge.cli.calibrating import calibrated_lines, calibrated_table, put_calibrated
 from judge.cli.given import read_traces
 from judge.cli.legend import legend
 from judge.cli.logs import logging_to_stderr
@@ -22,8 +25,12 @@ from judge.cli.terminal import clean
 from judge.cli.told import tell
 from judge.difference import Difference, find_differences
 from judge.judge_name import BASELINE
+from judge.progress import sum_up
 from judge.run import Progress, RunReport, score_file
 from judge.settings import Settings
+from judge.traces.reading import Traces
+from judge.trust.blind import BlindCheck, add_blind_check, blind_runs, check_blind, make_progress, refuse_blind_check
+from judge.trust.calibration import Calibration, read_calibration, refuse_other
 
 __all__ = ["Scoring"]
 
@@ -34,10 +41,46 @@ _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 class Scoring(Asking[ScoreOptions, RunReport]):
     """One `judge score`."""
 
+    def __init__(self, options: ScoreOptions) -> None:
+        super().__init__(options)
+        self._blindly = make_progress()
+        self._blind: BlindCheck | None = None
+
+    def _counts(self) -> Progress:
+        return sum_up([self._progress, *self._blindly.values()])
+
+    async def _total(self) -> int | None:
+        """A record of the blind check is asked about twice more; there may be fewer than it is to ask about."""
+        records = await super()._total()
+        return None if records is None else records + 2 * min(self._options.blind_check or 0, records)
+
     async def _work(self, settings: Settings, stop: asyncio.Event) -> RunReport:
+        options, traces = self._options, read_traces(self._options, settings)
+        if options.blind_check is None:
+            return await self._score(traces, settings, stop)
+        refuse_blind_check(traces, settings)
+        earlier = [] if options.overwrite else blind_runs(options.out)
+        report = await self._score(traces, less_spent(settings, earlier, rest="the run"), stop)
+        if not report.finished:
+            return report
+        self._blind = await check_blind(
+            traces,
+            options.out,
+            settings,
+            records=options.blind_check,
+            seed=options.seed,
+            overwrite=options.overwrite,
+            progress=self._blindly,
+            stop=stop,
+            tell=self._tell,
+        )
+        return add_blind_check(options.out, report, self._blind)
+
+    async def _score(self, traces: Traces, settings: Settings, stop: asyncio.Event) -> RunReport:
         options = self._options
+        self._calibration = self._read_calibration(settings)
         return await score_file(
-            read_traces(options, settings),
+            traces,
             options.out,
             settings,
             overwrite=options.overwrite,
@@ -47,6 +90,14 @@ class Scoring(Asking[ScoreOptions, RunReport]):
             tell=self._tell,
             around=partial(logging_to_stderr, options.log_level),
         )
+
+    def _read_calibration(self, settings: Settings) -> Calibration | None:
+        """Before anything is asked: one of another judge is refused."""
+        if (path := self._options.calibration) is None:
+            return None
+        calibration = read_calibration(path)
+        refuse_other(calibration, settings.labels, path)
+        return calibration
 
     def _introduce(self, settings: Settings) -> None:
         if settings.judge == BASELINE:
@@ -64,31 +115,56 @@ class Scoring(Asking[ScoreOptions, RunReport]):
         scores = pl.scan_parquet(self._options.out / "scores.parquet")
         summary = summarise(scores, settings.labels.axes, seed=self._options.seed)
         differences = find_differences(scores, seed=self._options.seed)
+        calibrated = put_calibrated(
+            self._options.out, self._calibration, settings.rubric.scored, seed=self._options.seed
+        )
         code = _exit_code(report)
         if self._options.as_json:
-            out, labels = self._options.out, settings.labels
-            self._shown.out(tell(report, summary, differences, labels=labels, out=out, exit_code=code))
+            told = tell(
+                report,
+                summary,
+                differences,
+                labels=settings.labels,
+                out=self._options.out,
+                exit_code=code,
+                calibrated=calibrated,
+                blind=self._blind,
+            )
+            self._shown.out(told)
         else:
-            self._print(report, summary, differences, settings)
+            self._print(report, summary, differences, calibrated, settings)
         if failed := _failed(report):
             self._told.print(f"{failed}; {_first_failure(self._options.out / 'failures.jsonl')}")
         return code if report.finished else self._stopped()
 
     def _print(
-        self, report: RunReport, summary: pl.DataFrame, differences: list[Difference], settings: Settings
+        self,
+        report: RunReport,
+        summary: pl.DataFrame,
+        differences: list[Difference],
+        calibrated: pl.DataFrame | None,
+        settings: Settings,
     ) -> None:
         show, axes = self._shown.print, asked_axes(summary, settings.rubric.axes)
         show(f"\n{clean(settings.labels.rubric)} judged by {clean(settings.labels.judge)}: means with 95 % intervals\n")
         show(Means(summary, axes))
         show(f"\n{legend(axes)}\n", style="dim")
+        if calibrated is not None and self._calibration is not None:
+            show(calibrated_table(calibrated))
+            for line in calibrated_lines(self._calibration, axes):
+                show(clean(line), style="dim")
+            show()
         if differences:
             show(difference_table(differences))
             show()
+        if self._blind is not None and self._blind.finished:
+            print_blind(self._shown, self._blind)
         for line in (*answer_lines(summary), *_counts(report, self._progress), *prefix_lines(report.spent)):
             show(line)
         for line in (*caution_lines(report.cautions), *_notes(report)):
             show(line)
         names = ["scores.parquet", "verdicts.parquet", "calls.parquet", "run.json"]
+        names += ["calibrated.parquet"] * (calibrated is not None)
         show(f"Written to {self._options.out}: {', '.join(names + ['failures.jsonl'] * bool(_failed(report)))}")
 
 

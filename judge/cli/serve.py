@@ -95,10 +95,11 @@ def serve(**given: Any) -> None:
       judge serve --reward reward.yaml --port 8080
 
     \b
-      curl -s http://127.0.0.1:8080/v1/score -H 'Content-Type: application/json' -d '
+      curl -s http://127.0.0.1:8080/v1/score \\
+          -H 'Content-Type: application/json' -d '
         {"records": [{"trace": "I see a fracture in the left wrist.",
-                      "units": {"perception": [{"unit_id": "P1",
-                                                "claim": "The fracture is in the left wrist."}]}}]}'
+          "units": {"perception": [{"unit_id": "P1",
+            "claim": "The fracture is in the left wrist."}]}}]}'
 
     \b
       POST /v1/score            records -> scores

@@ -72,16 +72,19 @@ def clean_lines(text: str) -> str:
     return "".join(part if part in "\n\t" else clean(part) for part in re.split(r"([\n\t])", text))
 
 
-async def report_progress(count: Callable[[], Counts], total: asyncio.Future[int | None], console: Console) -> None:
+async def report_progress(
+    count: Callable[[], Counts], total: asyncio.Future[int | None], console: Console, *, things: str = "records"
+) -> None:
     """Show the counts until cancelled: a bar on a terminal, else a plain line every five seconds.
 
     Args:
         count: Gives what is done by now.
         total: Records to be done; while it is not known, nothing is said of the time left.
         console: On standard error.
+        things: What is counted.
     """
     begun = time.monotonic()
-    with (_bar if console.is_terminal else _lines)(console) as show:
+    with (_bar if console.is_terminal else _lines)(console, things) as show:
         while True:
             await asyncio.sleep(_REFRESH_S if console.is_terminal else _PLAIN_LINE_S)
             known, counts = total.result() if total.done() else None, count()
@@ -89,20 +92,20 @@ async def report_progress(count: Callable[[], Counts], total: asyncio.Future[int
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[_Show]:
-    told = TextColumn("records, {task.fields[told]}", table_column=Column(ratio=1))  # folds in the room left
+def _bar(console: Console, things: str) -> Iterator[_Show]:
+    told = TextColumn(f"{things}, {{task.fields[told]}}", table_column=Column(ratio=1))  # folds in the room left
     columns = (SpinnerColumn(), BarColumn(_BAR_WIDTH), MofNCompleteColumn(), told)
     often = 1 / _REFRESH_S
     with Progress(*columns, console=console, transient=True, expand=True, refresh_per_second=often) as progress:
-        task = progress.add_task("records", total=None, told="")
+        task = progress.add_task(things, total=None, told="")
         yield lambda done, total, told: progress.update(task, completed=done, total=total, told=told)
 
 
 @contextmanager
-def _lines(console: Console) -> Iterator[_Show]:
+def _lines(console: Console, things: str) -> Iterator[_Show]:
     def show(done: int, total: int | None, told: str) -> None:
         of = f" of {total}" if total is not None else ""
-        console.print(f"{done}{of} records, {told}", highlight=False)
+        console.print(f"{done}{of} {things}, {told}", highlight=False)
 
     yield show
 

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from judge.difference import Difference
 from judge.run import RunReport
 from judge.table import Labels
+from judge.trust.blind import BlindCheck
 
 __all__ = ["SCHEMA", "Told", "tell"]
 
@@ -72,6 +73,29 @@ class ToldMean(TypedDict):
     n_failed: int
 
 
+class ToldCalibrated(TypedDict):
+    """One calibrated measure of one model."""
+
+    model: str | None
+    measure: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    interval: str | None
+    n: int
+
+
+class ToldBlind(TypedDict):
+    """What came of --blind-check."""
+
+    asked: int
+    lines: Sequence[int]
+    finished: bool
+    moves: Sequence[dict[str, JsonValue]]
+    spent: dict[str, int | float | None]
+    unmoved: Sequence[dict[str, str]]
+
+
 class Told(TypedDict):
     """The whole object."""
 
@@ -88,6 +112,8 @@ class Told(TypedDict):
     differences: list[ToldDifference]
     notes: list[str]
     summary: list[ToldMean]
+    calibrated: list[ToldCalibrated] | None
+    blind_check: ToldBlind | None
     out: str
 
 
@@ -99,6 +125,8 @@ def tell(
     labels: Labels,
     out: Path,
     exit_code: int,
+    calibrated: pl.DataFrame | None = None,
+    blind: BlindCheck | None = None,
 ) -> str:
     """The object as one line of JSON.
 
@@ -109,6 +137,8 @@ def tell(
         labels: Of the judge and the rubric.
         out: The run directory.
         exit_code: Of this command.
+        calibrated: Of `calibrated_means`; None without a calibration.
+        blind: Of `check_blind`, where it was asked for.
     """
     told: Told = {
         "schema": SCHEMA,
@@ -126,6 +156,8 @@ def tell(
         ),
         "notes": [*report.notes],
         "summary": cast("list[ToldMean]", summary.to_dicts()),
+        "calibrated": None if calibrated is None else cast("list[ToldCalibrated]", calibrated.to_dicts()),
+        "blind_check": None if blind is None else cast("ToldBlind", blind.told),
         "out": str(out),
     }
     return orjson.dumps(told).decode()

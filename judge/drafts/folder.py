@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import orjson
 from msgspec import structs
@@ -19,7 +19,8 @@ from judge.drafts.asking import DraftPrompt
 from judge.drafts.row import Row, read_rows
 from judge.errors import ConfigError
 from judge.outcome import Failure
-from judge.runs.directory import RunDirectory, write_atomically
+from judge.runs.directory import RunDirectory
+from judge.runs.failed import take_failed_calls, write_rows
 from judge.settings import Settings
 
 __all__ = ["DraftFolder", "judge_id"]
@@ -74,22 +75,19 @@ class DraftFolder:
 
     def take_failed_calls(self) -> list[str]:
         """The calls that failed in the last session. Told once, or the session after would have new ones retired."""
-        path = self.failures_path
-        lines = path.read_bytes().splitlines() if path.exists() else []
-        path.unlink(missing_ok=True)
-        return [call for line in lines for call in orjson.loads(line)["calls"]]
+        return take_failed_calls(self.failures_path)
 
     def write(self, rows: Sequence[Row], failures: Iterable[tuple[Failure, Sequence[str]]]) -> None:
         """Replace the lines, and what failed with the calls that did."""
         if rows or self.out.exists():
-            write_atomically(self.out, lambda file: _dump(rows, file))
+            write_rows(self.out, rows)
         self.write_failures(failures)
 
     def write_failures(self, failures: Iterable[tuple[Failure, Sequence[str]]]) -> None:
         """Write down what failed, if anything did."""
         failed = [_without_nulls(structs.asdict(failure)) | {"calls": [*calls]} for failure, calls in failures]
         if failed:
-            write_atomically(self.failures_path, lambda file: _dump(failed, file))
+            write_rows(self.failures_path, failed)
 
     def write_story(self, content: Mapping[str, JsonValue]) -> None:
         """Replace `run.json`; settings hold no secret."""
@@ -102,11 +100,6 @@ def judge_id(settings: Settings, prompt: DraftPrompt) -> str:
     told: list[object] = [model.name, model.api_base, model.params, model.code, prompt.fingerprint]
     found = hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
     return f"{settings.judge}#{found[:8]}"
-
-
-def _dump(rows: Iterable[Mapping[str, Any]], file: IO[bytes]) -> None:
-    for row in rows:
-        file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def _without_nulls(row: Mapping[str, Any]) -> dict[str, Any]:

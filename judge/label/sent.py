@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from judge.errors import InputError
-from judge.label.labels import Answer, Question, first_fault
+from judge.label.label import Answer, Question, first_fault
 from judge.strict_json import StrictJsonError, parse_json
 from judge.words import Met
 

@@ -28,7 +28,8 @@ from starlette.types import ASGIApp
 
 from judge.errors import ConfigError, InputError
 from judge.label.guard import Guard
-from judge.label.labels import Label, LabelFile, Question
+from judge.label.label import Label, Question
+from judge.label.labels import LabelFile
 from judge.label.sent import read_sent
 from judge.label.tasks import Task, Tasks
 from judge.web.body import read_body

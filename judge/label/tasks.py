@@ -13,7 +13,7 @@ import orjson
 
 from judge.axis import AskedKind
 from judge.errors import RecordError
-from judge.label.labels import Answer, Place, Question
+from judge.label.label import Answer, Place, Question
 from judge.probe import AskedUnit, build_probes
 from judge.record import Record
 from judge.rubric import Rubric
@@ -115,12 +115,14 @@ class Tasks:
     Attributes:
         tasks: One a record.
         skipped: Why other records cannot be labelled.
+        only: The units that are asked about, with their ranks; None for all. A record without any of them is no task.
     """
 
     rubric: Rubric
     file: IO[bytes]
     tasks: list[Task] = field(default_factory=list)
     skipped: list[RecordError] = field(default_factory=list)
+    only: Mapping[Place, int] | None = None
     _seen: dict[tuple[str, str | None], int] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -156,11 +158,19 @@ class Tasks:
             message = f"has nothing to label: the rubric {self.rubric.name!r} asks only about {kinds}."
             raise _refused(record, "units", "no_units", message)
         self._refuse_twin(record)
+        units = [unit for unit in units if self.only is None or _place(record, unit) in self.only]
+        if not units:
+            return
         content = orjson.dumps(_sheet(record, self.rubric, units))
         questions = tuple(_question(record, unit) for unit in units)
         start = self.file.seek(0, 2)
         self.file.write(content)
         self.tasks.append(Task(key=record.key, line=record.line, questions=questions, start=start, length=len(content)))
+
+    def sort(self) -> None:
+        """Put the records in the order of `only`, each where its first unit is."""
+        if (ranks := self.only) is not None:
+            self.tasks.sort(key=lambda task: min(ranks[question.place] for question in task.questions))
 
     def _refuse_twin(self, record: Record) -> None:
         line = self._seen.setdefault((record.id, record.model), record.line)
@@ -171,10 +181,10 @@ class Tasks:
 
 
 @contextmanager
-def opened_tasks(rubric: Rubric) -> Iterator[Tasks]:
-    """Room for the tasks of a rubric; gone when this ends, however it ends."""
+def opened_tasks(rubric: Rubric, only: Mapping[Place, int] | None = None) -> Iterator[Tasks]:
+    """Room for the tasks of a rubric, or for some units of them; gone when this ends, however it ends."""
     with TemporaryFile() as file:
-        yield Tasks(rubric, file)
+        yield Tasks(rubric, file, only=only)
 
 
 async def read_tasks(tasks: Tasks, traces: Traces) -> None:
@@ -194,11 +204,15 @@ async def read_tasks(tasks: Tasks, traces: Traces) -> None:
 
         await reading.lines.begin(asyncio.Event(), traces.name)
         await each(reading.lines, take, concurrency=1, reading_waits=reading.lines.waits)
+    tasks.sort()
+
+
+def _place(record: Record, asked: AskedUnit) -> Place:
+    return Place(record.id, record.model, asked.axis, asked.unit.unit_id)
 
 
 def _question(record: Record, asked: AskedUnit) -> Question:
-    place = Place(record.id, record.model, asked.axis, asked.unit.unit_id)
-    return Question(place, _ANSWERS[asked.kind], tuple(asked.levels))
+    return Question(_place(record, asked), _ANSWERS[asked.kind], tuple(asked.levels))
 
 
 def _sheet(record: Record, rubric: Rubric, units: Sequence[AskedUnit]) -> Sheet:

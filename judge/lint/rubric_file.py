@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from judge.lint.finding import Finding, Remark, in_order
+from judge.lint.pair import list_questions, remark_on_place
 from judge.lint.polarity import remark_on_polarity
 from judge.lint.source import Source, read_source
 from judge.lint.statement import Statement, list_statements, texts, without_meta
@@ -45,6 +46,9 @@ def _check(source: Source) -> Iterator[Finding]:
     yield from check_weights(source, value)
     for field, text in texts(value):
         for remark in remark_on_template(text):
+            yield source.at_words(field, text, remark)
+    for field, text in list_questions(value):
+        for remark in remark_on_place(text):
             yield source.at_words(field, text, remark)
     for statement in list_statements(value):
         for remark in remark_on_statement(statement):

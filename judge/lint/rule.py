@@ -29,6 +29,7 @@ RULES: Final[dict[str, Severity]] = {
     "sign-wording": "warning",
     "vague-word": "warning",
     "judge-instruction": "warning",
+    "pair-place": "warning",
     "answer-letter": "warning",
     "source-quote": "warning",
     "presence-claim": "warning",

@@ -59,6 +59,7 @@ class Rewarder:
         failures: FailureRule | None = None,
         deadline_s: float | None = 300.0,
     ) -> None:
+        judge.settings.refuse_unscored()
         self.judge = judge
         self.shape = shape or RewardShape()
         self.rule = failures or FailureRule()

@@ -1,6 +1,7 @@
 """A run directory: its lock, its parts, its tables, its `run.json`. Whatever is written appears whole or not at all.
 
-scores.parquet verdicts.parquet calls.parquet failures.jsonl run.json     what a user reads
+scores.parquet verdicts.parquet calls.parquet failures.jsonl run.json     what a user reads; of pairs
+preferences.parquet                                                       in place of the first two
 parts/000001/ …    finished blocks of the input, from which a resume goes on and the tables are joined
 journal.sqlite     paid replies
 run.lock           the process that is at work here
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import orjson
 import polars as pl
@@ -30,7 +31,7 @@ from judge.errors import CacheError, ConfigError
 from judge.journal.journal import is_full
 from judge.table import Tables, table_schemas
 
-__all__ = ["RunDirectory", "disk_errors", "list_parts", "read_run", "write_atomically"]
+__all__ = ["RunDirectory", "disk_errors", "list_parts", "read_run", "write_atomically", "write_json"]
 
 _TABLES = ("scores", "verdicts", "calls", "failures")
 _ROWS_HELD = 10_000  # of a table that is being written; Polars would hold twelve times as many
@@ -108,7 +109,8 @@ class RunDirectory:
         self._discard(self._parts)
         self._parts.mkdir()
         # run.json last: killed before, the next start still knows whose files these are.
-        for name in ("failures.jsonl", *(f"{table}.parquet" for table in _TABLES), "run.json"):
+        tables = (f"{table}.parquet" for table in (*_TABLES, "preferences"))
+        for name in ("doubtful.jsonl", "failures.jsonl", *tables, "run.json"):
             (self.path / name).unlink(missing_ok=True)
 
     def read_run(self) -> dict[str, JsonValue]:
@@ -117,8 +119,7 @@ class RunDirectory:
 
     def write_run(self, content: dict[str, JsonValue]) -> None:
         """Replace `run.json`."""
-        body = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        write_atomically(self.path / "run.json", lambda file: file.write(body))
+        write_json(self.path / "run.json", content)
 
     def read_part(self, number: int) -> Tables | None:
         """The rows of a finished block, or None.
@@ -274,6 +275,12 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _sync(path.parent)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file as `write_atomically` does, for people to read too."""
+    body = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    write_atomically(path, lambda file: file.write(body))
 
 
 def _write_safely(path: Path, write: Callable[[IO[bytes]], object], *, named: Path) -> None:

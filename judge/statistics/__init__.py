@@ -1,1 +1,1 @@
-"""Numbers on labels, ranks and pairs."""
+"""Numbers on labels, ranks and pairs: each a value with its interval, or the reason for none."""

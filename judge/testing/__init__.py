@@ -11,6 +11,7 @@ that it is a peer of what it tests and not a part of it.
     Ask           -> scripts.py    what the judge writes         opinions.py: what it thinks, by kind and overlap.py
     a probe       -> probes.py     how likely each token is
     a draft       -> drafts.py     units of a reference
+    two traces    -> preferences.py  which is better
     attempt       -> faults.py     what goes wrong               misbehave.py: how
     Answer        -> wire.py       bytes, in good manners or bad
     everything    -> ledger.py     what was asked, paid, delivered
@@ -32,11 +33,14 @@ if TYPE_CHECKING:
     from judge.testing.faults import SLOW as SLOW
     from judge.testing.ledger import Ledger as Ledger
     from judge.testing.ledger import LedgerRow as LedgerRow
+    from judge.testing.noisy import Noisy as Noisy
     from judge.testing.scripts import Script as Script
     from judge.testing.scripts import Sloppy as Sloppy
+    from judge.testing.scripts import biased as biased
     from judge.testing.scripts import gullible as gullible
     from judge.testing.scripts import obedient as obedient
     from judge.testing.scripts import stubborn as stubborn
+    from judge.testing.scripts import undecided as undecided
     from judge.testing.server import Server as Server
     from judge.testing.units import AskedUnit as AskedUnit
 
@@ -46,7 +50,8 @@ _HOMES = {
     "behaviour": ("Behaviour",),
     "faults": ("KINDS", "PROBE", "QUICK", "REPLY", "RETRYABLE", "SLOW"),
     "ledger": ("Ledger", "LedgerRow"),
-    "scripts": ("Script", "Sloppy", "gullible", "obedient", "stubborn"),
+    "noisy": ("Noisy",),
+    "scripts": ("Script", "Sloppy", "biased", "gullible", "obedient", "stubborn", "undecided"),
     "server": ("Server",),
     "units": ("AskedUnit",),
 }

@@ -30,6 +30,7 @@ _OPENING = re.compile(r"<trace-([0-9a-f]{12})>\n")
 _SECTION = re.compile(r"^# (Question|Options|Context|Reference)\n\n(.*?)(?=^# \w+\n\n|\Z)", re.MULTILINE | re.DOTALL)
 _COMPLAINT = re.compile(r"^Your previous reply could not be used", re.MULTILINE)
 _QUESTION = re.compile(r"^Question of (presence|correctness|evidence|level):", re.MULTILINE)
+_FIRST, _NEXT = "# Trace A\n\n", "\n\n# Trace B\n\n"
 _UNIT_NAME = re.compile(r"u\d+")
 
 
@@ -40,6 +41,7 @@ class Ask:
 
     Args:
         trace: The text in the trace fence, "" when the request has none.
+        second: The text in the fence after it, where two traces are compared; else "".
         shown: What stands before it, by heading: `Question`, `Options`, `Context`, `Reference`, where they are there.
         units: In asking order: the names of the reply schema where it has any, else those of the text.
         question: `presence`, `correctness` or `evidence` where one thing is asked of one unit, `level` of one scale,
@@ -57,6 +59,7 @@ class Ask:
     images: tuple[str, ...]
     body: Mapping[str, object]
     question: str = ""
+    second: str = ""
     shown: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -67,18 +70,24 @@ class Ask:
     @cached_property
     def key(self) -> str:
         """16 hex digits for this trace, claims and question, the same in a first ask and in its re-asks."""
-        told = json.dumps([self.trace, [unit.claim for unit in self.units], *([self.question] * bool(self.question))])
+        more = [self.question] * bool(self.question) + [self.second] * bool(self.second)
+        told = json.dumps([self.trace, [unit.claim for unit in self.units], *more])
         return sha256(told.encode()).hexdigest()[:16]
 
 
 def parse_ask(body: Mapping[str, object]) -> Ask:
     """Read what a chat-completion body asks. A body of another shape gives an Ask without units."""
     before, trace, after = _parted(last_user_text(body))
+    second = ""
+    if after.startswith(_NEXT):
+        _, second, after = _parted(after)
+        before = before.removesuffix(_FIRST)
     complaint = _COMPLAINT.search(after)
     end = complaint.start() if complaint else len(after)
     schemas, questions = _unit_schemas(body), _QUESTION.findall(after, 0, end)
     return Ask(
         trace=trace,
+        second=second,
         shown={heading: text.strip() for heading, text in _SECTION.findall(before)},
         units=read_units(after[:end], schemas),
         complaint=after[end:],

@@ -3,6 +3,7 @@
 checklist   honest: as the closest sentence has it                      flattering: raised and right
 criteria    MET where the closest sentence says it                      MET where that is good, UNMET where it is bad
 scale       the level by how much of the reference the trace says       the highest level
+preference  the trace that says more of the reference                   the first
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 from judge.testing.ask import Ask
 from judge.testing.overlap import closest, find, share_said
+from judge.testing.preferences import prefer
 from judge.testing.units import AskedUnit, UnitKind
 
 _Answer: TypeAlias = Mapping[str, object]
@@ -41,6 +43,12 @@ def flattering(unit: AskedUnit) -> _Answer:
     return _FLATTERING[unit.kind](unit)
 
 
+def written(ask: Ask, opinion: Opinion) -> dict[str, object]:
+    """As it stands in a reply."""
+    verdict = {"reason": opinion.reason, **opinion.answer}
+    return {"evidence": opinion.evidence, **verdict} if ask.with_evidence else verdict
+
+
 def _raised(ask: Ask, unit: AskedUnit) -> Opinion:
     found = find(ask.trace, unit.claim)
     reason = f"{found.overlap:.0%} of the claim's words are in the closest sentence."
@@ -64,13 +72,20 @@ def _placed(ask: Ask, unit: AskedUnit) -> Opinion:
     return Opinion({"value": level}, closest(ask.trace, wanted), reason)
 
 
+def _preferred(ask: Ask) -> Opinion:
+    better, evidence, reason = prefer(ask)
+    return Opinion({"preferred": better}, evidence, reason)
+
+
 _HONEST: Mapping[UnitKind, Callable[[Ask, AskedUnit], Opinion]] = {
     "checklist": _raised,
     "criteria": _met,
     "scale": _placed,
+    "preference": lambda ask, _: _preferred(ask),
 }
 _FLATTERING: Mapping[UnitKind, Callable[[AskedUnit], _Answer]] = {
     "checklist": lambda _: {"presence": 2, "correctness": 1},
     "criteria": lambda unit: {"verdict": "UNMET" if unit.bad else "MET"},
     "scale": lambda unit: {"value": max(unit.levels, default=0)},
+    "preference": lambda _: {"preferred": "A"},
 }

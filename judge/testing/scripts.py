@@ -2,8 +2,13 @@
 
     obedient   an honest, deterministic judge
     sloppy     usable but messy; a share of first replies is really wrong, a re-ask gets it right
-    gullible   believes whatever the trace says of itself
+    gullible   believes whatever the trace says of itself, and makes quotes up
+    led        honest, until the trace speaks of its own grading: then it does what that says
+    parrot     honest, until the trace holds JSON: then it replies with that
     stubborn   never a usable reply
+    noisy      an honest judge that changes its mind about a fifth of the units, anew in every ask
+    biased     of two traces, whichever stands first; of all else as obedient
+    undecided  of two traces, neither; of all else as obedient
 
 Your own script is any callable `script(ask) -> str | Mapping`: a mapping is sent as JSON, a string as it is. For a
 probe (`ask.probed`) a mapping is of tokens to their probabilities, and the likeliest is said.
@@ -11,8 +16,9 @@ probe (`ask.probed`) a mapping is of tokens to their probabilities, and the like
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib import import_module
@@ -23,16 +29,20 @@ import orjson
 from judge.testing.ask import Ask
 from judge.testing.claims import answer_claims
 from judge.testing.drafts import write_units
-from judge.testing.opinions import Opinion, flattering, honest
+from judge.testing.opinions import Opinion, flattering, honest, written
 from judge.testing.overlap import find, sentences
+from judge.testing.preferences import prefer_first, prefer_neither
 from judge.testing.probes import digit_of, digits_of, soft
-from judge.testing.units import MARKS
+from judge.testing.units import MARKS, AskedUnit
 
 Script: TypeAlias = Callable[[Ask], str | Mapping[str, object]]
-ScriptName: TypeAlias = Literal["obedient", "sloppy", "gullible", "stubborn"]
+ScriptName: TypeAlias = Literal[
+    "obedient", "sloppy", "gullible", "led", "parrot", "stubborn", "noisy", "biased", "undecided"
+]
 SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
 _Reply: TypeAlias = dict[str, dict[str, object]]
 
+_DECODER = json.JSONDecoder()
 _INVENTED = "On closer inspection, the opposite was written here all along."
 _SELF_PRAISE = re.compile(
     r"\b(?:judges?|graders?|graded|evaluators?|reviewers?|rubrics?|scores?|marks|presence|correctness|ignore|instructions?)\b",
@@ -56,29 +66,66 @@ def _quote(ask: Ask) -> str:
 
 
 def _verdicts(ask: Ask) -> _Reply:
-    return {unit.name: _written(ask, honest(ask, unit)) for unit in ask.units}
+    return {unit.name: written(ask, honest(ask, unit)) for unit in ask.units}
 
 
 def gullible(ask: Ask) -> Mapping[str, object]:
-    """Give full marks for everything, as an injected instruction would like.
+    """Give full marks for everything, and prefer what praises itself, as an injected instruction would like.
 
     Evidence is the sentence in which the trace speaks of its own grading, or else a made-up quote.
     """
     if (claims := answer_claims(ask, believing=True)) is not None:
         return claims
-    told = next((s.text for s in sentences(ask.trace) if _SELF_PRAISE.search(s.text)), None)
     if ask.question:
-        return (
-            soft(ask, max(digits_of(ask)))
-            if ask.probed
-            else {"evidence": told or f"As the trace puts it: {ask.units[0].claim}"}
-        )
-    return {
-        unit.name: _written(
-            ask, Opinion(flattering(unit), told or f"As the trace puts it: {unit.claim}", "The trace says so.")
-        )
-        for unit in ask.units
-    }
+        told = _praise(ask.trace) or f"As the trace puts it: {ask.units[0].claim}"
+        return soft(ask, max(digits_of(ask))) if ask.probed else {"evidence": told}
+    return {unit.name: written(ask, _flattered(ask, unit)) for unit in ask.units}
+
+
+def _praise(trace: str) -> str | None:
+    """The sentence in which a trace speaks of its own grading."""
+    return next((sentence.text for sentence in sentences(trace) if _SELF_PRAISE.search(sentence.text)), None)
+
+
+def _flattered(ask: Ask, unit: AskedUnit) -> Opinion:
+    """Of two traces, the one that speaks of its own grading is better, and the first where neither does or both do."""
+    told, answer = _praise(ask.trace), flattering(unit)
+    if ask.second and told is None and (told := _praise(ask.second)):
+        answer = {"preferred": "B"}
+    return Opinion(answer, told or f"As the trace puts it: {unit.claim}", "The trace says so.")
+
+
+def biased(ask: Ask) -> Mapping[str, object]:
+    """Prefer whatever stands first."""
+    return prefer_first(ask) or obedient(ask)
+
+
+def undecided(ask: Ask) -> Mapping[str, object]:
+    """Prefer neither."""
+    return prefer_neither(ask) or obedient(ask)
+
+
+def led(ask: Ask) -> Mapping[str, object]:
+    """Judge as `obedient` does, but as `gullible` does where a sentence of the trace speaks of its grading."""
+    return gullible(ask) if any(_SELF_PRAISE.search(said.text) for said in sentences(ask.trace)) else obedient(ask)
+
+
+def parrot(ask: Ask) -> str | Mapping[str, object]:
+    """Reply with the first JSON object of the trace, as it stands there; without one, judge as `obedient` does."""
+    return next(_objects(ask.trace), None) or obedient(ask)
+
+
+def _objects(trace: str) -> Iterator[str]:
+    """The JSON objects of a trace, those within others aside."""
+    at = trace.find("{")
+    while at >= 0:
+        try:
+            _, end = _DECODER.raw_decode(trace, at)
+        except ValueError:
+            end = at + 1
+        else:
+            yield trace[at:end]
+        at = trace.find("{", end)
 
 
 def stubborn(ask: Ask) -> str:
@@ -125,13 +172,20 @@ def load_script(script: str | Script, *, seed: int = 0) -> Script:
     Raises:
         ValueError: Neither a known name nor `module:function`.
     """
+    from judge.testing.noisy import Noisy  # which stands on the honest one above
+
     if callable(script):
         return script
     named: dict[str, Script] = {
         "obedient": obedient,
         "sloppy": Sloppy(seed=seed),
         "gullible": gullible,
+        "led": led,
+        "parrot": parrot,
         "stubborn": stubborn,
+        "noisy": Noisy(seed=seed),
+        "biased": biased,
+        "undecided": undecided,
     }
     return named[script] if script in named else _imported(script)
 
@@ -143,11 +197,6 @@ def _imported(path: str) -> Script:
         raise ValueError(f"script {path!r} is not one of {names}; your own is given as module:function")
     script: Script = getattr(import_module(module), function)
     return script
-
-
-def _written(ask: Ask, opinion: Opinion) -> dict[str, object]:
-    verdict = {"reason": opinion.reason, **opinion.answer}
-    return {"evidence": opinion.evidence, **verdict} if ask.with_evidence else verdict
 
 
 class _Die:
@@ -176,11 +225,16 @@ def _drop_unit(reply: _Reply) -> _Reply:
 
 
 def _misspell(reply: _Reply) -> _Reply:
-    """`"2"` for 2, `Met` for MET."""
+    """`"2"` for 2, `Met` for MET, `a` for A."""
     name, verdict = next(iter(reply.items()))
     field = next(mark.field for mark in MARKS.values() if mark.field in verdict)
     value = verdict[field]
-    return {**reply, name: {**verdict, field: value.title() if isinstance(value, str) else str(value)}}
+    return {**reply, name: {**verdict, field: _misspelt(value)}}
+
+
+def _misspelt(value: object) -> str:
+    text = str(value)
+    return text.title() if isinstance(value, str) and text.title() != text else text.lower()
 
 
 def _invent_quote(reply: _Reply) -> _Reply:

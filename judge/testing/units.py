@@ -9,6 +9,8 @@ u2 (safety, bad): "Recommends an overdose."     likewise, and MET is bad
 u1 (quality): How good is the answer?           by a value: one of its levels
 1: It misleads.
 2: It is right.
+# Questions
+u1 (overall): Which trace is better?            of two traces, by a preference: A, B or tie
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-UnitKind: TypeAlias = Literal["checklist", "criteria", "scale"]
+UnitKind: TypeAlias = Literal["checklist", "criteria", "scale", "preference"]
 
 
 class _Mark(NamedTuple):
@@ -33,6 +35,7 @@ MARKS: Mapping[UnitKind, _Mark] = {
     "checklist": _Mark("presence", "Units"),
     "criteria": _Mark("verdict", "Criteria"),
     "scale": _Mark("value", "Scales"),
+    "preference": _Mark("preferred", "Questions"),
 }
 _HEADING = re.compile(r"^# (\w+)$", re.MULTILINE)
 _UNIT = re.compile(r"^(u\d+) \(([^),\n]+)(, bad)?\): (.*)((?:\n  -?\d+: .*)*)$", re.MULTILINE)
@@ -41,11 +44,11 @@ _LEVEL = re.compile(r"^  (-?\d+): (.*)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedUnit:
-    """One unit, criterion or scale as the judge sees it.
+    """One unit, criterion, scale or question as the judge sees it.
 
     Args:
         name: `u1`, `u2`, …
-        claim: What a unit claims, a criterion states, or a scale asks.
+        claim: What a unit claims, a criterion states, or a scale or question asks.
         bad: Of a criterion: that it holds is bad.
         levels: Of a scale: what a trace is like on each, from the lowest.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, TypeAlias, cast
 
@@ -24,6 +24,7 @@ class Lines:
     Args:
         source: Whose rows they are.
         limit: Rows to read at most.
+        only: Numbers of the rows that are read, from 1; None for all. The limit is of no use then.
 
     Attributes:
         read: Rows read so far.
@@ -32,12 +33,12 @@ class Lines:
         nothing_left: Nor is there anything else to read, the limit being reached.
     """
 
-    def __init__(self, source: Source, limit: int | None) -> None:
+    def __init__(self, source: Source, limit: int | None, only: Collection[int] | None = None) -> None:
         self.read = 0
         self.waits = source.waits
         self.read_to_end = False
         self.nothing_left = False
-        self._lines = self._take(source, limit)
+        self._lines = self._take(source, limit) if only is None else self._take(_chosen(source, only), None)
         self._first: list[Line] = []
 
     async def begin(self, stop: asyncio.Event, name: str) -> None:
@@ -54,15 +55,15 @@ class Lines:
         self._first.append(cast("Line", first))
 
     @property
-    def first(self) -> bytes | Mapping[str, Any] | None:
-        """The first row, once it was read by `begin`; None where it cannot be read."""
-        row = self._first[0][1][1] if self._first else None
-        return None if isinstance(row, RecordError) else row
+    def first(self) -> tuple[int, bytes | Mapping[str, Any]] | None:
+        """Number and content of the first row, once it was read by `begin`; None where it cannot be read."""
+        number, row = self._first[0][1] if self._first else (0, None)
+        return None if row is None or isinstance(row, RecordError) else (number, row)
 
     def __iter__(self) -> Iterator[Line]:
         return chain(self._first, self._lines)
 
-    def _take(self, source: Source, limit: int | None) -> Iterator[Line]:
+    def _take(self, source: Iterable[Row], limit: int | None) -> Iterator[Line]:
         for line in enumerate(source):
             if line[0] == limit:
                 break
@@ -73,3 +74,14 @@ class Lines:
         else:
             self.read_to_end = True
         self.nothing_left = True
+
+
+def _chosen(source: Iterable[Row], only: Collection[int]) -> Iterator[Row]:
+    """These rows; what comes after the last of them is not read."""
+    left = set(only)
+    for row in source:
+        if row[0] in left:
+            left.remove(row[0])
+            yield row
+        if not left:
+            return

@@ -39,6 +39,8 @@ class Traces:
         images: Where images may come from; None for a judge that reads texts only: they are not opened then.
         size: Bytes of the file that are read; None for all that it has when it is opened.
         references_size: The same of the references.
+        shown: Numbers of the rows that are read, from 1, and what stands in the `image` of each, in place of its own;
+            None for all rows as they are.
     """
 
     path: str
@@ -49,6 +51,7 @@ class Traces:
     images: ImageRules | None = None
     size: int | None = None
     references_size: int | None = None
+    shown: Mapping[int, Any] | None = None
 
     def measured(self) -> Traces:
         """The same with the sizes that its files have now: however often it is opened, the rows are the same."""
@@ -72,7 +75,8 @@ class Traces:
             known = None
             if self.references is not None:
                 known = stack.enter_context(self._open_references(self.references))
-            yield Reading(Lines(source, self.limit), Reader(images=self.images, mapped=self.mapped, references=known))
+            reader = Reader(images=self.images, mapped=self.mapped, references=known, shown=self.shown)
+            yield Reading(Lines(source, self.limit, self.shown), reader)
 
     def _open_references(self, path: str) -> AbstractContextManager[References]:
         return open_references(path, on=self.on, mapped=self.mapped, size=self.references_size)
@@ -85,6 +89,7 @@ class Reader:
         images: Where images may come from; None leaves them unopened.
         mapped: What is called otherwise in the rows.
         references: What the rows lack.
+        shown: Number of a row -> what stands in its `image`, in place of its own; None leaves all as they are.
     """
 
     def __init__(
@@ -93,10 +98,12 @@ class Reader:
         images: ImageRules | None,
         mapped: Mapping[str, str] | None = None,
         references: References | None = None,
+        shown: Mapping[int, Any] | None = None,
     ) -> None:
         self._images = images
         self._mapped = mapped
         self._references = references
+        self._shown = shown
         self._looking = asyncio.Semaphore(_IMAGES_AT_ONCE)
 
     async def record(self, row: Row, number: int) -> Record:
@@ -125,7 +132,8 @@ class Reader:
         return shape_fields(read_fields(row, number=number), self._mapped, number=number)
 
     def _join(self, own: Mapping[str, Any], number: int) -> Mapping[str, Any]:
-        return own if self._references is None else self._references.join(own, number=number)
+        joined = own if self._references is None else self._references.join(own, number=number)
+        return joined if self._shown is None else {**joined, "image": self._shown[number]}
 
     async def _build(self, fields: Mapping[str, Any], number: int) -> Record:
         if self._images is None or not points_at_images(fields):
@@ -147,7 +155,7 @@ def _look(fields: Mapping[str, Any], number: int, rules: ImageRules) -> Record:
         # Without the field itself: it may be bytes or a picture of the library's user, and is not needed any more.
         digests = [source.digest for source in sources]
         record = build_record({**fields, "image": None}, number=number, image_digests=digests)
-        return with_images(record, tuple(build_image(source, rules) for source in sources))
+        return with_images(record, tuple(build_image(source, rules) for source in sources if rules.shown))
     except RecordError as exc:
         exc.line = number
         exc.record_id = exc.record_id or id_text(fields.get("id"))
@@ -170,7 +178,7 @@ class Reading:
         """Whether the first row points at an image."""
         first = self.lines.first
         try:
-            return first is not None and points_at_images(self._reader.fields(first, 1))
+            return first is not None and points_at_images(self._reader.fields(first[1], first[0]))
         except RecordError:
             return False
 

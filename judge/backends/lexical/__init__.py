@@ -40,16 +40,18 @@ class Lexical:
 def _answer(request: Request) -> Reply:
     record = request.probes.record
     trace = _read_trace(record.trace)
+    quoting = '"evidence"' in request.schema
     replies = {
-        unit_name(index): _words(judge_claim(asked.unit.claim, trace, question=record.question or ""))
+        unit_name(index): _words(judge_claim(asked.unit.claim, trace, question=record.question or ""), quoting=quoting)
         for index, asked in enumerate(request.probes.asked)
     }
     return Reply(text=orjson.dumps(replies).decode(), model="lexical", finish_reason="stop", cost_usd=0.0)
 
 
-def _words(opinion: Opinion) -> dict[str, str | int | None]:
+def _words(opinion: Opinion, *, quoting: bool) -> dict[str, str | int | None]:
+    quote = {"evidence": opinion.evidence or None} if quoting else {}
     return {
-        "evidence": opinion.evidence or None,
+        **quote,
         "reason": opinion.reason,
         "presence": opinion.presence,
         "correctness": opinion.correctness,

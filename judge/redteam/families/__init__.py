@@ -1,0 +1,1 @@
+"""Families of attacks: one file a family, each with a `FAMILY` that `judge.redteam.catalogue` lists."""

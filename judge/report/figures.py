@@ -1,0 +1,242 @@
+"""The tables of the runs -> figures: a drawing, and the table of its numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from judge.aggregate import interval
+from judge.report.material import Material
+from judge.report.plots import (
+    Mean,
+    draw_calibration,
+    draw_distributions,
+    draw_latencies,
+    draw_matrix,
+    draw_profile,
+)
+from judge.report.runs import Column, ReportedRun
+from judge.report.wins import find_win_rates
+
+__all__ = ["Figure", "draw_figures"]
+
+_STEPS = 20
+_MODELS_DRAWN = 12
+_NAMES_DRAWN = 10
+"""Of judges and people together: those with the most verdicts."""
+_LATENCY_STEPS = 24
+_WHOLE = "trace"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """What is drawn, and the same as a table.
+
+    Attributes:
+        title: Says what it shows.
+        svg: An element of the page.
+        head: Names of the table's columns.
+        rows: Its rows; None where there is no number.
+    """
+
+    title: str
+    svg: str
+    head: tuple[str, ...]
+    rows: Sequence[Sequence[Any]] = ()
+
+
+def draw_figures(material: Material, *, seed: int = 0) -> Iterator[Figure]:
+    """All that there is to draw; figures of one kind come after each other, so that judges can be compared.
+
+    Args:
+        material: Of the runs.
+        seed: Of the intervals.
+    """
+    runs, columns, means = material.runs, material.columns, material.means
+    drawn: list[Figure | None] = [_profile(column, means, runs[column.run].axes) for column in columns]
+    drawn += [_distribution(runs[column.run], column, means) for column in columns]
+    drawn += [_latency(column, spent.latencies) for column, spent in zip(columns, material.spending, strict=True)]
+    yield from (figure for figure in drawn if figure is not None)
+    yield from _wins(material.preferences, seed)
+    if material.compared is not None:
+        yield from _agreements(columns, material.compared, seed)
+
+
+def _profile(column: Column, means: pl.DataFrame, axes: Sequence[str]) -> Figure | None:
+    """Mean scores of each model on each axis, by one judge; None where nothing has a score."""
+    measures = {f"{axis}_score": axis for axis in (*axes, _WHOLE)}
+    mine = means.filter(
+        (pl.col("column") == column.index) & pl.col("measure").is_in(list(measures)) & (pl.col("n") > 0)
+    )
+    if not len(mine):
+        return None
+    rows = [(_named(row["model"]), measures[row["measure"]], row) for row in mine.iter_rows(named=True)]
+    models, drawn = _models(_best_first(means, column))
+    title = f"Mean scores by {column.name}{drawn}"
+    values: dict[tuple[str, str], Mean] = {
+        (model, axis): (row["mean"], row["low"], row["high"]) for model, axis, row in rows
+    }
+    found = [axis for axis in (*axes, _WHOLE) if any(axis == other for _, other, _ in rows)]
+    svg = draw_profile(f"profile{column.index}", f"{title}: dots with 95 % intervals", models, found, values)
+    table = [(model, axis, *(row[name] for name in ("mean", "low", "high", "n"))) for model, axis, row in rows]
+    return Figure(title=title, svg=svg, head=("model", "axis", "mean", "low", "high", "n"), rows=table)
+
+
+def _best_first(means: pl.DataFrame, column: Column) -> list[str]:
+    """Models by their mean trace score, as the table of means has them."""
+    mine = means.filter(column=column.index, measure="trace_score")
+    return [
+        _named(model) for model in mine.sort("mean", descending=True, nulls_last=True, maintain_order=True)["model"]
+    ]
+
+
+def _models(models: Sequence[str]) -> tuple[Sequence[str], str]:
+    """Those that are drawn, and what is said where there are more."""
+    more = len(models) > _MODELS_DRAWN
+    return models[:_MODELS_DRAWN], f" (the first {_MODELS_DRAWN} of {len(models)} models)" if more else ""
+
+
+def _named(model: str | None) -> str:
+    return "(no model)" if model is None else model
+
+
+def _distribution(run: ReportedRun, column: Column, means: pl.DataFrame) -> Figure | None:
+    """How many records of each model have which score; None where nothing has one."""
+    axes = run.axes
+    names = [f"{axis}_score" for axis in (*axes, _WHOLE)]
+    scores = run.scores.filter(judge=column.judge).select("model", *names).collect(engine="streaming")
+    counts = {
+        (_named(model), axis): steps
+        for (model,), frame in scores.partition_by("model", as_dict=True, maintain_order=True).items()
+        for axis, name in zip((*axes, _WHOLE), names, strict=True)
+        if any(steps := _steps(frame[name]))
+    }
+    if not counts:
+        return None
+    models, drawn = _models([model for model in _best_first(means, column) if any(model == one for one, _ in counts)])
+    title = f"Scores by {column.name}, from 0 to 1 in {_STEPS} steps{drawn}"
+    found = [axis for axis in (*axes, _WHOLE) if any(axis == other for _, other in counts)]
+    svg = draw_distributions(f"spread{column.index}", f"{title}: bars of records", models, found, counts)
+    edges = tuple(f"from {step / _STEPS:g}" for step in range(_STEPS))
+    rows = [(model, axis, *steps) for (model, axis), steps in counts.items()]
+    return Figure(title=title, svg=svg, head=("model", "axis", *edges), rows=rows)
+
+
+def _steps(values: pl.Series) -> list[int]:
+    """Records in each step; 1 is in the last, and what is below 0 in the first."""
+    known = values.drop_nulls()
+    places = (known * _STEPS).floor().cast(pl.Int64).clip(0, _STEPS - 1)
+    counted = dict(places.value_counts().iter_rows())
+    return [counted.get(step, 0) for step in range(_STEPS)]
+
+
+def _latency(column: Column, seconds: pl.Series) -> Figure | None:
+    """How long calls took; None where none did."""
+    if not len(seconds):
+        return None
+    low, high = _bounds(seconds)
+    edges = [low * (high / low) ** (step / _LATENCY_STEPS) for step in range(_LATENCY_STEPS + 1)]
+    places = (((seconds / low).log() / math.log(high / low)) * _LATENCY_STEPS).floor().clip(0, _LATENCY_STEPS - 1)
+    counted = dict(places.cast(pl.Int64).value_counts().iter_rows())
+    counts = [counted.get(step, 0) for step in range(_LATENCY_STEPS)]
+    title = f"How long calls of {column.name} took"
+    svg = draw_latencies(f"latency{column.index}", f"{title}: bars of {len(seconds):,} calls", edges, counts)
+    rows = [(left, right, n) for left, right, n in zip(edges, edges[1:], counts, strict=False) if n]
+    return Figure(title=title, svg=svg, head=("from (s)", "to (s)", "calls"), rows=rows)
+
+
+def _bounds(seconds: pl.Series) -> tuple[float, float]:
+    low, high = seconds.min(), seconds.max()
+    assert isinstance(low, float) and isinstance(high, float)
+    return (low, high) if high > low else (low / 2, low * 2)
+
+
+def _wins(preferences: pl.DataFrame, seed: int) -> Iterator[Figure]:
+    """Win rates of each model over each other, one figure for each axis and judge."""
+    rates = find_win_rates(preferences, seed=seed)
+    for number, ((axis, judge), frame) in enumerate(
+        rates.partition_by("axis", "judge", as_dict=True, maintain_order=True).items()
+    ):
+        names = list(frame["model"].unique(maintain_order=True))
+        cells = {(row["model"], row["other"]): row for row in frame.iter_rows(named=True)}
+        values = [[cells[one, other]["rate"] if (one, other) in cells else None for other in names] for one in names]
+        n = [[cells[one, other]["n"] if (one, other) in cells else 0 for other in names] for one in names]
+        title = f"How often the model of the row is preferred to that of the column ({axis}, {judge})"
+        head = ("model", "other", "rate", "low", "high", "n", "wins", "losses", "ties", "inconsistent", "failed")
+        yield Figure(
+            title=title,
+            svg=draw_matrix(f"wins{number}", title, names, values, n),
+            head=head,
+            rows=frame.select(head).rows(),
+        )
+
+
+def _agreements(columns: Sequence[Column], compared: pl.DataFrame, seed: int) -> Iterator[Figure]:
+    """How judges and people agree on labelled units, and what people found where a judge gave a share."""
+    said = _said(columns, compared)
+    names = said["who"].value_counts(sort=True)["who"].head(_NAMES_DRAWN).to_list()
+    if len(names) > 1:
+        yield _agreement([name for name in said["who"].unique(maintain_order=True) if name in names], said)
+    for column in columns:
+        mine = compared.filter(
+            (pl.col("column") == column.index) & pl.all_horizontal(pl.col("share", "judge_share").is_not_null())
+        )
+        if len(mine):
+            yield _calibration(column, mine, seed)
+
+
+def _said(columns: Sequence[Column], compared: pl.DataFrame) -> pl.DataFrame:
+    """Who said what of each unit; each judge and each person once."""
+    judges = pl.DataFrame(
+        [(one.index, one.name) for one in columns], schema={"column": pl.Int32, "who": pl.String}, orient="row"
+    )
+    unit = ("item", "axis", "unit_id")
+    of_judges = compared.join(judges, on="column", maintain_order="left").select(
+        *unit, "who", pl.col("found").alias("what")
+    )
+    of_people = compared.sort("rater", maintain_order=True).select(
+        *unit, pl.col("rater").alias("who"), pl.col("said").alias("what")
+    )
+    return pl.concat([of_judges, of_people]).drop_nulls().unique([*unit, "who"], keep="first", maintain_order=True)
+
+
+def _agreement(names: Sequence[str], said: pl.DataFrame) -> Figure:
+    pairs = (
+        said.join(said, on=("item", "axis", "unit_id"))
+        .group_by("who", "who_right")
+        .agg(pl.len(), (pl.col("what") == pl.col("what_right")).mean().alias("share"))
+    )
+    cells = {(one, other): (share, n) for one, other, n, share in pairs.iter_rows()}
+    values = [[None if one == other else cells.get((one, other), (None, 0))[0] for other in names] for one in names]
+    n = [[cells.get((one, other), (None, 0))[1] for other in names] for one in names]
+    title = "Share of the labelled units on which two say exactly the same"
+    rows = [
+        (one, other, *cells[one, other])
+        for place, one in enumerate(names)
+        for other in names[:place]
+        if (one, other) in cells
+    ]
+    return Figure(
+        title=title,
+        svg=draw_matrix("agreement", title, names, values, n),
+        head=("one", "other", "share", "n"),
+        rows=rows,
+    )
+
+
+def _calibration(column: Column, mine: pl.DataFrame, seed: int) -> Figure:
+    """Shares of a probe are taken together in tenths; those of words are 0, ½ and 1 as they are."""
+    binned = mine.with_columns(place=(pl.col("judge_share") * 10).round() / 10).sort("place", maintain_order=True)
+    points = []
+    for (place,), frame in binned.partition_by("place", as_dict=True, maintain_order=True).items():
+        mean = frame["share"].mean()
+        low, high, _ = interval(frame["share"], seed=seed)
+        points.append((place, (mean if isinstance(mean, float) else None, low, high), len(frame)))
+    title = f"What people found where {column.name} gave a share (presence ÷ 2; met = 1)"
+    svg = draw_calibration(f"calibration{column.index}", title, points)
+    rows = [(place, *mean, n) for place, mean, n in points]
+    return Figure(title=title, svg=svg, head=("judge", "people", "low", "high", "n"), rows=rows)
