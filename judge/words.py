@@ -226,8 +226,9 @@ def _parse(reply: Reply, units: int, form: tuple[AskedKind, bool]) -> list[Any]:
 def _decoded(text: str, units: int, form: tuple[AskedKind, bool]) -> list[Any] | None:
     """The words of a reply that is plainly in the declared form, in a fifth of the time; None for any other."""
     decoder, keys = _reader(units, form)
-    # A key that comes twice would be read once. Only an escape could hide one from this count.
-    if "\\u" in text or any(text.count(key) != times for key, times in keys):
+    # A key that comes twice would be read once. Only an escape could hide one from this count, and none is hidden where
+    # there are no more colons than keys that have to be there.
+    if "\\u" in text or (text.count(":") != sum(keys.values()) and any(text.count(key) != keys[key] for key in keys)):
         return None
     try:
         replies = list(astuple(decoder.decode(text)))
@@ -242,11 +243,11 @@ def _is_half(words: _AnyWords) -> bool:
 
 
 @lru_cache(maxsize=10 * MAX_UNITS_PER_CALL)
-def _reader(units: int, form: tuple[AskedKind, bool]) -> tuple[msgspec.json.Decoder[Struct], list[tuple[str, int]]]:
+def _reader(units: int, form: tuple[AskedKind, bool]) -> tuple[msgspec.json.Decoder[Struct], dict[str, int]]:
     """What decodes a reply to so many units, and how often each key stands in it."""
     words, names = _WORDS[form], [unit_name(index) for index in range(units)]
     whole = msgspec.defstruct("Replied", [(name, words) for name in names], frozen=True, forbid_unknown_fields=True)
-    keys = [(f'"{name}"', 1) for name in names] + [(f'"{field}"', units) for field in words.__struct_fields__]
+    keys = {f'"{name}"': 1 for name in names} | {f'"{field}"': units for field in words.__struct_fields__}
     return msgspec.json.Decoder(whole), keys
 
 
