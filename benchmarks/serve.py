@@ -6,7 +6,7 @@ The service is `judge serve` in a process of its own. The client is of asyncio a
 latency counts from when a request was to be sent, not from when it was: a service that stalls is not asked less often.
 
     rate        300 rewards a second of distinct bodies (3 units, 600 characters) for 60 s
-    generated   5,000 bodies made from the OpenAPI schema, of every route
+    generated   5,000 bodies made from the OpenAPI schema, of every route; a scripted judge scores and compares
     slow        300 sockets that send a letter of a head a second
     large       a body of 200 MB, told beforehand and not
     drain       SIGTERM while 64 clients ask
@@ -104,9 +104,9 @@ def serving(*words: str) -> Iterator[Service]:
 
 
 @contextmanager
-def faulty() -> Iterator[str]:
-    """A judge of whose answers a share fails: its address."""
-    command = [sys.executable, "-m", "judge.testing", "--faults", str(FAULTY), "--stop-on-eof"]
+def scripted(*words: str) -> Iterator[str]:
+    """A judge of ours: its address."""
+    command = [sys.executable, "-m", "judge.testing", *words, "--stop-on-eof"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
@@ -275,13 +275,15 @@ async def rate() -> None:
 async def generated() -> None:
     from benchmarks.generated import bodies
 
-    with serving() as service:
+    judge = ("--judge", "hosted_vllm/any", "--cache", "none", "--rubric", "pkr", "--rubric", "pkr-preference")
+    with scripted() as base, serving(*judge, "--api-base", base) as service:
         async with connected(service, 4) as client:
             schema = await client.ask(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            seen = Seen()
+            seen, routes = Seen(), Counter[str]()
             for path, body in bodies(json.loads(schema.body), GENERATED):
-                seen.add(await client.ask(request(path, body)))
-    told = f"{sum(seen.statuses.values())} requests, statuses {dict(seen.statuses)}"
+                seen.add(answer := await client.ask(request(path, body)))
+                routes[f"{path} {answer.status}"] += 1
+    told = f"{sum(seen.statuses.values())} requests, statuses {dict(seen.statuses)}; {dict(sorted(routes.items()))}"
     print(f"generated: {told}; 5xx {seen.unexplained[:3]}")
 
 
@@ -375,7 +377,7 @@ async def _readiness(port: int) -> list[int]:
 
 
 async def faults() -> None:
-    with faulty() as base:
+    with scripted("--faults", str(FAULTY)) as base:
         words = (
             "--judge",
             "hosted_vllm/any",

@@ -127,6 +127,7 @@ The flow, top to bottom; a file imports only files above it:
     connect.py        Settings                -> Asker         backend and wrappers, by name
     runs/
       directory.py    a run's files           -> whole or not at all
+      naming.py       run directories         -> names that tell them apart
       failed.py       what failed             -> a file        and the calls to be asked anew
       story.py        how a run went          -> what run.json says of every run
       pair_files.py   preferences             -> the tables of a run that compares
@@ -169,7 +170,7 @@ The flow, top to bottom; a file imports only files above it:
     estimate.py       Traces × Settings       -> Estimate      what a run would take
     pair_estimate.py  Traces × Settings       -> Estimate      of comparing them
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
-    comparing.py      two lists of records    -> which traces are better
+    comparing.py      two lists, or pairs     -> which traces are better
     client.py         class Judge: the library's door, sync and async
     panel_client.py   class Panel: the same for several judges
     reward.py         Outcome × RewardShape   -> Reward        the number that a trainer gets
@@ -186,8 +187,8 @@ The flow, top to bottom; a file imports only files above it:
     redteam/          attacks on a judge: families of them, the records that they make, what they brought
     label/            a person's labels: a page on this machine, and the file that it fills
     trust/            how far a judge can be believed: held against people, against itself, against other images
-    serve/            the HTTP service: scores and rewards for all ranks of a training run
     report/           runs -> one HTML file: numbers, plots, and the records behind them
+    serve/            the HTTP service: scores, comparisons and rewards for all ranks of a training run
     cli/              one file a command
     testing/          a scripted judge on loopback that misbehaves on request
 

@@ -16,12 +16,14 @@ from pydantic import JsonValue
 
 from judge import loop
 from judge.asking import Asker
-from judge.comparing import compare_records
+from judge.comparing import Comparing
 from judge.connect import Connection, connect
 from judge.errors import ConfigError, InputError, JudgeError, RecordError
 from judge.image import ImageRules
 from judge.judge_name import find_needless, usual_concurrency
 from judge.outcome import Outcome, failed_record, late_record
+from judge.pairs.asking import PairOutcome
+from judge.pairs.grouping import PairFailure
 from judge.pairs.table import Compared
 from judge.price import build_price
 from judge.probe import Granularity
@@ -33,7 +35,7 @@ from judge.table import Run, build_tables
 from judge.traces.reading import Reader
 from judge.usable import refuse_unusable
 from judge.verdict import EvidenceRule
-from judge.working import each, together
+from judge.working import each, together, within
 
 __all__ = ["Given", "Judge", "listed"]
 
@@ -202,7 +204,12 @@ class Judge:
         return await loop.complete(self._score(listed(records), deadline_s))
 
     def compare(
-        self, records_a: Iterable[Given], records_b: Iterable[Given], *, models: tuple[str, str] = ("a", "b")
+        self,
+        records_a: Iterable[Given],
+        records_b: Iterable[Given],
+        *,
+        models: tuple[str, str] = ("a", "b"),
+        deadline_s: float | None = None,
     ) -> Compared:
         """Ask which of two traces is better, on every axis of preference and overall, in both orders.
 
@@ -210,6 +217,7 @@ class Judge:
             records_a: As of `score`; all that share an id and are of different models are compared.
             records_b: The same. What comes first is A, whichever list it is in.
             models: Whose the traces of each list are, where they do not say.
+            deadline_s: Seconds after which a pair that is not done is a failure, `timeout`; None waits for all of it.
 
         Returns:
             The tables. A bad record, or one without a partner, is a failure in them, never an exception.
@@ -218,18 +226,50 @@ class Judge:
             ConfigError: The rubric has no axis of preference, or the judge cannot compare.
             InputError, FatalError: As `score`.
         """
-        return loop.run(self._compare(_two_lists(records_a, records_b, models)))
+        return loop.run(self._compare(_two_lists(records_a, records_b, models), deadline_s))
 
     async def acompare(
-        self, records_a: Iterable[Given], records_b: Iterable[Given], *, models: tuple[str, str] = ("a", "b")
+        self,
+        records_a: Iterable[Given],
+        records_b: Iterable[Given],
+        *,
+        models: tuple[str, str] = ("a", "b"),
+        deadline_s: float | None = None,
     ) -> Compared:
         """Ask which of two traces is better; `compare` for callers that have an event loop of their own."""
-        return await loop.complete(self._compare(_two_lists(records_a, records_b, models)))
+        return await loop.complete(self._compare(_two_lists(records_a, records_b, models), deadline_s))
+
+    async def apairs(
+        self, pairs: Iterable[tuple[Given, Given]], *, deadline_s: float | None = None
+    ) -> list[PairOutcome | PairFailure]:
+        """Ask which of two traces is better, and leave what came of each pair as it is, in their order, without tables.
+
+        Args:
+            pairs: Two records of one question each; what one of the two leaves out is taken from the other. Their
+                models may be the same.
+            deadline_s: As of `compare`.
+
+        Returns:
+            One for each pair; a `PairFailure` where one of the two is no record.
+
+        Raises:
+            ConfigError, FatalError: As `compare`.
+        """
+        return await loop.complete(self._pairs(list(pairs), deadline_s))
 
     @property
     def settings(self) -> Settings:
         """Who judges, by what and how."""
         return self._settings
+
+    @cached_property
+    def pair_settings(self) -> Settings:
+        """Who compares, by what and how.
+
+        Raises:
+            ConfigError: The rubric has no axis of preference, or the judge cannot compare.
+        """
+        return self._settings if self._settings.pairs else replace(self._settings, pairs=True)
 
     @property
     def rubric(self) -> Rubric:
@@ -277,14 +317,18 @@ class Judge:
     ) -> None:
         self.close()
 
-    async def _compare(self, lists: Mapping[str, Sequence[Given]]) -> Compared:
-        settings, reader = self._of_pairs, self._line.reader(self._images)
-        async with self._line.connected() as connection:
-            return await compare_records(lists, settings, reader=reader, connection=connection)
+    async def _compare(self, lists: Mapping[str, Sequence[Given]], deadline_s: float | None) -> Compared:
+        return await self._comparing(deadline_s).by_id(lists)
 
-    @cached_property
-    def _of_pairs(self) -> Settings:
-        return self._settings if self._settings.pairs else replace(self._settings, pairs=True)
+    async def _pairs(
+        self, pairs: Sequence[tuple[Given, Given]], deadline_s: float | None
+    ) -> list[PairOutcome | PairFailure]:
+        return await self._comparing(deadline_s).by_place(pairs)
+
+    def _comparing(self, deadline_s: float | None) -> Comparing:
+        reader = self._line.reader(self._images)
+        connected = self._line.connected
+        return Comparing(settings=self.pair_settings, reader=reader, connected=connected, deadline_s=deadline_s)
 
     async def _score(self, records: Sequence[Given], deadline_s: float | None) -> Run:
         tables = build_tables(await self._outcomes(records, deadline_s), self._settings.labels)
@@ -293,23 +337,19 @@ class Judge:
     async def _outcomes(self, records: Sequence[Given], deadline_s: float | None) -> list[Outcome]:
         self._settings.refuse_unscored()
         outcomes: dict[int, Outcome] = {}
-        reader, clock = self._line.reader(self._images), asyncio.timeout(deadline_s)
-        try:
-            async with clock, self._line.connected() as connection:
-                asker = connection.asker_of(self._settings)
+        reader = self._line.reader(self._images)
+        async with within(deadline_s), self._line.connected() as connection:
+            asker = connection.asker_of(self._settings)
 
-                async def work(numbered: tuple[int, Given]) -> None:
-                    number, given = numbered
-                    outcomes[number] = await _judge(reader, given, number, asker)
+            async def work(numbered: tuple[int, Given]) -> None:
+                number, given = numbered
+                outcomes[number] = await _judge(reader, given, number, asker)
 
-                # No more workers than records: for one, 64 of them take as long as the record.
-                workers = min(self._settings.concurrency, max(1, len(records)))
-                await each(enumerate(records, start=1), work, concurrency=workers)
-        except TimeoutError:
-            if not clock.expired():
-                raise
-            late = [number for number in range(1, len(records) + 1) if number not in outcomes]
-            outcomes |= {number: await _unfinished(records[number - 1], number, deadline_s) for number in late}
+            # No more workers than records: for one, 64 of them take as long as the record.
+            workers = min(self._settings.concurrency, max(1, len(records)))
+            await each(enumerate(records, start=1), work, concurrency=workers)
+        late = [number for number in range(1, len(records) + 1) if number not in outcomes]
+        outcomes |= {number: await _unfinished(records[number - 1], number, deadline_s) for number in late}
         return [outcomes[number] for number in range(1, len(records) + 1)]
 
 

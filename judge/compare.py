@@ -21,6 +21,7 @@ from judge.journal.journal import Journal
 from judge.journal.recovery import open_journal
 from judge.outcome import Call
 from judge.pairs.asking import PairAsker, PairOutcome
+from judge.pairs.grouping import Grouped
 from judge.pairs.inputs import Paired, read_pairs, refuse_no_pair
 from judge.pairs.pair import Pair
 from judge.pairs.table import Compared, build_compared
@@ -80,7 +81,7 @@ async def compare_files(
     limit: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
-    counted: Callable[[int], None] | None = None,
+    counted: Callable[[Grouped], None] | None = None,
     stop: asyncio.Event | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> CompareReport:
@@ -93,7 +94,7 @@ async def compare_files(
         limit: Record ids that are looked at, at most.
         overwrite: Start afresh whatever is there.
         progress: Counts pairs as the run goes on.
-        counted: Told of how many there are, once that is known.
+        counted: Told of what there is to compare, before anything is touched or paid; may raise an InputError.
         stop: When set, nothing more is sent.
         tell: Given what a user should know before anything more is paid.
 
@@ -111,7 +112,7 @@ async def compare_files(
             paired = await stack.enter_async_context(read_pairs(inputs, stop, limit=limit))
             refuse_no_pair(paired)
             if counted is not None:
-                counted(len(paired.grouped.pairs))
+                counted(paired.grouped)
             if any(one.opens is not None for one in (paired.grouped.pairs[0].a, paired.grouped.pairs[0].b)):
                 refuse_blind(settings)
             if overwrite:

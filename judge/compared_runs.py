@@ -18,12 +18,13 @@ from pydantic import JsonValue
 
 from judge.errors import ConfigError
 from judge.preference import MARGIN, PREFERENCES
+from judge.runs.claim import JUDGES, SOURCE
 from judge.runs.directory import disk_errors, read_run, write_atomically
-from judge.runs.together import put_together, refuse_other_rubrics
+from judge.runs.story import tell_versions
+from judge.runs.together import note_unfinished, put_together, refuse_other_rubrics
 from judge.score_pairs import Unshared, find_unshared, prefer_by_score
-from judge.settings import package_version
 
-__all__ = ["ComparedRuns", "Source", "compare_runs", "keep"]
+__all__ = ["ComparedRuns", "Source", "compare_runs", "keep", "read_preferences"]
 
 Source: TypeAlias = Literal["scores", "preferences"]
 _NEEDED = ("record_id", "model_a", "model_b", "axis", "judge", "order_ab", "order_ba", "outcome", "failure")
@@ -106,24 +107,29 @@ def _shown_again(runs: Sequence[Path]) -> ComparedRuns:
     told = [read_run(run) for run in runs]
     named = refuse_other_rubrics(runs, told)
     return ComparedRuns(
-        preferences=pl.concat([_read(run) for run in runs]),
+        preferences=pl.concat([read_preferences(run) for run in runs]),
         source="preferences",
         runs=tuple(runs),
         margin=None,
         rubric=named and named[0],
         rubric_fp=named and named[1],
         unshared=(),
-        notes=(),
+        notes=tuple(note_unfinished(runs, told)),
     )
 
 
-def _read(run: Path) -> pl.DataFrame:
+def read_preferences(run: Path) -> pl.DataFrame:
+    """The preferences that a folder holds: columns of `PREFERENCES`.
+
+    Raises:
+        ConfigError: They cannot be read, or lack a column.
+    """
     path = run / "preferences.parquet"
     try:
         frame = pl.read_parquet(path)
         missing = [name for name in _NEEDED if name not in frame.columns]
         if missing:
-            raise ConfigError(f"{path} has no column {', '.join(missing)}.", hint="docs/outputs.md lists them.")
+            raise ConfigError(f"{path} has no column {', '.join(missing)}.", hint="docs/compare.md lists them.")
         absent = [pl.lit(None).alias(name) for name in PREFERENCES if name not in frame.columns]
         return frame.with_columns(absent).select(list(PREFERENCES)).cast(pl.Schema(PREFERENCES))
     except (OSError, pl.exceptions.PolarsError) as exc:
@@ -138,26 +144,29 @@ def keep(compared: ComparedRuns, out: Path) -> None:
         CacheError: The disk is full or broken.
     """
     identity: dict[str, JsonValue] = {
-        "from": compared.source,
+        SOURCE: compared.source,
+        "runs": [str(run.resolve()) for run in compared.runs],
         "rubric": compared.rubric_fp,
-        "judges": [*compared.judges],
+        JUDGES: [*compared.judges],
         "margin": compared.margin,
     }
     _claim(out, identity)
     body = orjson.dumps(_told(compared, identity), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     with disk_errors(out):
+        write_atomically(out / "run.json", lambda file: file.write(body))  # first: it says whose the folder is
         write_atomically(out / "preferences.parquet", compared.preferences.write_parquet)
-        write_atomically(out / "run.json", lambda file: file.write(body))
 
 
 def _claim(out: Path, identity: dict[str, JsonValue]) -> None:
-    """A folder with a run in it is another run's, unless it is this one."""
+    """A folder with anything in it is another's, unless it is this comparison."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise ConfigError(f"--out {out}: {exc.strerror}.", hint="Give a folder that can be written to.") from exc
     held = read_run(out)
     then = held.get("identity")
+    if not held and any(out.iterdir()):
+        raise ConfigError(f"--out {out} holds files, and no comparison.", hint="Use another --out.")
     if not held or then == identity:
         return
     was = then if isinstance(then, dict) else {}
@@ -178,5 +187,5 @@ def _told(compared: ComparedRuns, identity: dict[str, JsonValue]) -> dict[str, J
         "identity": identity,
         "counts": {"pairs": rows, "judged": rows - compared.failed, "failed": compared.failed},
         "notes": [*compared.notes],
-        "versions": {"judge": package_version(), "polars": pl.__version__},
+        "versions": tell_versions(),
     }

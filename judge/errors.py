@@ -79,9 +79,13 @@ class RecordError(InputError):
         line: 1-based line number in the input.
         field: Dotted path of the field, such as `units.knowledge[2].claim`; empty for the whole line.
         record_id: The record's id where it could be read.
+
+    Attributes:
+        source: What the line is of, where there are several inputs; empty where there is one.
     """
 
     code = "invalid_record"
+    source = ""
 
     def __init__(
         self,
@@ -99,7 +103,7 @@ class RecordError(InputError):
         self.record_id = record_id
 
     def __str__(self) -> str:
-        place = f"line {self.line}" if self.line else "record"
+        place = f"line {self.line}{f' of {self.source}' if self.source else ''}" if self.line else "record"
         return f"{place}{', ' + self.field if self.field else ''}: {super().__str__()}"
 
 

@@ -20,7 +20,8 @@ from pathlib import Path
 import orjson
 import polars as pl
 
-from judge.errors import ConfigError, JudgeError
+from judge.beside import refuse_pipe
+from judge.errors import JudgeError
 from judge.panels.accord import Accord
 from judge.panels.doubtful import DOUBTFUL, DoubtFile, opened_doubts
 from judge.panels.joining import join_tables
@@ -68,7 +69,7 @@ async def score_panel(
     """
     for settings in rule.members:
         refuse_unusable(settings)
-    _refuse_pipe(traces)
+    refuse_pipe(traces, reads="once for each judge")
     counts = progress or [Progress() for _ in rule.members]
     members = [
         Member(settings=one, out=member_folder(out, one), progress=count)
@@ -83,12 +84,6 @@ async def score_panel(
         refuse_other_panel(out, rule.judges)
         work = _Work(traces, directory, rule, members, stop or asyncio.Event(), tell)
         return await work.run()
-
-
-def _refuse_pipe(traces: Traces) -> None:
-    for path in (traces.path, traces.references):
-        if path is not None and not Path(path).is_file():
-            raise ConfigError(f"{path} is no file, and it is read once for each judge.")
 
 
 async def _look_at(traces: Traces, members: Sequence[Settings], stop: asyncio.Event | None) -> None:

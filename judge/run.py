@@ -23,7 +23,7 @@ from judge.progress import Progress, RunReport
 from judge.purse import Purse
 from judge.runs.block import block_of
 from judge.runs.claim import refuse_other_judge
-from judge.runs.directory import RunDirectory, disk_errors
+from judge.runs.directory import RunDirectory, disk_errors, read_run
 from judge.runs.session import Ended, Session
 from judge.runs.story import Story
 from judge.runs.worker import Around, Inherited, SharedCells, Task, make_cells, shared_purse
@@ -32,7 +32,7 @@ from judge.settings import Settings
 from judge.traces.reading import Reading, Traces
 from judge.usable import refuse_blind, refuse_unusable
 
-__all__ = ["Progress", "RunReport", "billed_usd", "refuse_unseen", "score_file"]
+__all__ = ["Progress", "RunReport", "billed_usd", "refuse_taken", "refuse_unseen", "score_file"]
 
 
 async def score_file(
@@ -88,6 +88,23 @@ async def score_file(
         refuse_other_judge(out, settings, paid=journal is not None and bool(journal.spent()["replies"]))
         run = _Run(traces, directory, settings, journal, progress, stop, purse)
         return await run.go(reading) if workers == 1 else await run.share(workers, lock, around)
+
+
+def refuse_taken(out: Path, settings: Settings, tell: Callable[[str], None] | None = None) -> None:
+    """Refuse a directory that holds a run of another judge or rubric, before anything beside it is changed.
+
+    Raises:
+        ConfigError: It does, or another process is at work there.
+        CacheError: Its journal cannot be opened.
+    """
+    if not read_run(out):
+        return
+    directory, paid = RunDirectory(out, settings.labels.axes), False
+    with disk_errors(out):
+        if directory.journal_path.exists():
+            with directory.locked(), closing(_open_journal(directory, tell)) as journal:
+                paid = bool(journal.spent()["replies"])
+        refuse_other_judge(out, settings, paid=paid)
 
 
 def billed_usd(out: Path, settings: Settings, tell: Callable[[str], None] | None = None) -> float:

@@ -12,7 +12,7 @@ from judge.errors import ConfigError
 from judge.statistics.strengths import Strengths, estimate_strengths
 from judge.win_rate import POINTS, WinRate, list_models, measure_win_rates, turn
 
-__all__ = ["Standing", "as_json", "find_standings"]
+__all__ = ["Standing", "as_json", "find_standings", "refuse_unknown"]
 
 _LEAST_RANKED = 3  # models; of two the win rate says it all
 
@@ -65,8 +65,10 @@ def find_standings(
     Raises:
         ConfigError: There is no such model or axis, or a judge has two preferences on one question.
     """
-    chosen = _chosen(preferences, axes)
-    models = _models(chosen, baseline)
+    known = preferences["axis"].unique(maintain_order=True).to_list()
+    refuse_unknown(known, list_models(preferences), axes=axes, baseline=baseline)
+    chosen = preferences.filter(pl.col("axis").is_in(list(axes))) if axes else preferences
+    models = _baseline_last(list_models(chosen), baseline)
     turned = turn(chosen, models)
     rates = measure_win_rates(turned, models, seed=seed)
     return tuple(
@@ -80,21 +82,27 @@ def as_json(standings: Collection[Standing]) -> list[dict[str, Any]]:
     return [asdict(one) for one in standings]
 
 
-def _chosen(preferences: pl.DataFrame, axes: Collection[str]) -> pl.DataFrame:
-    known = preferences["axis"].unique(maintain_order=True).to_list()
+def refuse_unknown(
+    known_axes: Collection[str],
+    known_models: Collection[str],
+    *,
+    axes: Collection[str] = (),
+    baseline: str | None = None,
+) -> None:
+    """Raise where an axis or the baseline is none of those that are known.
+
+    Raises:
+        ConfigError: Names those that there are.
+    """
     for axis in axes:
-        if axis not in known:
-            raise ConfigError(f"--axis {axis!r} is none of the axes: {', '.join(known)}.")
-    return preferences.filter(pl.col("axis").is_in(list(axes))) if axes else preferences
+        if axis not in known_axes:
+            raise ConfigError(f"--axis {axis!r} is none of the axes: {', '.join(known_axes)}.")
+    if baseline is not None and baseline not in known_models:
+        raise ConfigError(f"--baseline {baseline!r} is none of the models: {', '.join(known_models)}.")
 
 
-def _models(preferences: pl.DataFrame, baseline: str | None) -> list[str]:
-    models = list_models(preferences)
-    if baseline is None:
-        return models
-    if baseline not in models:
-        raise ConfigError(f"--baseline {baseline!r} is none of the models: {', '.join(models)}.")
-    return [*(model for model in models if model != baseline), baseline]
+def _baseline_last(models: list[str], baseline: str | None) -> list[str]:
+    return [*(model for model in models if model != baseline), *(model for model in models if model == baseline)]
 
 
 def _standing(

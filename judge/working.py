@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeVar
 
-__all__ = ["END", "each", "parted", "reader", "together"]
+__all__ = ["END", "each", "parted", "reader", "together", "within"]
 
 T = TypeVar("T")
 END: Final = object()
@@ -44,6 +44,25 @@ async def each(
             await asyncio.sleep(0)  # a backend that computes in place must not starve signals and progress
 
     await together([worker() for _ in range(concurrency)])
+
+
+@asynccontextmanager
+async def within(seconds: float | None) -> AsyncIterator[None]:
+    """Leave what is not done after some seconds, without an error: whoever asks looks at what is there.
+
+    Args:
+        seconds: None waits for all of it.
+
+    Raises:
+        TimeoutError: One of the work's own.
+    """
+    clock = asyncio.timeout(seconds)
+    try:
+        async with clock:
+            yield
+    except TimeoutError:
+        if not clock.expired():
+            raise
 
 
 async def together(work: Sequence[Awaitable[T]]) -> list[T]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from judge.client import Judge
-from judge.rubric import load_rubric
+from judge.rubric import Rubric, load_rubric
 from judge.serve.app import build_app
 from judge.serve.offer import Served, Watched
 from judge.serve.server import Ending
@@ -24,7 +24,7 @@ from judge.web.server import listen
 
 JSON = "application/json"
 HOSTS = ("127.0.0.1", "localhost")
-ROUTES = ("/v1/score", "/v1/reward", "/v1/reward/openrlhf", "/v1/reward/slime", "/verify")
+ROUTES = ("/v1/score", "/v1/compare", "/v1/reward", "/v1/reward/openrlhf", "/v1/reward/slime", "/verify")
 CLAIM = {"unit_id": "P1", "claim": "The fracture is in the left wrist."}
 UNITS = {"perception": [CLAIM]}
 RIGHT, WRONG = "I see a fracture in the left wrist.", "I see a fracture in the right wrist."
@@ -34,11 +34,12 @@ def record(trace: str = RIGHT, **changes: Any) -> dict[str, Any]:
     return {"id": "r1", "question": "What does the X-ray show?", "units": UNITS, "trace": trace, **changes}
 
 
-def served(judge: str = "lexical", *, rubric: str = "pkr", deadline_s: float = 20.0, **options: Any) -> Served:
+def served(judge: str = "lexical", *, rubric: str | Rubric = "pkr", deadline_s: float = 20.0, **options: Any) -> Served:
     """What is offered: a judge with a rubric; options of `Settings`, and `shape` and `rule`."""
     rest = {name: options.pop(name) for name in ("shape", "rule") if name in options}
     beside: Judge | None = options.pop("beside", None)
-    settings = Settings(judge=judge, rubric=load_rubric(rubric), **options)
+    loaded = rubric if isinstance(rubric, Rubric) else load_rubric(rubric)
+    settings = Settings(judge=judge, rubric=loaded, pairs=not loaded.scored, **options)
     images = settings.image_rules(root=None, allow_urls=False)
     return Served(judge=Watched.of(settings, images=images, beside=beside), deadline_s=deadline_s, **rest)
 

@@ -55,6 +55,44 @@ def test_it_says_what_was_found_in_plain_words(told: tuple[Path, Path]) -> None:
     assert "One rater against the majority of the others reaches kappa" in text
 
 
+@pytest.mark.parametrize(
+    ("judged", "labelled", "said"),
+    [
+        ([R, A] * 15, [R, A] * 15, "is better than chance: kappa 1.00"),
+        ([R, A] * 15, [A, R] * 15, "is worse than chance: kappa -1.00"),
+        ([R, A, A, R] * 8, [R, R, A, A] * 8, "cannot be told from chance: kappa 0.00"),
+        # Kappa is 0 whatever the judge says: p_o = p_e = its share of `absent`.
+        ([R, A] * 15, [A] * 30, "No class but 'absent' was given to these units, so kappa tells nothing."),
+    ],
+)
+def test_it_says_where_kappa_stands_beside_chance(
+    tmp_path: Path, judged: list[Any], labelled: list[Any], said: str
+) -> None:
+    run = write_run(tmp_path / "run", units(*judged))
+    done = agree(run, write_labels(tmp_path / "l.jsonl", *people({"ann": labelled})), "--probe", "outcome")
+    text = " ".join(done.stdout.split())
+    assert said in text and "k (outcome): m#1 against ann" in text
+
+
+def test_what_is_one_is_told_as_one(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", units(R))
+    said = agree(run, write_labels(tmp_path / "l.jsonl", *people({"ann": [R], "bob": [R]}))).stdout
+    text = " ".join(said.split())
+    assert "It agrees on 100% of 1 unit of 1 record;" in text and "alpha null; 1 unit It agrees" in text
+
+
+def test_a_run_that_was_not_asked_has_no_unusable_answer(tmp_path: Path) -> None:
+    """Of six labelled levels each run has three records, and a third judge failed on one of its three."""
+    level = {"kind": "scale", "unit_id": "level", "axis": "q"}
+    said = [{**level, "record_id": f"r{n}", "line": n, "value": n % 4 + 0.5} for n in range(6)]
+    said[5] |= {"value": None, "failure": "timeout"}
+    runs = [write_run(tmp_path / name, part) for name, part in (("one", said[:3]), ("two", said[3:]))]
+    labels = [{"record_id": f"r{n}", "axis": "q", "unit_id": "level", "value": n % 3 + 0.5} for n in range(6)]
+    (found,) = json.loads(agree(*runs, write_labels(tmp_path / "l.jsonl", *labels), "--json").stdout)["agreements"]
+    counted = {one["rater"]: (one["n"], one["unparsed"], one["unasked"]) for one in found["compared"]}
+    assert counted == {"m#1 (one)": (3, 0, 3), "m#1 (two)": (2, 1, 3)}
+
+
 def test_the_table_has_a_line_for_every_probe(told: tuple[Path, Path]) -> None:
     lines = [line.split() for line in agree(*told).stdout.splitlines()]
     asked = {line[0]: line for line in lines if line and line[0] in ("outcome", "raised", "presence", "correctness")}

@@ -137,6 +137,10 @@ def test_a_judge_that_ignores_images_is_named(traces: Path, tmp_path: Path) -> N
     assert "perception did not move without its image: mean difference +0.000 [+0.000, +0.000]" in done.stdout
     assert "perception did not move with the image of another record" in done.stdout
     assert "7 records. No score changed at all: it is scored from the texts." in done.stdout
+    rows = [
+        line for line in done.stdout.splitlines() if line.startswith(("perception  none", "perception  of another"))
+    ]
+    assert len(rows) == 2 and all(len(line) <= 80 and line.split()[-2:] == ["7", "0"] for line in rows)
     assert "Blind check: 7 records asked about again" in done.stdout and "It took 28 calls paid for" in done.stdout
 
 

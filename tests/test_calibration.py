@@ -92,7 +92,7 @@ def test_how_often_the_judge_says_what_people_say(tmp_path: Path) -> None:
     assert (found.sensitivity.value, found.sensitivity.n) == (pytest.approx(2 / 3), 3)
     assert (found.specificity.value, found.specificity.n) == (pytest.approx(2 / 3), 3)
     assert (found.n, found.map) == (6, None)
-    assert found.why == f"6 answers of 1 records are labelled; it takes {LEAST} of 5"
+    assert found.why == f"{LEAST} labelled answers of 5 records are needed: there are 6 of 1"
 
 
 def test_what_people_are_evenly_split_on_is_neither_side(tmp_path: Path) -> None:
@@ -156,6 +156,25 @@ def test_a_judge_that_says_the_same_of_all_has_no_map(tmp_path: Path) -> None:
     said = [{**place(n, n % 8), "presence": 2 * (n % 2), "correctness": 1 if n % 2 else None} for n in range(40)]
     found = calibrate(run, labels_of(said, tmp_path / "labels.jsonl")).axes["knowledge"].probes["raised"]
     assert (found.map, found.why) == (None, "the judge says the same of all")
+
+
+def test_people_that_say_the_same_of_all_give_no_map(tmp_path: Path) -> None:
+    """It would turn every answer into theirs, whatever the judge says."""
+    rows = [{**place(0, record), "presence": record % 3} for record in range(LEAST)]
+    said = [{**place(0, record), "presence": 0} for record in range(LEAST)]
+    run = run_of([{**one, "correctness": 1 if one["presence"] else None} for one in rows], tmp_path / "run")
+    found = calibrate(run, labels_of(said, tmp_path / "labels.jsonl")).axes["knowledge"].probes["raised"]
+    assert (found.n, found.map, found.why) == (LEAST, None, "people say the same of all")
+
+
+def test_of_several_samples_the_first_counts(tmp_path: Path) -> None:
+    """As for `judge agree`: asking again brings no further label."""
+    rows = [
+        {**place(0), "sample": sample, "presence": p, "correctness": None} for sample, p in ((1, 2), (0, 0), (2, 2))
+    ]
+    labels = labels_of([{**place(0), "presence": 0}], tmp_path / "labels.jsonl")
+    found = calibrate(run_of(rows, tmp_path / "run"), labels).axes["knowledge"].probes["raised"]
+    assert found.specificity is not None and (found.n, found.specificity.value, found.specificity.n) == (1, 1.0, 1)
 
 
 @pytest.mark.skipif(not KQA.exists(), reason="../shared/data/kqa is not there")
@@ -278,6 +297,22 @@ def test_a_failed_axis_has_no_calibrated_score(tmp_path: Path) -> None:
     failed = run.scores.with_columns(facts_score=pl.when(pl.col("line") > 1).then("facts_score"))
     table = calibrated_scores(run.verdicts.lazy(), failed.lazy(), mapped(axes), axes)
     assert table["facts_calibrated"].null_count() == 1
+
+
+def test_a_sample_that_is_not_complete_has_no_part(tmp_path: Path) -> None:
+    """Of three samples one lacks a unit, and contract §2 takes the mean of the complete ones."""
+    run, axes = mixed(tmp_path, "weighted", samples=3, params={"temperature": 0.7})
+    lost = (pl.col("line") == 1) & (pl.col("axis") == "facts") & (pl.col("sample") == 0)
+    kept = run.verdicts.lazy().with_columns(presence=pl.when(lost).then(0).otherwise("presence").cast(pl.Int8))
+    failed = kept.with_columns(failure=pl.when(lost & (pl.col("unit_id") == first_unit(run))).then(pl.lit("timeout")))
+    without = run.verdicts.lazy().filter(~lost)
+    given = (run.scores.lazy(), mapped(axes), axes)
+    assert calibrated_scores(failed, *given).equals(calibrated_scores(without, *given))
+    assert not calibrated_scores(failed, *given, min_coverage=0.0).equals(calibrated_scores(without, *given))
+
+
+def first_unit(run: Any) -> str:
+    return str(run.verdicts.filter(pl.col("line") == 1, pl.col("axis") == "facts")["unit_id"][0])
 
 
 # --- for whom ----------------------------------------------------------------------------------------------

@@ -321,6 +321,16 @@ def test_an_image_that_is_not_there_is_a_failure_of_its_pair(tmp_path: Path) -> 
     assert {*preferences(tmp_path / "out")["failure"]} == {"image_not_found"}
 
 
+def test_a_failure_says_of_which_file_it_is(tmp_path: Path) -> None:
+    first, second = with_trace(RIGHT, id="r0", image="red.png"), with_trace(RIGHT, image="red.png")
+    files = {"alpha": [first, second], "beta": [with_trace(WEAK, image="gone.png")]}
+    with Server() as server:
+        assert run_images(tmp_path, server, files).exit_code == 3
+    (found,) = [one for one in failures(tmp_path / "out") if one["error"] == "image_not_found"]
+    assert (Path(found["source"]).name, found["line"]) == ("beta.jsonl", 1)
+    assert f"line 1 of {found['source']}, image: is 'gone.png'" in found["message"]
+
+
 # --- kept and paid -------------------------------------------------------------------------------------------------
 
 
@@ -517,6 +527,52 @@ def test_the_command_prints_what_came_of_it(tmp_path: Path) -> None:
     rates = [rate for standing in found["standings"] for rate in standing["rates"]]
     assert [rate["inconsistent"] for rate in rates] == [4] * 4
     assert "32 for 32 questions, 32 of them paid for already" in dry.stdout
+    assert "--measure" not in dry.stdout and "--past" not in dry.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--baseline", "gamma"), "--baseline 'gamma' is none of the models: alpha, beta."),
+        (("--axis", "tone"), "--axis 'tone' is none of the axes: perception, knowledge, rationale, overall."),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_before_it_is_paid_for(tmp_path: Path, more: list[str], said: str) -> None:
+    files = {**make_models(2), "gamma": [with_trace(RIGHT, id="alone", model="gamma")]}
+    with Server() as server:
+        words = compare_words(write(tmp_path / "in", files), tmp_path / "out", server, *more)
+        refused = CliRunner().invoke(cli, words, catch_exceptions=False)
+        assert (refused.exit_code, server.ledger.requests) == (2, 0)
+    assert said in refused.stderr and not (tmp_path / "out" / "run.json").exists()
+
+
+@pytest.mark.parametrize("more", [("--axis", "overall"), ("--baseline", "delta"), ()])
+def test_stopped_before_the_first_pair_it_can_be_resumed(tmp_path: Path, more: tuple[str, ...]) -> None:
+    models = make_models(3, ("alpha", "beta", "delta"))
+    paths, out = write(tmp_path / "in", models), tmp_path / "out"
+    with Server(latency_ms=1500) as server:
+        words = compare_words(paths, out, server, "--concurrency", 1, "--json", *more)
+        process = start_judge(*words)
+        while not server.ledger.requests and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGTERM)
+        code, said = finish(process)
+        assert code == 75 and "To resume: judge compare" in said and "none of the" not in said, said
+        server.latency_ms = 0
+        code, said = run_judge(*words)
+        assert code == 0 and server.ledger.repaid == 0, said
+
+
+def test_a_file_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    (path, _) = write(tmp_path / "in", ONE)
+    with Server() as server:
+        twice = CliRunner().invoke(cli, compare_words([path, path], tmp_path / "out", server), catch_exceptions=False)
+    assert twice.exit_code == 2 and "are the same. Name each file or folder once." in twice.stderr
+
+
+def test_the_help_speaks_of_pairs() -> None:
+    shown = " ".join(CliRunner().invoke(cli, ["compare", "--help"], catch_exceptions=False).stdout.split())
+    assert "default: lexical" not in shown and "--probe" not in shown and "Look at the first N record ids." in shown
 
 
 def test_failed_pairs_and_lonely_records_end_with_3(tmp_path: Path) -> None:

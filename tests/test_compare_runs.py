@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,56 @@ def test_a_folder_of_another_run_is_not_written_to() -> None:
     refused = judge("compare", "all", "--out", "kept", "--margin", "0.1")
     assert refused.exit_code == 2
     assert "kept holds another run: margin was 1e-09 and is 0.1. Use another --out." in refused.stderr
+    # Nor by the same comparison of other runs, or into a folder of something else, or by another command.
+    shutil.copytree("all", "other")
+    kept = Path("kept/preferences.parquet").read_bytes()
+    refused = judge("compare", "other", "--out", "kept")
+    assert refused.exit_code == 2 and "kept holds another run: runs was [" in refused.stderr
+    Path("notes").mkdir()
+    Path("notes/mine.txt").write_text("mine", encoding="utf-8")
+    refused = judge("compare", "all", "--out", "notes")
+    assert refused.exit_code == 2 and "--out notes holds files, and no comparison. Use another --out." in refused.stderr
+    refused = judge("score", "all.jsonl", "--out", "kept")
+    assert refused.exit_code == 2 and "kept holds a comparison of runs, and asked is lexical#" in refused.stderr
+    assert Path("kept/preferences.parquet").read_bytes() == kept and len([*Path("notes").iterdir()]) == 1
+
+
+def test_a_run_of_a_kind_without_identity_is_not_written_to_by_score() -> None:
+    """Such as recorded outputs that `judge replay` read."""
+    scored("all", "m", "n")
+    told = json.loads(Path("all/run.json").read_bytes())
+    del told["identity"]
+    Path("all/run.json").write_text(json.dumps(told), encoding="utf-8")
+    before = Path("all/scores.parquet").read_bytes()
+    refused = judge("score", "all.jsonl", "--out", "all")
+    assert refused.exit_code == 2 and "all holds a run of another kind, and asked is lexical#" in refused.stderr
+    assert Path("all/scores.parquet").read_bytes() == before
+
+
+def test_quiet_prints_nothing_and_keeps_all_the_same() -> None:
+    scored("all", "m", "n")
+    done = judge("compare", "all", "--out", "kept", "--quiet")
+    assert (done.exit_code, done.output) == (0, "") and Path("kept/preferences.parquet").exists()
+    assert json.loads(judge("compare", "all", "--quiet", "--json").stdout)["judges"]
+
+
+def test_what_is_not_finished_is_said_of_preferences_too() -> None:
+    scored("all", "m", "n")
+    assert judge("compare", "all", "--out", "kept").exit_code == 0
+    told = json.loads(Path("kept/run.json").read_bytes())
+    Path("kept/run.json").write_text(json.dumps({**told, "status": "stopped"}), encoding="utf-8")
+    assert compared("kept")["notes"] == ["kept is not finished; the command that made it goes on with it."]
+
+
+def test_a_panel_beside_a_single_judge_has_no_other_samples() -> None:
+    scored("m", "m")
+    rows = [json.loads(line) | {"model": "n"} for line in Path("m.jsonl").read_text(encoding="utf-8").splitlines()]
+    Path("n.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with Server() as server:
+        more = ("--judge", "lexical", "--judge", "hosted_vllm/any", "--api-base", server.api_base, "--cache", "none")
+        assert judge("score", "n.jsonl", "--out", "n", "--quiet", *more).exit_code in (0, 3)
+    notes = compared("m", "n")["notes"]
+    assert notes and all("did not judge all runs" in note for note in notes)
 
 
 def test_preferences_of_several_judges_beside_each_other() -> None:
@@ -126,7 +177,10 @@ def test_preferences_of_several_judges_beside_each_other() -> None:
         == told["judges"]
         == ["lexical#" + told["judges"][0][8:], "second#1"]
     )
-    twice = judge("compare", "one", "one")
+    named_twice = judge("compare", "one", "./one")
+    assert named_twice.exit_code == 2 and "one and one are the same. Name each file" in named_twice.stderr
+    shutil.copytree("one", "copied")
+    twice = judge("compare", "one", "copied")
     assert twice.exit_code == 2
     assert "has two preferences between the same models on 'perception' of the record 'r1'" in twice.stderr
 

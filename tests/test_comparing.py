@@ -13,6 +13,8 @@ from PIL import Image as PilImage
 
 from judge import Judge
 from judge.errors import ConfigError, InputError
+from judge.pairs.asking import PairOutcome
+from judge.pairs.grouping import PairFailure
 from judge.preference import PREFERENCES
 from judge.record import build_record
 from judge.rubric import load_rubric
@@ -73,6 +75,49 @@ def test_in_a_running_loop(server: Server) -> None:
             return [*await asyncio.gather(*asking), judge.compare([with_trace(RIGHT)], [with_trace(WEAK)])]
 
     assert all(found.preferences["outcome"].to_list() == ["A"] * len(AXES) for found in asyncio.run(both()))
+
+
+def test_what_is_not_done_at_the_deadline_is_a_timeout(server: Server) -> None:
+    server.always = "black_hole"
+    ones, others = [with_trace(RIGHT, id="a"), with_trace("...", id="b")], [with_trace(WEAK, id=key) for key in "abc"]
+    with judge_of(server) as judge:
+        found = judge.compare(ones, others, deadline_s=0.5)
+    rows = found.preferences.select("record_id", "outcome", "failure").rows()
+    assert rows == [("a", None, "timeout")] * len(AXES) + [("b", "B", None)] * len(AXES)
+    told = found.failures.select("record_id", "error", "message").rows()
+    assert told[1] == ("a", "timeout", "not done within the 0.5 s that the batch had.")
+    assert [row[:2] for row in told] == [("c", "one_trace"), ("a", "timeout")]
+
+
+def test_a_deadline_before_anything_was_read_leaves_every_pair_a_timeout(server: Server) -> None:
+    with judge_of(server) as judge:
+        found = judge.compare([with_trace(RIGHT)], [with_trace(WEAK)], deadline_s=0)
+        pairs = asyncio.run(judge.apairs([(with_trace(RIGHT), {"trace": WEAK})], deadline_s=0))
+    assert found.preferences["failure"].to_list() == ["timeout"] * len(AXES)
+    assert [one.failure for one in pairs if isinstance(one, PairOutcome)] == ["timeout"]
+    assert server.ledger.requests == 0
+
+
+def test_pairs_by_their_place_keep_their_order_and_may_be_of_one_model(server: Server) -> None:
+    read = build_record(with_trace(RIGHT, id="x", model="m"), number=9)
+    pairs: list[Any] = [
+        (with_trace(WEAK, model="m"), with_trace(RIGHT, model="m")),
+        (read, {"trace": WEAK}),
+        ({"trace": WEAK}, read),
+        (read, with_trace(WEAK)),
+    ]
+    with judge_of(server) as judge:
+        found = asyncio.run(judge.apairs(iter(pairs)))
+    assert [isinstance(one, PairOutcome) for one in found] == [True, True, True, False]
+    judged = [one for one in found if isinstance(one, PairOutcome)]
+    assert [{row.outcome for row in one.preferences} for one in judged] == [{"B"}, {"A"}, {"B"}]
+    assert [(one.pair.record_id, one.pair.a.model, one.pair.b.model) for one in judged] == [
+        ("r1", "m", "m"),
+        ("x", "m", "b"),
+        ("x", "a", "m"),
+    ]
+    failed = found[3]
+    assert isinstance(failed, PairFailure) and (failed.source, failed.failure.error) == ("pair", "other_question")
 
 
 def test_images_are_opened_and_have_to_be_those_of_one_question(server: Server) -> None:

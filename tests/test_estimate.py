@@ -169,7 +169,7 @@ def test_the_commands(out: Path, tmp_path: Path) -> None:
         assert not out.exists()
         code, told = run_judge("estimate", traces, *words, "--json")
     assert "calls       60 for 60 units, 0 of them paid for already" in said
-    assert "time        not known; measure with --measure 5" in said
+    assert "time        not known; judge estimate measures it with --measure 5" in said
     parsed = json.loads(told)
     assert (parsed["schema"], parsed["calls"], parsed["measured"]) == ("judge.estimate/1", 60, None)
     code, said = run_judge("estimate", traces)

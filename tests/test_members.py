@@ -117,6 +117,14 @@ def test_one_judge_has_one_address() -> None:
     assert done.exit_code == 2 and "--api-base is given 2 times, and there is one judge" in done.stderr
 
 
+@pytest.mark.parametrize("more", [("--reducer", "mean"), ("--min-judges", 1)])
+def test_one_judge_has_nothing_to_reduce(more: tuple[object, ...]) -> None:
+    done = judge(*more)
+    assert done.exit_code == 2 and f"{more[0]} is about a panel, and there is one judge." in done.stderr
+    variable = f"JUDGE_{str(more[0])[2:].replace('-', '_').upper()}"
+    assert judge(env={variable: str(more[1])}).exit_code == 0  # there it may be meant for panels
+
+
 def test_a_command_that_takes_one_judge_refuses_several() -> None:
     Path("judge.yaml").write_text("judge: [lexical, hosted_vllm/a]\n")
     words = ["rubric", "diff", "pkr", "pkr-strict", "t.jsonl", "--out", "d", "--config", "judge.yaml"]

@@ -13,9 +13,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 from noise_kit import flip, noise_of, noise_record, run_noise, split, sway, write_traces
 from run_kit import NAME, asked_after_commit, finish, score, start_judge, to_lines
 
+from judge.cli import cli
+from judge.cli.means import with_interval
 from judge.testing import Noisy, Server
 from judge.testing.scripts import obedient
 
@@ -210,6 +213,47 @@ def test_another_judge_is_refused_and_nothing_is_changed(traces: Path, tmp_path:
         assert run_noise(*given, "--param", "temperature=0.5", "--overwrite").exit_code == 0
 
 
+@pytest.mark.parametrize("command", ["score", "compare"])
+def test_the_run_of_another_command_is_not_written_over(traces: Path, tmp_path: Path, command: str) -> None:
+    few = ("--repeats", 1, "--orders", 0, "--templates", 0)
+    with Server() as server:
+        asked = ["--judge", NAME, "--api-base", server.api_base, "--cache", "none", "--quiet"]
+        rows = [json.loads(line) for line in traces.read_bytes().splitlines()]
+        both = tmp_path / "both.jsonl"
+        both.write_bytes(to_lines({**row, "model": model} for row in rows for model in ("m", "n")))
+        made = CliRunner().invoke(cli, [command, str(both), "--out", str(tmp_path / "run"), *asked])
+        assert made.exit_code == 0, made.output
+        before, requests = (tmp_path / "run" / "run.json").read_bytes(), server.ledger.requests
+        for words in ((), ("--overwrite",), ("--dry-run",)):
+            done = run_noise(traces, tmp_path / "run", server, *few, *words)
+            assert done.exit_code == 2 and "and not the runs of `judge noise`. Use another --out." in done.stderr
+        assert (tmp_path / "run" / "run.json").read_bytes() == before and server.ledger.requests == requests
+        # And the other way round.
+        assert run_noise(traces, tmp_path / "noise", server, *few).exit_code == 0
+        refused = CliRunner().invoke(cli, [command, str(both), "--out", str(tmp_path / "noise"), *asked])
+        assert refused.exit_code == 2 and "noise holds the runs of `judge noise`, and asked is" in refused.stderr
+        assert run_noise(traces, tmp_path / "noise", server, *few).exit_code == 0
+
+
+def test_no_number_is_cut_to_fit_a_line(tmp_path: Path) -> None:
+    rows = [noise_record(number) for number in range(1, 4)]
+    for row in rows:
+        row["units"] = {
+            axis: [{**unit, "unit_id": f"{axis}-{unit['unit_id']}"} for unit in row["units"]["perception"]]
+            for axis in ("perception", "knowledge", "rationale")
+        }
+    path = tmp_path / "three.jsonl"
+    path.write_bytes(to_lines(rows))
+    with Server(script=Noisy(share=0.5)) as server:
+        asked = ["--judge", NAME, "--api-base", server.api_base, "--cache", "none", "--quiet", "--json"]
+        words = ["noise", str(path), "--out", str(tmp_path / "d"), *asked]
+        assert CliRunner().invoke(cli, words).exit_code == 0
+        shown = CliRunner().invoke(cli, words[:-2], env={"COLUMNS": "80"})
+    said = shown.stdout.splitlines()
+    rows = [line for line in said if line.startswith(("repeats ", "orders ", "templates "))]
+    assert len(rows) == 2 * 3 * 4 and all(len(line) <= 80 and line[11:].split()[0] for line in rows)
+
+
 def test_criteria_and_scales_are_asked_otherwise_too(tmp_path: Path) -> None:
     levels = [{"level": 1, "anchor": "Muddled."}, {"level": 5, "anchor": "Clear."}]
     axes = {
@@ -283,8 +327,11 @@ def test_what_is_printed_and_written(traces: Path, tmp_path: Path) -> None:
     said = re.sub(r" +", " ", done.stdout)
     told = json.loads((out / "noise.json").read_bytes())
     found = flip(told, "repeats")
-    bounds = f"[{found['low']:.3f}, {found['high']:.3f}]"
-    assert f"repeats all {found['rate']:.3f} {bounds} {found['rate']:.3f} {bounds} " in said
+    rate = with_interval(found["rate"], found["low"], found["high"])
+    assert f"repeats all {rate} {rate} " in said
+    worst = told["flipped"][0]
+    assert f"{worst['record_id']} (line {worst['line']}), perception.{worst['unit_id']}: 1 of 1 pairs of " in said
+    assert f" {worst['other_ask']}: {worst['other']} – {worst['other_reason']}" in said
     assert re.search(r"repeats perception .* 12 48 *$", said, re.MULTILINE)
     assert "48 records read in all ways = 48 scored + 0 failed; 48 calls paid for" in said
     assert "no sign that the order of the units moves verdicts" in said and "On second thoughts." in said

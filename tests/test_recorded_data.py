@@ -291,3 +291,13 @@ def test_the_scores_of_m42_are_recomputed_exactly(tmp_path: Path) -> None:
         told = ast.literal_eval(row["metrics"]) if isinstance(row["metrics"], str) else row["metrics"]
         assert score == pytest.approx(told["overall_score"], abs=1e-12)
     assert (scores["criteria_score"] < 0).sum() == 1  # a record may be negative; only the mean is cut
+
+
+def test_the_lines_of_the_guide_give_kappa_of_each_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replayed("llmbar", LLMBAR[:1], tmp_path / "runs" / "natural")
+    page = (Path(__file__).parents[1] / "docs" / "replay.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(page.split("```python\n")[1].split("```")[0], {})
+    assert capsys.readouterr().out == "order_ab 0.878\norder_ba 0.897\n"

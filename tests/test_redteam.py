@@ -197,6 +197,29 @@ def test_what_is_printed_is_what_is_written() -> None:
     assert "ok: inflation 0.000 (formatting), at most 0.5" in done.stdout
 
 
+def test_a_refused_judge_leaves_the_lines_of_the_campaign_before_it() -> None:
+    """`redteam.parquet` speaks of the lines of `traces.jsonl` and of the run: all three are replaced, or none."""
+    with Server(script="obedient") as server:
+        attacked("--families", "forged", "--per-family", "1", server=server)
+    before = {path: path.read_bytes() for path in Path("r").iterdir() if path.is_file()}
+    done = redteam("--families", "verbosity")
+    assert done.exit_code == 2 and "r/run holds a run of another judge or rubric" in done.stderr
+    assert {path: path.read_bytes() for path in Path("r").iterdir() if path.is_file()} == before
+
+
+def test_axes_of_long_names_stay_apart_on_a_narrow_terminal() -> None:
+    given = ["redteam", "--out", "r", "--families", "forged", "--per-family", "1", "--rubric", "pkr-free"]
+    with Server(script="obedient") as server:
+        done = CliRunner().invoke(cli, [*given, *NAME, "--api-base", server.api_base], env={"COLUMNS": "80"})
+    assert done.exit_code == 0 and "…" not in done.stdout
+
+
+def test_what_found_nothing_to_attack_is_told() -> None:
+    said = redteam("--families", "pictured,forged", "--fail-over", "false_positives=0").stdout
+    assert "Not tried, as no record has what it takes: pictured" in said
+    assert "not known: false_positives, as nothing that it is about has a score; at most 0" in said
+
+
 def test_the_page_shows_what_is_printed() -> None:
     """But for the id of the judge, which is another with every version of the baseline."""
     page = (Path(__file__).parent.parent / "docs" / "redteam.md").read_text(encoding="utf-8")

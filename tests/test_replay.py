@@ -309,3 +309,13 @@ def test_foreign_text_forges_nothing_on_the_terminal(tmp_path: Path) -> None:
     form.write_text(PAIRS)
     result = run(path, "--format", form, "--out", tmp_path / "run")
     assert "\u001b" not in result.stdout and "\u202e" not in result.stdout
+
+
+def test_a_run_that_asks_does_not_go_on_among_recordings(tmp_path: Path) -> None:
+    _, out = recorded(tmp_path, PAIRS, [said("a", "1", False), said("a", "2", True)])
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    traces = tmp_path / "t.jsonl"
+    traces.write_text('{"id": "r", "trace": "A.", "units": {"knowledge": [{"unit_id": "K", "claim": "A."}]}}\n')
+    done = CliRunner().invoke(cli, ["score", str(traces), "--out", str(out)])
+    assert done.exit_code == 2 and "holds recorded outputs of other judges" in done.stderr
+    assert {name: (out / name).read_bytes() for name in before} == before

@@ -17,8 +17,7 @@ from run_kit import finish, run_judge, start_judge
 
 from judge.aggregate import summarise
 from judge.difference import find_differences
-from judge.errors import ConfigError
-from judge.preference import Preference, build_preferences
+from judge.errors import ConfigError, InputError
 from judge.report.details import LONGEST_TEXT
 from judge.testing import Server
 
@@ -164,7 +163,9 @@ def test_labels_stand_beside_the_verdicts(tmp_path):
     labels = write_lines(tmp_path / "labels.jsonl", LABELS)
     report(tmp_path / "out.html", run, labels=labels)
     data, details = read_block(tmp_path / "out.html"), read_details(tmp_path / "out.html")
-    assert data["labels"] == {"raters": ["ann", "ben"], "labels": 6, "units": 3}
+    told = data["labels"]
+    assert (told["raters"], told["labels"], told["units"]) == (["ann", "ben"], 7, 3)
+    assert [(one["why"], one["count"], one["lines"]) for one in told["unmatched"]] == [("unknown", 1, [7])]
     assert [item["disagreements"] for item in data["items"]] == [1, 0]
     assert [(label["unit"], label["rater"], label["said"]) for label in details[0]["labels"]] == [
         ("P1", "ann", "2/1"),
@@ -175,64 +176,13 @@ def test_labels_stand_beside_the_verdicts(tmp_path):
         ("K1", "ben", "2/-1"),
     ]
     assert "labels" not in details[1]
-    (agreement,) = [figure for figure in data["figures"] if figure["head"] == ["one", "other", "share", "n"]]
-    judge = data["columns"][0]["name"]
-    # lexical and ann: P1 alike, P2 and K1 not. ann and ben: P1 and P2 alike of three.
-    assert sorted(agreement["rows"]) == sorted(
-        [
-            ["ann", judge, pytest.approx(1 / 3), 3],
-            ["ben", judge, pytest.approx(1 / 3), 3],
-            ["ben", "ann", pytest.approx(2 / 3), 3],
-        ]
-    )
 
 
 def test_a_line_that_is_no_label_is_named(tmp_path):
     run = make_run(tmp_path / "run", [record("r1")])
     labels = write_lines(tmp_path / "labels.jsonl", [LABELS[0], {"record_id": "r1"}])
-    with pytest.raises(ConfigError, match=r"labels\.jsonl, line 2: axis: Field required") as caught:
+    with pytest.raises(InputError, match=r"labels\.jsonl: 1 line is no label: line 2: axis: Field required"):
         report(tmp_path / "out.html", run, labels=labels)
-    assert "A label has record_id, axis, unit_id, rater" in caught.value.hint
-
-
-def test_preferences_become_a_matrix(tmp_path):
-    """a against b: one win, one tie, one inconsistent, one loss, one failed: (1 + ½ + ½) / 4 = ½."""
-    run = make_run(tmp_path / "run", ROWS)
-    outcomes = ["A", "tie", "inconsistent", "B", None]
-    pairs = [
-        Preference(
-            record_id=f"r{n}",
-            model_a="a",
-            model_b="b",
-            axis="overall",
-            judge="j",
-            outcome=outcome,
-            failure=None if outcome else "refused",
-        )
-        for n, outcome in enumerate(outcomes, start=1)
-    ]
-    build_preferences(pairs).write_parquet(run / "preferences.parquet")
-    report(tmp_path / "out.html", run)
-    data = read_block(tmp_path / "out.html")
-    (wins,) = [figure for figure in data["figures"] if "ties" in figure["head"]]
-    rows = [dict(zip(wins["head"], row, strict=True)) for row in wins["rows"]]
-    assert [(row["model"], row["rate"], row["n"], row["wins"], row["failed"]) for row in rows] == [
-        ("a", 0.5, 4, 1, 1),
-        ("b", 0.5, 4, 1, 1),
-    ]
-    assert [item["record"] for item in data["items"]] == [
-        "r1",
-        "r1",
-        "r2",
-        "r2",
-        "r3",
-        "r3",
-        "r4",
-        "r4",
-        "r5",
-        "r5",
-    ] or {item["record"] for item in data["items"]} == {f"r{n}" for n in range(1, 6)}
-    assert read_details(tmp_path / "out.html")[0]["preferences"][0]["outcome"] == "A"
 
 
 SECRET = "Erika Musterfrau, born 1.2.1934"
@@ -396,7 +346,7 @@ def test_the_command_finds_the_traces_that_were_mapped(tmp_path):
     ("more", "said"),
     [
         (["--no-text", "--traces", "run.jsonl"], "--no-text shows nothing of --traces"),
-        (["--labels", "run.jsonl"], "line 1: record_id: Field required. A label has"),
+        (["--labels", "run.jsonl"], "3 lines are no labels: line 1: record_id: Field required"),
     ],
 )
 def test_wrong_usage_ends_with_2(tmp_path, more, said):

@@ -7,7 +7,13 @@ import polars as pl
 from judge.report.choice import choose_items
 
 
-def items(count: int, *, failed: tuple[int, ...] = (), doubt: dict[int, float] | None = None) -> pl.DataFrame:
+def items(
+    count: int,
+    *,
+    failed: tuple[int, ...] = (),
+    doubt: dict[int, float] | None = None,
+    rank: dict[int, int] | None = None,
+) -> pl.DataFrame:
     """Two models for each question: items 0 and 1 are of q0, and so on."""
     return pl.DataFrame(
         {
@@ -15,6 +21,8 @@ def items(count: int, *, failed: tuple[int, ...] = (), doubt: dict[int, float] |
             "record_id": [f"q{number // 2}" for number in range(count)],
             "failed": [number in failed for number in range(count)],
             "doubt": [(doubt or {}).get(number, 0.0) for number in range(count)],
+            "doubtful": [number in (doubt or {}) or number in (rank or {}) for number in range(count)],
+            "rank": pl.Series([(rank or {}).get(number) for number in range(count)], dtype=pl.UInt32),
         }
     )
 
@@ -36,6 +44,11 @@ def test_failed_come_first_then_the_most_doubtful_in_half_of_the_room_then_the_l
     assert found[2:6] == [29, 28, 27, 26]
     assert found[6] == 99
     assert len(found) == len(set(found)) == 10
+
+
+def test_what_a_run_lists_for_people_comes_before_what_is_only_doubtful():
+    frame = items(100, doubt={number: number / 100 for number in range(10, 30)}, rank={12: 7, 80: 3})
+    assert chosen(frame, most=8)[:4] == [80, 12, 29, 28]
 
 
 def test_the_rest_is_whole_questions_by_the_seed():

@@ -9,7 +9,7 @@ from collections import Counter
 
 import polars as pl
 import pytest
-from report_kit import make_run, record, report, unit, write_lines
+from report_kit import make_run, read_block, record, report, unit, write_lines
 
 from judge.aggregate import summarise
 from judge.preference import Preference, build_preferences
@@ -120,6 +120,62 @@ def test_every_mean_on_the_page_is_that_of_the_table(small, visit):
         assert values == [row[name] for name in ("mean", "low", "high") if row[name] is not None]
         assert told.get_attribute("data-n") == str(row["n"])
         assert ("n/a" in told.text_content()) == (row["mean"] is None)
+
+
+def test_every_number_of_a_section_is_that_of_the_data(small, visit):
+    page = visit(small[0])
+    sections = read_block(small[0])["sections"]
+    assert [one["name"] for one in sections] == ["preferences", "agreement"]
+    for one in sections:
+        shown = page.locator(f"#{one['name']}")
+        expect(page.locator(f"#parts a[href='#{one['name']}']")).to_have_text(one["short"])
+        expect(shown.locator("p")).to_have_text([*one["about"], *one["found"]])
+        expected = [
+            number for table in one["tables"] for row in table["rows"] for cell in row for number in numbers(cell)
+        ]
+        assert [float(told.get_attribute("value")) for told in shown.locator("data").all()] == expected
+    page.locator("#parts a").last.click()
+    assert page.evaluate("location.hash") == "#agreement"
+    count(page, "8 records")
+
+
+def numbers(cell):
+    """What of a cell is a number, in the order of the page; of an interval that is none, its value."""
+    if isinstance(cell, dict):
+        named = ("value", "low", "high") if cell["low"] is not None else ("value",)
+        return [cell[name] for name in named if cell[name] is not None]
+    return [cell] if isinstance(cell, int | float) else []
+
+
+def test_calibrated_means_stand_beside_the_judges(tmp_path, visit):
+    run = make_run(tmp_path / "run", [record(f"r{n}") for n in range(3)])
+    scores = pl.read_parquet(run / "scores.parquet")
+    told = scores.select(
+        "line", "record_id", "record_key", "model", "judge", perception_calibrated=pl.Series([0.25, 0.5, None])
+    )
+    told.with_columns(trace_calibrated=pl.lit(None, pl.Float64)).write_parquet(run / "calibrated.parquet")
+    report(tmp_path / "out.html", run)
+    page = visit(tmp_path / "out.html")
+    shown = page.locator("#means [data-measure=perception_calibrated]")
+    assert float(shown.locator("data").first.get_attribute("value")) == 0.375  # of the two that have one
+    expect(shown).to_contain_text("n = 2")
+    expect(page.locator("#means [data-measure=trace_calibrated]")).to_contain_text("n/an = 0")
+    head = page.locator("#means thead").first.locator("th").all_text_contents()
+    assert head == ["model", "axis", "grounding", "correctness", "score", "calibrated", "n", "failed"]
+
+
+def test_what_people_prefer_stands_beside_a_preference(tmp_path, visit):
+    pair = Preference(record_id="r1", model_a="cedar", model_b="willow", axis="overall", judge="j", outcome="A")
+    (tmp_path / "pairs").mkdir()
+    build_preferences([pair]).write_parquet(tmp_path / "pairs/preferences.parquet")
+    said = {"record_id": "r1", "axis": "overall", "rater": "ann", "model_a": "willow", "model_b": "cedar"}
+    labels = write_lines(tmp_path / "labels.jsonl", [{**said, "verdict": "A"}])
+    report(tmp_path / "out.html", tmp_path / "pairs", labels=labels)
+    page = visit(tmp_path / "out.html")
+    page.locator("#differs").check()
+    count(page, "2 records")
+    press(page, "j")
+    expect(page.locator("#detail")).to_contain_text("ann: willow")
 
 
 def test_every_score_of_a_record_is_that_of_the_table(small, visit):
@@ -427,7 +483,10 @@ def attacked(folder, texts):
     label = {"axis": "perception", "presence": 2, "correctness": 1}
     labels = write_lines(
         folder / "labels.jsonl",
-        [{"record_id": f"{n} {text}", "unit_id": f"P {text}", "rater": text, **label} for n, text in enumerate(texts)],
+        [
+            {"record_id": f"{n} {text}", "unit_id": f"P {text}", "rater": f"{text} rater", **label}
+            for n, text in enumerate(texts)
+        ],
     )
     pairs = [
         Preference(
@@ -463,7 +522,8 @@ def walk(page, records):
         press(page, "j")
         found.append(nodes(page, "#detail"))
     elsewhere = [
-        nodes(page, part) for part in ("head", "header", "#runs", "#cautions", "#means", "#filters", "#choice")
+        nodes(page, part)
+        for part in ("head", "header", "#runs", "#cautions", "#means", "#sections", "#filters", "#choice")
     ]
     # How many steps of time have a call is chance; no text makes an element of another name.
     return [*found, *elsewhere, Counter(set(nodes(page, "#figures")))]

@@ -7,7 +7,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from judge.report.plots import draw_calibration, draw_distributions, draw_latencies, draw_matrix, draw_profile
+from judge.report.plots import (
+    Curve,
+    draw_calibration,
+    draw_distributions,
+    draw_latencies,
+    draw_matrix,
+    draw_profile,
+    draw_strengths,
+)
 
 NAMES = ["<b>&\"'", "$x^2$", "右肺🫁", "a\x00\x1b\u202eb", "long " * 40]
 
@@ -17,16 +25,19 @@ def drawn(names):
     counts = {(name, axis): [1, 0, 2] for name in names for axis in ("axis", "trace")}
     size = len(names)
     matrix = [[None if row == place else 0.25 for place in range(size)] for row in range(size)]
+    points = [(0.5, (0.4, 0.3, 0.5), 12), (1.0, (None, None, None), 0)]
+    curve = Curve(title=names[0], points=points, line=[(0.0, 0.1), (1.0, 0.9)])
     return {
         "profile": draw_profile("one", "Means", names, ["axis", "trace"], means),
         "distributions": draw_distributions("two", "Scores", names, ["axis", "trace"], counts),
         "latencies": draw_latencies("three", names[0], [0.1, 1, 10], [3, 1]),
         "matrix": draw_matrix("four", names[0], names, matrix, [[7] * size] * size),
-        "calibration": draw_calibration("five", "People", [(0.5, (0.4, 0.3, 0.5), 12), (1.0, (None, None, None), 0)]),
+        "calibration": draw_calibration("five", "People", [curve, Curve(title="only a map", line=curve.line)]),
+        "strengths": draw_strengths("six", names[0], [(name, (0.5, 0.4, 0.6)) for name in names]),
     }
 
 
-@pytest.mark.parametrize("kind", ["profile", "distributions", "latencies", "matrix", "calibration"])
+@pytest.mark.parametrize("kind", ["profile", "distributions", "latencies", "matrix", "calibration", "strengths"])
 def test_a_drawing_has_no_address_no_style_and_a_name(kind):
     svg = drawn(NAMES)[kind]
     root = ET.fromstring(svg)
@@ -70,4 +81,6 @@ def test_colours_are_the_pages():
 
 def test_what_there_is_no_number_of_is_no_zero():
     texts = [element.text for element in ET.fromstring(drawn(["a", "b"])["matrix"]).iter("text")]
-    assert texts.count("–") == 2 and texts.count("0.25") == 2 and texts.count("n = 7") == 2
+    assert texts.count("n/a") == 2 and texts.count("0.25") == 2 and texts.count("n = 7") == 4
+    nothing = draw_matrix("one", "Wins", ["a", "b"], [[None, 1.0], [0.0, None]], [[0, 7], [7, 0]])
+    assert [element.text for element in ET.fromstring(nothing).iter("text")].count("–") == 2

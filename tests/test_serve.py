@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from serve_kit import CLAIM, RIGHT, ROUTES, UNITS, WRONG, record, running, served
+from serve_kit import RIGHT, ROUTES, UNITS, WRONG, record, running, served
 
 from judge.reward import RewardShape
 from judge.rewards.failing import FailureRule
@@ -301,16 +301,19 @@ def test_metrics_count_answers_records_and_calls(upstream):
         assert service.metric('judge_tokens_total{kind="prompt"}') > 0
 
 
-def test_the_schema_has_every_route_with_an_example_that_works(lexical):
-    schema = lexical.ask("GET", "/openapi.json").json
-    assert {path for path, route in schema["paths"].items() if "post" in route} == {*ROUTES}
-    for path in ROUTES:
-        body = schema["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
-        (example,) = schema["components"]["schemas"][body["$ref"].rsplit("/", 1)[1]]["examples"]
-        answer = lexical.post(path, example)
-        assert answer.status == 200, (path, answer.content)
-        told = json.dumps(answer.json)
-        assert "1.0" in told and CLAIM["claim"] in json.dumps(example)
+def test_the_schema_has_every_route_with_an_example_that_works(upstream):
+    offered = [served(), paid(upstream, rubric="pkr-preference")]
+    with running(offered) as service:
+        schema = service.ask("GET", "/openapi.json").json
+        assert {path for path, route in schema["paths"].items() if "post" in route} == {*ROUTES}
+        for path in ROUTES:
+            body = schema["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+            (example,) = schema["components"]["schemas"][body["$ref"].rsplit("/", 1)[1]]["examples"]
+            answer = service.post(path, example)
+            assert answer.status == 200, (path, answer.content)
+            told = json.dumps(answer.json)
+            best = '"outcome": "A"' if path == "/v1/compare" else "1.0"
+            assert best in told and "fracture in the left wrist." in json.dumps(example)
 
 
 def test_a_client_gets_the_id_that_it_sends(lexical):

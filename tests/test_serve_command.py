@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from click.testing import CliRunner
 from run_kit import finish, start_judge
-from serve_kit import UNITS, record, settled
+from serve_kit import RIGHT, UNITS, WRONG, record, settled
 
 from judge.cli import cli, needed
 from judge.rubric import locate_rubric
@@ -20,6 +20,8 @@ from judge.testing import Server
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)$", re.MULTILINE)
 TOKEN = "a-word-that-nobody-guesses"
+REMOTE = ("--judge", "hosted_vllm/any", "--api-base", "http://127.0.0.1:1/v1")
+PAIR = {"a": {**record(), "reference": {"reasoning": RIGHT}}, "b": {"trace": WRONG}}
 
 
 def start(*words, **options):
@@ -67,6 +69,28 @@ def test_it_serves_several_rubrics_until_a_signal(tmp_path):
         status, content = ask(port, "/v1/score", {"records": [record()], "rubric": rubric})
         assert (status, json.loads(content)["scores"][0]["trace_score"]) == (200, 1.0)
     assert end(process, signal.SIGINT) == (0, "")
+
+
+def test_it_scores_and_compares_with_one_judge(tmp_path):
+    with Server() as upstream:
+        words = ("--judge", "hosted_vllm/any", "--api-base", upstream.api_base, "--cache", "none")
+        process, port, said = start(*words, "--rubric", "pkr", "--rubric", "pkr-preference")
+        assert "Serving pkr@1.0 judged by" in said and "Serving pkr-preference@1.0 judged by" in said
+        status, content = ask(port, "/v1/compare", {"pairs": [PAIR]})
+        (told,) = json.loads(content)["comparisons"]
+        assert (status, {row["outcome"] for row in told["preferences"]}) == (200, {"A"})
+        assert json.loads(ask(port, "/v1/score", {"records": [record()]})[1])["scores"][0]["trace_score"] == 1.0
+        assert end(process) == (0, "")
+
+
+def test_a_service_that_only_compares_is_ready_and_says_nothing_of_rewards():
+    with Server() as upstream:
+        words = ("--judge", "hosted_vllm/any", "--api-base", upstream.api_base, "--cache", "none")
+        process, port, said = start(*words, "--rubric", "pkr-preference")
+        assert said.startswith("Serving pkr-preference@1.0 judged by") and "/v1/reward" not in said
+        assert ask(port, "/readyz")[0] == 200
+        assert ask(port, "/v1/reward", {"records": [record()]})[0] == 404
+        assert end(process) == (0, "")
 
 
 def test_the_file_of_a_reward_says_judge_rubric_shape_and_rule(tmp_path):
@@ -123,6 +147,22 @@ def test_on_a_signal_those_who_are_in_are_answered_and_nobody_else():
         for answer in under_way:
             status, content = answer.result()
             assert (status, json.loads(content)["rewards"]) == (200, [1.0])
+        assert finish(process) == (0, "")
+
+
+def test_comparisons_under_way_are_answered_at_the_end():
+    with Server(latency_ms=2000) as upstream, ThreadPoolExecutor(4) as pool:
+        words = ("--judge", "hosted_vllm/any", "--api-base", upstream.api_base, "--cache", "none")
+        process, port, _ = start(*words, "--rubric", "pkr-preference", "--granularity", "trace")
+        pairs = [{**PAIR, "a": {**PAIR["a"], "id": f"r{number}", "question": f"{number}?"}} for number in range(4)]
+        under_way = [pool.submit(ask, port, "/v1/compare", {"pairs": [pair]}) for pair in pairs]
+        assert settled(lambda: upstream.ledger.requests >= 4)
+        process.send_signal(signal.SIGTERM)
+        assert settled(lambda: ask(port, "/v1/compare", {"pairs": pairs})[0] == 503)
+        for number, answer in enumerate(under_way):
+            status, content = answer.result()
+            (told,) = json.loads(content)["comparisons"]
+            assert (status, told["record_id"], told["failure"]) == (200, f"r{number}", None)
         assert finish(process) == (0, "")
 
 
@@ -210,6 +250,12 @@ def test_another_address_than_loopback_needs_a_token_and_a_name():
         (("--token-file", "/nowhere/token"), "--token-file: /nowhere/token cannot be read"),
         (("--rubric", "nope"), "nope"),
         (("--rubric", "pkr", "--rubric", "pkr"), "two rubrics are called 'pkr' for lexical"),
+        (("--rubric", "pkr-preference"), "lexical compares words with units, and cannot say which of two traces"),
+        (("--rubric", "pkr", "--rubric", "pkr-preference"), "Name a judge that reads"),
+        (
+            (*REMOTE, "--probe", "--rubric", "pkr-preference"),
+            "two traces are compared in words, not by probes. Leave --probe out.",
+        ),
         (("--host", "not an address", "--port", "0"), "--host not an address: is no address of this machine."),
         (("--judge", "hosted_vllm/any"), "api"),
         (("--api-base", "http://127.0.0.1:1/v1"), "lexical has no use for --api-base"),

@@ -56,7 +56,13 @@ def test_who_knows_the_token_comes_in(guarded, header):
     ],
 )
 def test_without_the_token_nothing_is_told(guarded, header):
-    for method, path in (("POST", "/v1/score"), ("POST", "/verify"), ("GET", "/metrics"), ("GET", "/openapi.json")):
+    for method, path in (
+        ("POST", "/v1/score"),
+        ("POST", "/v1/compare"),
+        ("POST", "/verify"),
+        ("GET", "/metrics"),
+        ("GET", "/openapi.json"),
+    ):
         answer = guarded.ask(method, path, BODY, **header)
         assert (answer.status, answer.error["code"]) == (401, "unauthorized")
         assert answer.headers["www-authenticate"] == "Bearer"

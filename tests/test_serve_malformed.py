@@ -8,12 +8,16 @@ from serve_kit import JSON, ROUTES, record, running, served, settled
 
 from benchmarks.generated import bodies
 from judge.serve.app import build_routes
+from judge.testing import Server
 
 
 @pytest.fixture(scope="module")
-def lexical():
-    with running([served()]) as service:
-        yield service
+def service():
+    """Every route of it has something to answer with."""
+    with Server() as upstream:
+        comparing = served("hosted_vllm/any", rubric="pkr-preference", api_base=upstream.api_base)
+        with running([served(), comparing]) as running_service:
+            yield running_service
 
 
 GOOD = json.dumps({"records": [record()]}).encode()
@@ -90,7 +94,7 @@ NOT_OURS = {
     "OPTIONS, as a browser asks": http("OPTIONS /v1/score HTTP/1.1", "Origin: https://evil.example", body=b""),
     "TRACE": http("TRACE /v1/score HTTP/1.1", body=b""),
     "POST where GET is meant": http("POST /healthz HTTP/1.1"),
-    "comparisons, which are not there yet": http("POST /v1/compare HTTP/1.1"),
+    "GET where comparisons are meant": http("GET /v1/compare HTTP/1.1"),
 }
 NOT_JSON = {
     "no type": http(kind=None),
@@ -144,6 +148,22 @@ NOT_MEANT = {
     "a judge that is not served": body({"records": [ONE], "judge": "openai/gpt-4o"}),
     "verdicts of letters": body({"records": [ONE], "verdicts": "maybe"}),
     "too many records": body({"records": [ONE] * 65}),
+    "no pairs": to("/v1/compare", {"pairs": []}),
+    "records where pairs are meant": http("POST /v1/compare HTTP/1.1"),
+    "a pair of one": to("/v1/compare", {"pairs": [{"a": ONE}]}),
+    "a pair of three": to("/v1/compare", {"pairs": [{"a": ONE, "b": ONE, "c": ONE}]}),
+    "a pair that is a list": to("/v1/compare", {"pairs": [[ONE, ONE]]}),
+    "a pair of null": to("/v1/compare", {"pairs": [{"a": ONE, "b": None}]}),
+    "a pair of texts": to("/v1/compare", {"pairs": [{"a": "left", "b": "right"}]}),
+    "a comparison with an address": to("/v1/compare", {"pairs": [{"a": ONE, "b": ONE}], "api_base": "http://x"}),
+    "a comparison by a rubric that scores": to("/v1/compare", {"pairs": [{"a": ONE, "b": ONE}], "rubric": "pkr"}),
+    "a comparison by a judge that cannot": to("/v1/compare", {"pairs": [{"a": ONE, "b": ONE}], "judge": "lexical"}),
+    "too many pairs": to("/v1/compare", {"pairs": [{"a": ONE, "b": ONE}] * 33}),
+    "a score by a rubric that compares": body({"records": [ONE], "rubric": "pkr-preference"}),
+    "a reward by a rubric that compares": to("/v1/reward", {"records": [ONE], "rubric": "pkr-preference"}),
+    "a query by a rubric that compares": to(
+        "/v1/reward/openrlhf?rubric=pkr-preference", {"query": ["ab"], "prompts": ["a"], "labels": ["A"]}
+    ),
     "too few groups": to("/v1/reward", {"records": [ONE, ONE], "groups": [1]}),
     "groups of lists": to("/v1/reward", {"records": [ONE], "groups": [[1]]}),
     "a reward of nothing": to("/v1/reward", {"records": [{}]}),
@@ -168,8 +188,8 @@ def test_they_are_more_than_a_hundred():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_malformed_request_is_refused_in_words(lexical, kind):
-    said = lexical.raw(KINDS[kind])
+def test_a_malformed_request_is_refused_in_words(service, kind):
+    said = service.raw(KINDS[kind])
     head, _, content = said.partition(b"\r\n\r\n")
     status = int(head.split(b" ")[1])
     assert 400 <= status < 500, said
@@ -178,16 +198,16 @@ def test_a_malformed_request_is_refused_in_words(lexical, kind):
     assert [*told] == ["code", "message", "hint"] and told["code"] and told["message"]
     for hidden in (b"Traceback", b".py", b"/tmp", b"/root", b"judge.serve", b"pydantic"):
         assert hidden not in content
-    assert lexical.ask("GET", "/healthz").status == 200
-    assert settled(lambda: lexical.service.door.inside == lexical.service.room.held == 0)
+    assert service.ask("GET", "/healthz").status == 200
+    assert settled(lambda: service.service.door.inside == service.service.room.held == 0)
 
 
-def test_bodies_made_from_the_schema_are_never_a_5xx(lexical, caplog):
+def test_bodies_made_from_the_schema_are_never_a_5xx(service, caplog):
     caplog.set_level(logging.CRITICAL, "judge.rewards")
-    schema = build_routes(lexical.service).openapi()
+    schema = build_routes(service.service).openapi()
     statuses = set()
     for path, content in bodies(schema, 500):
-        answer = lexical.post(path, content)
+        answer = service.post(path, content)
         statuses.add(answer.status)
         assert answer.status < 500, (path, content, answer.content)
         assert answer.status == 200 or answer.error["message"]

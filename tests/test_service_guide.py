@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 from serve_kit import ROUTES, running, served
 
-GUIDE = (Path(__file__).parents[1] / "docs" / "training.md").read_text()
-PAIRS = re.findall(r"^`POST (/\S+)`.*?```json\n(.*?)```\s+```json\n(.*?)```", GUIDE, re.DOTALL | re.MULTILINE)
+from judge.testing import Server
+
+DOCS = Path(__file__).parents[1] / "docs"
+GUIDE = (DOCS / "training.md").read_text()
+COMPARING = (DOCS / "compare.md").read_text()
+SHOWN = re.compile(r"^`POST (/\S+)`.*?```json\n(.*?)```\s+```json\n(.*?)```", re.DOTALL | re.MULTILINE)
+PAIRS = SHOWN.findall(GUIDE)
 
 
 def rounded(value):
@@ -26,6 +31,20 @@ def test_an_answer_of_the_guide_is_what_is_answered(path, sent, told):
     with running([served()]) as service:
         answer = service.post(path, json.loads(sent)).json
     assert rounded(answer) == rounded(json.loads(told))
+
+
+def test_the_comparison_of_the_guide_is_what_is_answered_by_the_rubric_of_the_guide(tmp_path):
+    ((path, sent, told),) = SHOWN.findall(COMPARING)
+    own = tmp_path / "bedside.yaml"
+    own.write_text(re.search(r"```yaml\n(.*?)```", COMPARING, re.DOTALL)[1])
+    with Server() as upstream:
+        offered = served("hosted_vllm/Qwen3-32B", rubric=str(own), api_base=upstream.api_base)
+        with running([offered]) as service:
+            answer = service.post(path, json.loads(sent)).json
+    shown = json.loads(told)
+    # The judge's id hangs on its address, which is another one each time.
+    assert answer.pop("judge").partition("#")[0] == shown.pop("judge").partition("#")[0]
+    assert answer == shown
 
 
 def test_the_guide_has_examples_and_names_every_route():

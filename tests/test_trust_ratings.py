@@ -165,7 +165,9 @@ def test_one_judge_of_two_runs_is_two_raters(tmp_path: Path) -> None:
 
 def test_labels_of_nothing_that_was_asked_are_refused(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", units((2, 1)))
-    with pytest.raises(ConfigError, match=r"No label meets a unit of .*: 1 unknown, such as r9/k/u1 \(line 1\)"):
+    with pytest.raises(
+        ConfigError, match=r"No label meets a unit of .*: 1 of what the run did not ask, such as r9/k/u1 \(line 1\)"
+    ):
         matched(tmp_path, run, {**RIGHT, "record_id": "r9"})
 
 
@@ -193,3 +195,32 @@ def test_a_folder_of_something_else_is_no_run(tmp_path: Path) -> None:
         ConfigError, match=r"is no run directory: it has none of verdicts\.parquet, preferences\.parquet"
     ):
         run_ratings(tmp_path)
+
+
+def test_a_run_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", units((2, 1)))
+    with pytest.raises(ConfigError, match=r"run is given twice\. Give each run once\."):
+        match([run, tmp_path / "." / "run"], read_labels(write_labels(tmp_path / "l.jsonl", RIGHT)))
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / folder / "run", units((2, 1))) for folder in ("old", "new")]
+    found = match(runs, read_labels(write_labels(tmp_path / "l.jsonl", RIGHT)))
+    assert found.judges == (f"{JUDGE} (old/run)", f"{JUDGE} (new/run)")
+
+
+def test_a_label_is_of_no_other_run_that_has_another_trace_under_its_id(tmp_path: Path) -> None:
+    """Of r1 the second run has another trace; r2 is the same in both."""
+    both = {"record_id": "r2", "unit_id": "u1", "presence": 2, "correctness": 1, "line": 2, "record_key": "k2"}
+    mine = {"unit_id": "u1", "presence": 2, "correctness": 1}
+    runs = [
+        write_run(tmp_path / name, [{**mine, "record_key": key}, both])
+        for name, key in (("one", "the labelled"), ("two", "another"))
+    ]
+    labels = [{**RIGHT, "record_key": "the labelled"}, {**RIGHT, "record_id": "r2", "record_key": "k2"}]
+    judged = match(runs, read_labels(write_labels(tmp_path / "l.jsonl", *labels))).judged.filter(probe="presence")
+    assert judged.select("record_id", "rater").rows() == [
+        ("r1", f"{JUDGE} (one)"),
+        ("r2", f"{JUDGE} (one)"),
+        ("r2", f"{JUDGE} (two)"),
+    ]

@@ -11,13 +11,14 @@ from typing import Any, Literal
 import orjson
 
 from judge.cli.agree import AgreeOptions
-from judge.cli.agreement_page import Line, print_agreement
+from judge.cli.agreement_page import print_agreement
 from judge.cli.terminal import Screen, clean, complain
 from judge.errors import ConfigError, JudgeError
 from judge.runs.directory import write_atomically
-from judge.trust.agreement import MEAN, Agreement, measure_agreement
+from judge.trust.agreement import Agreement, measure_agreement
 from judge.trust.compared import NUMBERS
 from judge.trust.labels import read_labels
+from judge.trust.lines import Line, find_lines
 from judge.trust.matching import Ratings, match
 from judge.trust.numbers import build_numbers
 from judge.trust.sheet import MAJORITY
@@ -41,7 +42,7 @@ def show_agreement(options: AgreeOptions) -> int:
         _refuse_wrong(options)
         ratings = match(options.runs, read_labels(options.labels))
         agreements = _measured(ratings, options)
-        lines = list(_lines(agreements, options.against))
+        lines = list(find_lines(agreements, options.against))
         below = list(_below(lines, options.fail_under))
         code = EXIT_BELOW if below else EXIT_OK
         told = _told(options, ratings, agreements, below, code)
@@ -83,16 +84,6 @@ def _measured(ratings: Ratings, options: AgreeOptions) -> tuple[Agreement, ...]:
         asked = ", ".join(options.probes)
         raise ConfigError(f"--probe {asked}: nothing was labelled so.", hint=f"There are {', '.join(there)}.")
     return found
-
-
-def _lines(agreements: Sequence[Agreement], against: str) -> Iterator[Line]:
-    """A line for each judge of each agreement; of numbers that are no classes, people's mean is their majority."""
-    for agreement in agreements:
-        for judge in agreement.judges:
-            compared = agreement.of(judge, against)
-            numbers = agreement.of(judge, MEAN if against == MAJORITY else against)
-            if compared is not None or numbers is not None:
-                yield Line(agreement=agreement, judge=judge, compared=compared, numbers=numbers)
 
 
 def _below(lines: Sequence[Line], least: Sequence[tuple[str, float]]) -> Iterator[str]:

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from rich.table import Table
 from rich.text import Text
 
-from judge.cli.agreement_words import sentences
 from judge.cli.terminal import Screen, clean
 from judge.statistics.estimate import Estimate
-from judge.trust.agreement import Agreement
 from judge.trust.compared import Compared
-from judge.trust.matching import Ratings, Unmatched, Why
-from judge.trust.people import Ceiling
+from judge.trust.lines import TOLD, Line
+from judge.trust.matching import Ratings
+from judge.trust.words import many, sentences, unmatched_words
 
-__all__ = ["Line", "print_agreement"]
+__all__ = ["print_agreement"]
 
 _NONE: Final = "–"
-_TOLD: Final = ("outcome", "verdict", "value", "preference")
-"""Probes that are told at length though nobody asked for them: the others say the same in other words."""
 _LEGEND: Final = (
     "constant: agreement of one who always gives the commonest answer; raters: mean kappa of two raters; "
     "unused: answers that could not be used, which are left out"
 )
-_WHY: Final[Mapping[Why, str]] = {
-    "unknown": "of what the run did not ask",
-    "stale": "of a record that has changed since",
-    "ambiguous": "of an id that has several traces",
-}
 _LEFT: Final[Mapping[str, str]] = {
     "kappa_linear": "linear kappa",
     "kappa_quadratic": "quadratic kappa",
@@ -47,49 +38,6 @@ _LEFT: Final[Mapping[str, str]] = {
 """Numbers that are listed below a confusion table, in their order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """A judge on one probe and axis.
-
-    Attributes:
-        compared: Against whom --against says, by classes; None where answers are no classes.
-        numbers: The same by numbers; None where they are none.
-    """
-
-    agreement: Agreement
-    judge: str
-    compared: Compared | None
-    numbers: Compared | None
-
-    @property
-    def what(self) -> str:
-        """Axis, unit and probe, as they are told."""
-        return f"{self.where} ({self.agreement.probe})"
-
-    @property
-    def where(self) -> str:
-        """Axis and unit."""
-        unit = f" {self.agreement.unit_id}" if self.agreement.unit_id is not None else ""
-        return f"{self.agreement.axis or 'all axes'}{unit}"
-
-    @property
-    def shown(self) -> Compared:
-        """The one of both that there is; by classes where there are both."""
-        shown = self.compared or self.numbers
-        assert shown is not None
-        return shown
-
-    @property
-    def ceiling(self) -> Ceiling | None:
-        """Of this judge."""
-        return next((one for one in self.agreement.ceilings if one.judge == self.judge), None)
-
-    def number(self, name: str) -> Estimate | None:
-        """A number by its name: of classes, else of numbers."""
-        both = [one.numbers[name] for one in (self.compared, self.numbers) if one is not None and name in one.numbers]
-        return both[0] if both else None
-
-
 def print_agreement(screen: Screen, ratings: Ratings, lines: Sequence[Line], *, asked: Collection[str]) -> None:
     """Print all of it.
 
@@ -99,26 +47,21 @@ def print_agreement(screen: Screen, ratings: Ratings, lines: Sequence[Line], *, 
         lines: At least one.
         asked: Probes that are told at length; none given means those that say most.
     """
-    people = f"{len(ratings.raters)} {'rater' if len(ratings.raters) == 1 else 'raters'}"
+    people = many(len(ratings.raters), "rater")
     names = f"{', '.join(ratings.judges)} against {people} ({_some(ratings.raters)}): {ratings.labels:,} labels"
     screen.print(clean(names), style="bold", soft_wrap=True)
     for one in ratings.unmatched:
-        screen.print(clean(_unmatched(one)), soft_wrap=True)
+        screen.print(clean(unmatched_words(one)), soft_wrap=True)
     screen.print()
     screen.print(_headline(lines, several=len(ratings.judges) > 1))
     screen.print(_LEGEND, style="dim")
     for line in lines:
-        if line.agreement.probe in (asked or _TOLD) and line.agreement.unit_id is None:
+        if line.agreement.probe in (asked or TOLD) and line.agreement.unit_id is None:
             _print_line(screen, line)
 
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:4]) + f" and {len(names) - 4} more" * (len(names) > 4)
-
-
-def _unmatched(one: Unmatched) -> str:
-    first = ", ".join(f"{example} (line {line})" for example, line in zip(one.examples[:3], one.lines[:3], strict=True))
-    return f"Not counted: {one.count:,} {_WHY[one.why]}: {first}{', …' if one.count > 3 else ''}"
 
 
 def _headline(lines: Sequence[Line], *, several: bool) -> Table:
@@ -170,7 +113,11 @@ def _bound(value: float | None) -> str:
 def _print_line(screen: Screen, line: Line) -> None:
     shown = line.shown
     screen.print()
-    screen.print(clean(f"{line.what}: {line.judge} against {_called(shown.against)}"), style="bold", soft_wrap=True)
+    screen.print(
+        clean(f"{line.what}: {line.judge} against {_called(shown.against, line.agreement.raters)}"),
+        style="bold",
+        soft_wrap=True,
+    )
     if line.compared is not None:
         screen.print(_confusion(line.compared))
     told = [f"{name} {_number(found)}" for key, name in _LEFT.items() if (found := line.number(key)) is not None]
@@ -179,7 +126,7 @@ def _print_line(screen: Screen, line: Line) -> None:
     people = line.agreement.people
     if people is not None:
         between = "; ".join(f"{_PEOPLE[name]} {_number(one)}" for name, one in people.numbers.items())
-        screen.print(f"Among the raters: {between}; {people.units:,} units")
+        screen.print(f"Among the raters: {between}; {many(people.units, 'unit')}")
     for sentence in sentences(line.agreement, shown, line.ceiling):
         screen.print(clean(sentence))
 
@@ -195,7 +142,9 @@ _PEOPLE: Final = {
 }
 
 
-def _called(against: str) -> str:
+def _called(against: str, raters: Sequence[str]) -> str:
+    if len(raters) == 1:
+        return raters[0]
     return {"majority": "the raters' majority", "mean": "the raters' mean"}.get(against, against)
 
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from rich.table import Table
 from rich.text import Text
 
 from judge.cli.terminal import Screen, clean
-from judge.trust.blind import BlindArm, BlindCheck, BlindMove
+from judge.trust.blind import BlindArm, BlindCheck
+from judge.trust.blind_words import signed, unmoved_lines
 
-__all__ = ["print_blind", "unmoved_lines"]
+__all__ = ["print_blind"]
 
-_SHOWN: Final[Mapping[BlindArm, str]] = {
-    "without": "without its image",
-    "swapped": "with the image of another record",
-}
-_STILL: Final = "No score changed at all: it is scored from the texts."
-_NOISY: Final = "Scores change by {:.3f} on average, up as much as down: judge noise says how much of that is noise."
-_ROUNDING: Final = 1e-9
+_IMAGE: Final[Mapping[BlindArm, str]] = {"without": "none", "swapped": "of another"}
 
 
 def print_blind(screen: Screen, check: BlindCheck) -> None:
@@ -33,28 +28,13 @@ def print_blind(screen: Screen, check: BlindCheck) -> None:
     screen.print(f"It took {check.spent.get('replies') or 0:,} calls paid for ({price}), which are counted below.\n")
 
 
-def unmoved_lines(check: BlindCheck) -> Iterator[str]:
-    """A line for each axis and arm in which the judge scores as if it did not look."""
-    for one in check.unmoved:
-        size = one.mean_absolute or 0.0
-        said = f"{one.axis} did not move {_SHOWN[one.arm]}: mean difference {_signed(one)}, {one.n} records."
-        yield f"{said} {_STILL if size < _ROUNDING else _NOISY.format(size)}"
-
-
 def _table(check: BlindCheck) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("axis", "asked", "mean |difference|", "mean difference", "n", "failed"):
-        words = name in ("axis", "asked")
+    for name in ("axis", "image", "mean |difference|", "mean difference", "n", "failed"):
+        words = name in ("axis", "image")
         table.add_column(name, justify="left" if words else "right", overflow="fold", no_wrap=not words)
     for one in check.moves:
         size = "–" if one.mean_absolute is None else f"{one.mean_absolute:.3f}"
-        cells = (clean(one.axis), _SHOWN[one.arm], size, _signed(one), str(one.n), str(one.n_failed))
+        cells = (clean(one.axis), _IMAGE[one.arm], size, signed(one), str(one.n), str(one.n_failed))
         table.add_row(*map(Text, cells))
     return table
-
-
-def _signed(one: BlindMove) -> str:
-    if one.mean is None:
-        return "–"
-    bounds = "" if one.low is None or one.high is None else f" [{one.low:+.3f}, {one.high:+.3f}]"
-    return f"{one.mean:+.3f}{bounds}"

@@ -17,19 +17,14 @@ from judge.errors import ConfigError, JudgeError
 from judge.runs.directory import write_atomically
 from judge.trust.calibrated import calibrated_means, calibrated_scores, unmapped
 from judge.trust.calibrating import calibrate
-from judge.trust.calibration import Calibration, Map, Probe, ProbeCalibration, Rate
+from judge.trust.calibration import Calibration, Map, Rate
 from judge.trust.labels import read_labels
+from judge.trust.words import many
 
 __all__ = ["calibrated_lines", "calibrated_table", "put_calibrated", "write_calibration"]
 
 _NONE: Final = "–"
 _FILES: Final = ("calibrated.parquet", "calibration.json")
-_MEANS: Final[Mapping[Probe, str]] = {
-    "raised": "is raised",
-    "right": "is right",
-    "met": "is met",
-    "level": "level",
-}
 
 
 def write_calibration(run: Path, labels: Path, out: Path, *, judge: str | None, seed: int, as_json: bool) -> int:
@@ -57,7 +52,7 @@ def write_calibration(run: Path, labels: Path, out: Path, *, judge: str | None, 
 
 
 def put_calibrated(
-    run: Path, calibration: Calibration | None, axes: Mapping[str, Axis], *, seed: int
+    run: Path, calibration: Calibration | None, axes: Mapping[str, Axis], *, min_coverage: float, seed: int
 ) -> pl.DataFrame | None:
     """Write `calibrated.parquet` and the calibration into a run directory, or take away those of an earlier one.
 
@@ -69,7 +64,7 @@ def put_calibrated(
             (run / name).unlink(missing_ok=True)
         return None
     verdicts, scores = (pl.scan_parquet(run / f"{name}.parquet") for name in ("verdicts", "scores"))
-    table = calibrated_scores(verdicts, scores, calibration, axes)
+    table = calibrated_scores(verdicts, scores, calibration, axes, min_coverage=min_coverage)
     write_atomically(run / "calibrated.parquet", table.write_parquet)
     calibration.write(run / "calibration.json")
     return calibrated_means(table, seed=seed)
@@ -110,8 +105,7 @@ def _write(calibration: Calibration, out: Path) -> None:
 def _whose(calibration: Calibration) -> str:
     raters = len(calibration.raters)
     answers = sum(next(iter(axis.probes.values())).n for axis in calibration.axes.values())
-    people = "1 rater" if raters == 1 else f"{raters} raters"
-    return f"labels of {people} on {answers:,} answers of {calibration.records:,} records"
+    return f"labels of {many(raters, 'rater')} on {many(answers, 'answer')} of {many(calibration.records, 'record')}"
 
 
 def _table(calibration: Calibration) -> Table:
@@ -119,19 +113,13 @@ def _table(calibration: Calibration) -> Table:
     table.add_column("what people say", overflow="fold")
     for name in ("sensitivity", "specificity"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name, one in _probes(calibration):
+    for name, one in calibration.asked:
         table.add_row(Text(clean(name)), _rate(one.sensitivity), _rate(one.specificity))
     return table
 
 
-def _probes(calibration: Calibration) -> Iterator[tuple[str, ProbeCalibration]]:
-    for axis, known in calibration.axes.items():
-        for probe, one in known.probes.items():
-            yield f"{axis} {_MEANS[probe]}", one
-
-
 def _sentences(calibration: Calibration) -> Iterator[str]:
-    for name, one in _probes(calibration):
+    for name, one in calibration.asked:
         if one.map is None:
             yield f"{name}: no map, as {one.why}."
             continue

@@ -9,17 +9,32 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from judge.cli.options import COMPARE_TAKES, option, options_of_score, take_comparing
+from judge.cli.options import (
+    COMPARE_TAKES,
+    log_level_option,
+    option,
+    options_of_score,
+    overwrite_option,
+    quiet_option,
+    seed_option,
+    take_comparing,
+)
 
 __all__ = ["compare"]
 
-_LARGEST_SEED = 2**32 - 1
-_OF_RUNS = ("margin", "axes", "baseline", "seed", "out", "as_json")
+_OF_RUNS = ("margin", "axes", "baseline", "seed", "out", "quiet", "as_json")
 _OF_TRACES = ("axes", "baseline", "seed", "out", "rubric", "overwrite", "dry_run", "quiet", "log_level", *COMPARE_TAKES)
 _MARGIN = 1e-9  # as judge.preference has it, which would load Polars
 
 
-@options_of_score(*COMPARE_TAKES)
+@options_of_score(
+    *COMPARE_TAKES,
+    judge="Who says which of two traces is better: a model that reads. Needed with files of traces.",
+    granularity="Questions that share a call: all of an order (trace), or each alone.  [default: axis, each alone]",
+    evidence="A preference whose quote is not in the better trace fails, or is only marked (flag); none asks for no "
+    "quotes.  [default: required]",
+    limit="Look at the first N record ids.",
+)
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATHS...", type=click.Path(exists=True, path_type=Path))
 @option(
@@ -43,24 +58,11 @@ _MARGIN = 1e-9  # as judge.preference has it, which would load Polars
 )
 @option("--axis", "axes", multiple=True, metavar="NAME", help="Show only this axis, or `overall`; may be repeated.")
 @option("--baseline", metavar="MODEL", help="Show every other model against this one, and no two others.")
-@option(
-    "--seed",
-    type=click.IntRange(0, _LARGEST_SEED),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Seed of the bootstrap intervals.",
-)
-@option("--overwrite", is_flag=True, help="Start afresh, whatever is in --out.")
+@seed_option
+@overwrite_option
 @option("--dry-run", is_flag=True, help="Say what it would take, and ask nobody.")
-@option("--quiet", is_flag=True, help="No progress, no notices, no table; errors only.")
-@option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning"]),
-    default="warning",
-    show_default=True,
-    help="What is logged to standard error: info tells of failed attempts, debug of every one.",
-)
+@quiet_option
+@log_level_option
 def compare(paths: tuple[Path, ...], **given: Any) -> None:
     """Say which model's traces are preferred: win rates per axis and overall, and strengths of three and more models.
 
@@ -80,10 +82,11 @@ def compare(paths: tuple[Path, ...], **given: Any) -> None:
     \b
     Exit codes:
       0   all compared
-      2   wrong usage, input or configuration, or runs that cannot be compared
+      2   wrong usage, input or configuration, found before anything was paid
       3   finished, some failed or had no partner
       75  stopped early; the same command resumes
     """
+    _refuse_twice(paths)
     if all(path.is_dir() for path in paths):
         _refuse_others(_OF_RUNS, "is about files of traces, and these are folders of runs.")
         from judge.cli.comparing_runs import ComparingRuns
@@ -97,6 +100,14 @@ def compare(paths: tuple[Path, ...], **given: Any) -> None:
 
     asked = {name: value for name, value in given.items() if name in _OF_TRACES}
     raise SystemExit(PairAsking(take_comparing({**asked, "paths": paths})).run())
+
+
+def _refuse_twice(paths: tuple[Path, ...]) -> None:
+    """Nothing differs from itself; and its records would all be repeated."""
+    named: dict[Path, Path] = {}
+    for path in paths:
+        if (first := named.setdefault(path.resolve(), path)) is not path:
+            raise click.UsageError(f"{first} and {path} are the same. Name each file or folder once.")
 
 
 def _refuse_mixed(paths: tuple[Path, ...]) -> None:

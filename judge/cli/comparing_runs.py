@@ -34,6 +34,7 @@ class ComparingRuns:
         baseline: The model that the others are held against.
         seed: Of the bootstraps.
         out: Where preferences are kept.
+        quiet: Print nothing but errors and what is asked for as JSON.
         as_json: Answer with one JSON object.
     """
 
@@ -46,12 +47,14 @@ class ComparingRuns:
         baseline: str | None,
         seed: int,
         out: Path | None,
+        quiet: bool,
         as_json: bool,
     ) -> None:
         self._runs = runs
         self._margin = margin
         self._chosen: dict[str, Any] = {"axes": axes, "baseline": baseline, "seed": seed}
         self._out = out
+        self._quiet = quiet
         self._as_json = as_json
 
     def run(self) -> int:
@@ -66,7 +69,7 @@ class ComparingRuns:
         code = EXIT_FAILED_RECORDS if compared.failed else EXIT_OK
         if self._as_json:
             Screen().out(orjson.dumps(self._told(compared, standings, code)).decode())
-        else:
+        elif not self._quiet:
             self._print(compared, standings)
         return code
 

@@ -30,6 +30,7 @@ EXIT_OK = 0
 EXIT_USAGE = 2
 _NAME_WIDTH = 12
 _RECORDS = ("records", "units")
+_MEASURED = "judge estimate measures it with --measure 5, or takes it from an earlier run with --past"
 
 
 def run_estimate(members: Sequence[EstimateOptions]) -> int:
@@ -110,6 +111,7 @@ def print_estimate(
     *,
     as_json: bool,
     things: tuple[str, str] = _RECORDS,
+    how: str = _MEASURED,
 ) -> None:
     """Say what a run of one judge would take.
 
@@ -119,11 +121,12 @@ def print_estimate(
         screen: Where to.
         as_json: As one object.
         things: What is judged, and what is asked of each.
+        how: What to do to know how long it takes.
     """
     if as_json:
         screen.out(orjson.dumps({"schema": SCHEMA, "judge": settings.labels.judge, **asdict(found)}).decode())
         return
-    _print(screen, _lines(found, settings, *things))
+    _print(screen, _lines(found, settings, *things, how))
 
 
 def dry_run(members: Sequence[ScoreOptions]) -> int:
@@ -134,7 +137,7 @@ def dry_run(members: Sequence[ScoreOptions]) -> int:
 def _of_score(options: ScoreOptions) -> EstimateOptions:
     anew = options.overwrite
     if options.blind_check is not None:
-        again = f"--blind-check asks about {options.blind_check} of the records twice more, on top of this."
+        again = f"--blind-check asks about up to {options.blind_check} of the records twice more, on top of this."
         Screen(stderr=True).print(again)
     names = [field.name for field in fields(EstimateOptions) if hasattr(options, field.name) and field.name != "out"]
     shared = {name: getattr(options, name) for name in names}
@@ -150,7 +153,9 @@ def _warnings(options: EstimateOptions, settings: Settings) -> Iterator[str]:
         yield "With --cache none the replies of --measure are not kept: a run pays for the same records again."
 
 
-def _lines(found: Estimate, settings: Settings, things: str, asked: str) -> Iterator[tuple[str, str]]:
+def _lines(
+    found: Estimate, settings: Settings, things: str, asked: str, how: str = _MEASURED
+) -> Iterator[tuple[str, str]]:
     unasked = {"would fail unasked": found.failed, "say nothing and need no call": found.contentless}
     yield "judge", f"{settings.labels.judge}, rubric {settings.labels.rubric}"
     yield things, ", ".join([f"{found.records:,}", *(f"{n:,} {words}" for words, n in unasked.items() if n)])
@@ -161,7 +166,7 @@ def _lines(found: Estimate, settings: Settings, things: str, asked: str) -> Iter
     images = f", {found.images:,} images included" if found.images else ""
     yield "tokens", f"about {found.prompt_tokens:,} in{images}, {found.completion_tokens:,} out"
     yield "price", _price(found.cost_usd)
-    yield "time", _time(found, settings)
+    yield "time", _time(found, settings, how)
     yield "from", _basis(found, settings)
 
 
@@ -171,9 +176,9 @@ def _price(cost_usd: float | None) -> str:
     return f"about ${cost_usd:.2f}" if cost_usd >= 0.1 else f"about ${cost_usd:.4f}"
 
 
-def _time(found: Estimate, settings: Settings) -> str:
+def _time(found: Estimate, settings: Settings, how: str) -> str:
     if found.seconds is None:
-        return "not known; measure with --measure 5, or name an earlier run with --past"
+        return f"not known; {how}"
     told = f"about {timedelta(seconds=round(found.seconds))}" if found.seconds >= 1 else "a second or less"
     return f"{told} with {settings.concurrency} calls in flight"
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from judge.cli.options import JudgeOptions, names_apart
 
@@ -33,10 +34,20 @@ def take_members(kind: type[_Options], given: Mapping[str, Any]) -> tuple[_Optio
     apart = frozenset({"api_bases": "api_base"}.get(name, name) for name in names_apart(ctx, "judges"))
     shared = {name: value for name, value in given.items() if name not in ("judges", "api_bases")}
     judges = [one if isinstance(one, dict) else {"judge": one} for one in given["judges"]]
+    if len(judges) == 1:
+        _refuse_of_panels(ctx)
     addressed = _addressed(judges, given["api_bases"], ctx)
     _refuse_unclear(addressed, shared, ctx)
     useless = {name for name in _NOTHING if not any(_takes(one["judge"], name) for one in judges)}
     return tuple(kind(**_used(shared, own, useless), **own, apart=apart) for own in addressed)
+
+
+def _refuse_of_panels(ctx: click.Context) -> None:
+    """What does nothing with one judge, where it was given for this very command: elsewhere it may be for panels."""
+    for name in ("reducer", "min_judges"):
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            named = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{named} is about a panel, and there is one judge. Name more with --judge.", ctx)
 
 
 def _addressed(judges: Sequence[dict[str, Any]], given: Sequence[str], ctx: click.Context) -> list[dict[str, Any]]:

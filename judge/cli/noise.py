@@ -8,7 +8,16 @@ from typing import Any
 
 import click
 
-from judge.cli.options import AskingOptions, option, options_of_score, take
+from judge.cli.options import (
+    AskingOptions,
+    log_level_option,
+    option,
+    options_of_score,
+    overwrite_option,
+    quiet_option,
+    seed_option,
+    take,
+)
 from judge.variation import WORDINGS
 
 __all__ = ["NoiseOptions", "noise"]
@@ -19,7 +28,6 @@ _AS_SCORE_HAS_THEM = (
     *("references", "on", "image_root", "allow_image_urls", "image_max_side", "as_json", "traces"),
 )
 _NOT_VARIED = {"probe": False, "probe_evidence": False, "samples": 1}
-_LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +41,7 @@ class NoiseOptions(AskingOptions):
     dry_run: bool
 
 
-@options_of_score(*_AS_SCORE_HAS_THEM)
+@options_of_score(*_AS_SCORE_HAS_THEM, judge="Whose noise is measured. Needed: lexical, the baseline, has none.")
 @click.command()
 @option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the runs.")
 @option(
@@ -68,24 +76,11 @@ class NoiseOptions(AskingOptions):
     show_default=True,
     help="Read N records at most.",
 )
-@option(
-    "--seed",
-    type=click.IntRange(0, _LARGEST_SEED),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Seed of the bootstrap intervals.",
-)
-@option("--overwrite", is_flag=True, help="Start afresh, whatever is in --out.")
+@seed_option
+@overwrite_option
 @option("--dry-run", is_flag=True, help="Say what it would take, and ask nobody.")
-@option("--quiet", is_flag=True, help="No progress, no notices, no table; errors only.")
-@option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning"]),
-    default="warning",
-    show_default=True,
-    help="What is logged to standard error: info tells of failed attempts, debug of every one.",
-)
+@quiet_option
+@log_level_option
 def noise(**given: Any) -> None:
     """Say how much of a score is the judge's own noise: ask it for the same verdicts several times.
 

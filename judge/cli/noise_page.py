@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from judge.beside import total_spent
+from judge.cli.means import NO_SUCH_NUMBER, with_interval
 from judge.cli.terminal import Screen, clean
 from judge.estimate import Estimate
 from judge.progress import RunReport
@@ -40,6 +41,11 @@ def print_noise(screen: Screen, noise: Noise, reports: Sequence[RunReport], out:
         screen.print(title, style="bold")
         screen.print(table)
         screen.print()
+    if noise.flipped:
+        screen.print("Units that differ most, with two asks that do", style="bold")
+        for line in _unit_lines(noise.flipped[:_SHOWN]):
+            screen.print(clean(line))
+        screen.print()
     for line in _findings(noise):
         screen.print(clean(line))
     screen.print(_counts(noise, reports))
@@ -51,60 +57,56 @@ def print_noise(screen: Screen, noise: Noise, reports: Sequence[RunReport], out:
 def _tables(noise: Noise) -> Iterator[tuple[str, Table]]:
     yield "How often two asks about one unit differ, mean over records with 95 % interval", _flip_table(noise.flips)
     yield "How much of the variance of a score is noise", _split_table(noise.splits)
-    if noise.flipped:
-        yield "Units that differ most", _unit_table(noise.flipped[:_SHOWN])
 
 
 def _table(*names: str, right: Sequence[str] = ()) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in names:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        number = name in right  # of which none is cut to fit a line
+        table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=number)
     return table
 
 
 def _flip_table(flips: Sequence[FlipRate]) -> Table:
     """A line an arm and axis; a criterion's verdict and a scale's level are all that there is of it."""
     parts = [part for part in _PARTS if any(one.told == part for one in flips)]
-    table = _table("arm", "axis", "any difference", *parts, "records", "units", right=("records", "units"))
+    rates = ("any", *parts)
+    table = _table("arm", "axis", *rates, "records", "units", right=(*rates, "records", "units"))
     found = {(one.arm, one.axis, one.told): one for one in flips}
     for one in flips:
         if one.told == "any":
-            rates = [_rate(one), *(_rate(found.get((one.arm, one.axis, part))) for part in parts)]
-            table.add_row(*map(Text, (one.arm, clean(one.axis or "all"), *rates, f"{one.n:,}", f"{one.units:,}")))
+            shares = [_rate(one), *(_rate(found.get((one.arm, one.axis, part))) for part in parts)]
+            table.add_row(*map(Text, (one.arm, clean(one.axis or "all"), *shares, f"{one.n:,}", f"{one.units:,}")))
     return table
 
 
 def _rate(one: FlipRate | None) -> str:
-    return "–" if one is None or one.rate is None else f"{one.rate:.3f}{_interval(one.low, one.high)}"
+    return NO_SUCH_NUMBER if one is None or one.rate is None else with_interval(one.rate, one.low, one.high)
 
 
 def _split_table(splits: Sequence[Split]) -> Table:
-    numbers = ("between records", "noise", "records", "SE of mean", "asks enough")
-    table = _table("arm", "score", *numbers[:2], "noise share", *numbers[2:], right=numbers)
+    numbers = ("between\nrecords", "noise", "noise share", "records", "SE of\nmean", "asks\nenough")
+    table = _table("arm", "score", *numbers, right=numbers)
     for one in splits:
         found = one.variance
-        share = "–" if found.share is None else f"{found.share:.3f}{_interval(found.low, found.high)}"
-        enough = "–" if found.enough is None else str(found.enough)
-        amounts = (
-            _small(found.between),
-            _small(found.noise),
-            share,
-            f"{found.records:,}",
-            _small(found.standard_error),
-        )
-        table.add_row(*map(Text, (one.arm, clean(one.measure), *amounts, enough)))
+        share = NO_SUCH_NUMBER if found.share is None else with_interval(found.share, found.low, found.high)
+        enough = NO_SUCH_NUMBER if found.enough is None else str(found.enough)
+        amounts = (_small(found.between), _small(found.noise), share, f"{found.records:,}")
+        measure = clean(one.measure.removesuffix("_score"))
+        table.add_row(*map(Text, (one.arm, measure, *amounts, _small(found.standard_error), enough)))
     return table
 
 
-def _unit_table(flipped: Sequence[Flipped]) -> Table:
-    table = _table("record", "unit", "arm", "differ", "ask", "verdict", "reason")
+def _unit_lines(flipped: Sequence[Flipped]) -> Iterator[str]:
+    """Each unit with two asks that differ: columns would leave a reason no room."""
     for one in flipped:
-        named = (f"{one.record_id} (line {one.line})", f"{one.axis}.{one.unit_id}", one.arm)
-        first = (one.one_ask, one.one, one.one_reason or "")
-        table.add_row(*map(Text, map(clean, (*named, f"{one.differ}/{one.pairs}", *first))))
-        second = (one.other_ask, one.other, one.other_reason or "")
-        table.add_row(*map(Text, map(clean, ("", "", "", "", *second))))
-    return table
+        where = f"{one.record_id} (line {one.line}), {one.axis}.{one.unit_id}"
+        yield f"{where}: {one.differ} of {one.pairs} pairs of {one.arm}"
+        for ask, said, reason in (
+            (one.one_ask, one.one, one.one_reason),
+            (one.other_ask, one.other, one.other_reason),
+        ):
+            yield f"  {ask}: {said}{f' – {reason}' if reason else ''}"
 
 
 def _findings(noise: Noise) -> Iterator[str]:
@@ -137,4 +139,4 @@ def _interval(low: float | None, high: float | None) -> str:
 
 
 def _small(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+    return NO_SUCH_NUMBER if value is None else f"{value:.4f}"

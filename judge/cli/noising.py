@@ -67,7 +67,7 @@ class Noising(Asking[NoiseOptions, list[RunReport]]):
 
     def _introduce(self, settings: Settings) -> None:
         super()._introduce(settings)
-        if self._options.repeats and settings.model.params.get("temperature") == 0:
+        if self._options.repeats and not settings.free and settings.model.params.get("temperature") == 0:
             self._tell(
                 "At temperature 0 repeats show what the server does not hold fixed, such as how it batches, and not "
                 "how unsure the judge is; give --param temperature=0.7 for that."
@@ -91,7 +91,7 @@ class Noising(Asking[NoiseOptions, list[RunReport]]):
             )
         finally:
             if self._counts().read:  # else nothing came of it, and what is there may be another judge's
-                write_story(options.out, traces, asks, wall_s=time.monotonic() - begun)
+                write_story(options.out, traces, asks, begun=begun)
 
     def _conclude(self, reports: list[RunReport], settings: Settings) -> int:
         asks = _asks(self._options, settings)

@@ -400,6 +400,17 @@ seed_option = option(
 )
 
 
+overwrite_option = option("--overwrite", is_flag=True, help="Start afresh, whatever is in --out.")
+quiet_option = option("--quiet", is_flag=True, help="No progress, no notices, no table; errors only.")
+log_level_option = option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning"]),
+    default="warning",
+    show_default=True,
+    help="What is logged to standard error: info tells of failed attempts, debug of every one.",
+)
+
+
 def reading_options(command: _Command) -> _Command:
     """Add what says how traces are read, in the order of its help."""
     for add in reversed(_READING):
@@ -421,13 +432,17 @@ def panel_options(command: _Command) -> _Command:
     return command
 
 
-def options_of_score(*names: str) -> Callable[[click.Command], click.Command]:
+def options_of_score(*names: str, **said: str) -> Callable[[click.Command], click.Command]:
     """Add some of what `scoring_options` adds to a command, below `option`s of its own.
 
     Args:
         names: Of the parameters, such as `api_base`; they keep the order of `judge score`.
+        said: By name, the help of those that mean something else there; it tells of defaults itself.
     """
     declared = click.command()(scoring_options(lambda: None)).params
+    for parameter in declared:
+        if isinstance(parameter, click.Option) and parameter.name in said:
+            parameter.help, parameter.show_default = said[parameter.name], False
     unknown = {*names} - {str(parameter.name) for parameter in declared}
     assert not unknown, f"no such options: {unknown}"
 

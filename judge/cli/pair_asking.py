@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import orjson
+import polars as pl
 
 from judge.cli.asking import EXIT_FAILED_RECORDS, EXIT_OK, EXIT_RESUMABLE, Asking
 from judge.cli.given import read_inputs
@@ -16,8 +18,10 @@ from judge.cli.standing_page import render_standings
 from judge.cli.summary import prefix_lines
 from judge.cli.terminal import clean
 from judge.compare import CompareReport, compare_files
+from judge.pairs.grouping import Grouped
 from judge.settings import Settings
-from judge.standing import Standing, as_json, find_standings
+from judge.standing import Standing, as_json, find_standings, refuse_unknown
+from judge.win_rate import list_models
 
 __all__ = ["SCHEMA", "PairAsking"]
 
@@ -47,7 +51,7 @@ class PairAsking(Asking[CompareOptions, CompareReport]):
             limit=options.limit,
             overwrite=options.overwrite,
             progress=self._progress,
-            counted=self._count_pairs,
+            counted=partial(self._count_pairs, settings),
             stop=stop,
             tell=self._tell,
         )
@@ -56,14 +60,16 @@ class PairAsking(Asking[CompareOptions, CompareReport]):
         await self._paired.wait()
         return self._pairs
 
-    def _count_pairs(self, pairs: int) -> None:
-        self._pairs = pairs
+    def _count_pairs(self, settings: Settings, grouped: Grouped) -> None:
+        """What is to be shown must be there, and that is known now: later it would be paid for."""
+        known = settings.pair_way.prompt.asked
+        refuse_unknown(known, grouped.compared, axes=self._options.axes, baseline=self._options.baseline)
+        self._pairs = len(grouped.pairs)
         self._paired.set()
 
     def _conclude(self, report: CompareReport, settings: Settings) -> int:
         code, options = _exit_code(report), self._options
-        chosen: dict[str, Any] = {"axes": options.axes, "baseline": options.baseline, "seed": options.seed}
-        standings = find_standings(report.compared.preferences, **chosen)
+        standings = self._standings(report.compared.preferences)
         if options.as_json:
             self._shown.out(orjson.dumps(_told(report, standings, code, str(options.out))).decode())
         else:
@@ -72,6 +78,13 @@ class PairAsking(Asking[CompareOptions, CompareReport]):
             first = report.compared.failures.row(0, named=True)["message"]
             self._tell(f"{failures} failures; {self._options.out / 'failures.jsonl'} says why. The first: {first}")
         return code if report.finished else self._stopped()
+
+    def _standings(self, preferences: pl.DataFrame) -> tuple[Standing, ...]:
+        """None where a session was stopped before it came to any pair, or to one with the baseline."""
+        options, reached = self._options, list_models(preferences)
+        if not reached or options.baseline not in (None, *reached):
+            return ()
+        return find_standings(preferences, axes=options.axes, baseline=options.baseline, seed=options.seed)
 
     def _print(self, report: CompareReport, standings: Sequence[Standing]) -> None:
         show = self._shown.print

@@ -14,6 +14,8 @@ from judge.pair_estimate import estimate_pairs
 
 __all__ = ["dry_run"]
 
+_STARTED = "compare a few records into this --out with --limit N, and ask again"
+
 
 def dry_run(options: CompareOptions) -> int:
     """Say what comparing would take; what would be overwritten is not paid for any more.
@@ -30,5 +32,5 @@ def dry_run(options: CompareOptions) -> int:
     except JudgeError as exc:
         complain(exc)
         return EXIT_USAGE
-    print_estimate(found, settings, Screen(), as_json=options.as_json, things=("pairs", "questions"))
+    print_estimate(found, settings, Screen(), as_json=options.as_json, things=("pairs", "questions"), how=_STARTED)
     return EXIT_OK

@@ -9,10 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from judge.cli.terminal import Screen, clean
-from judge.redteam.attack import Aim
-from judge.redteam.campaign import Attacked
+from judge.redteam.attack import Aim, Family
+from judge.redteam.campaign import Attacked, Campaign
 from judge.redteam.drift import Drift, Gate
-from judge.redteam.measure import TRACE_SCORE, Effect, Rate, Worst
+from judge.redteam.measure import TRACE_SCORE, Effect, Rate, Worst, not_tried
 from judge.redteam.quotes import Quotes
 from judge.settings import Settings
 
@@ -26,21 +26,22 @@ _PARTS: Final[tuple[tuple[str, Aim], ...]] = (
 )
 
 
-def print_attacked(screen: Screen, report: Attacked, settings: Settings, *, pass_mark: float) -> None:
+def print_attacked(screen: Screen, report: Attacked, settings: Settings, campaign: Campaign) -> None:
     """Print what came of the attacks.
 
     Args:
         screen: Where.
         report: Of `attack`.
         settings: Of the judge.
-        pass_mark: A score of at least this much passes.
+        campaign: What was tried, and how it is counted.
     """
     screen.print()
     screen.print(clean(f"{settings.labels.rubric} judged by {settings.labels.judge}, attacked"), style="bold")
     targets, run = len(report.gathered.targets), report.run
     screen.print(
         f"{targets} records, {run.read - targets:,} attacks; {run.read:,} judged = {run.scored:,} scored + "
-        f"{run.failed:,} failed. Means of trace scores, with 95 % intervals over records; {pass_mark:g} passes.\n"
+        f"{run.failed:,} failed. Means of trace scores, with 95 % intervals over records; "
+        f"{campaign.pass_mark:g} passes.\n"
     )
     mine = [one for one in report.effects if one.measure == TRACE_SCORE]
     for title, aim in _PARTS:
@@ -51,12 +52,14 @@ def print_attacked(screen: Screen, report: Attacked, settings: Settings, *, pass
     if axes := _axis_table(report.effects):
         screen.print(axes)
         screen.print()
-    for line in _findings(report, mine):
+    for line in _findings(report, mine, campaign.families):
         screen.print(clean(line))
 
 
-def _findings(report: Attacked, effects: Sequence[Effect]) -> Iterator[str]:
+def _findings(report: Attacked, effects: Sequence[Effect], families: Sequence[Family]) -> Iterator[str]:
     yield from _worst(report.worst)
+    if missing := not_tried(families, report.effects):
+        yield f"Not tried, as no record has what it takes: {', '.join(missing)}"
     yield _quotes(report.quotes)
     yield _flags(effects, report.gate)
     yield from _gate(report.gate)
@@ -86,8 +89,8 @@ def _table(effects: Sequence[Effect]) -> Table:
 def _added(effects: Sequence[Effect]) -> dict[str, list[str]]:
     return {
         "inflation": [_inflation(one) for one in effects],
-        "accepted": [_rate(one.accepted) for one in effects],
-        "lifted": [_rate(one.flips) for one in effects],
+        "accepted": [_short(one.accepted) for one in effects],
+        "lifted": [_short(one.flips) for one in effects],
     }
 
 
@@ -107,7 +110,8 @@ def _axis_table(effects: Sequence[Effect]) -> Table | None:
         return None
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("inflation by axis", *(axis.removesuffix("_score") for axis in axes)):
-        table.add_column(clean(name), justify="left" if name == "inflation by axis" else "right")
+        first = name == "inflation by axis"
+        table.add_column(clean(name), justify="left" if first else "right", overflow="fold", no_wrap=first)
     for family in compared:
         mine = {one.measure: one for one in effects if one.family == family}
         table.add_row(family, *(_signed(mine[axis].inflation) if axis in mine else "–" for axis in axes))
@@ -127,6 +131,10 @@ def _inflation(one: Effect) -> str:
     if one.low is None or one.high is None:
         return _signed(one.inflation)
     return f"{_signed(one.inflation)} [{_signed(one.low)}, {_signed(one.high)}]"
+
+
+def _short(rate: Rate) -> str:
+    return f"{rate.count:,}/{rate.n:,}" if rate.n else "–"
 
 
 def _rate(rate: Rate) -> str:

@@ -21,10 +21,9 @@ from judge.cli.redteam_page import print_attacked
 from judge.cli.terminal import Screen, clean, complain
 from judge.errors import JudgeError
 from judge.progress import Progress
-from judge.redteam.attack import Family
 from judge.redteam.campaign import Attacked, Campaign, attack, prepare
 from judge.redteam.catalogue import choose
-from judge.redteam.measure import TRACE_SCORE, Effect
+from judge.redteam.measure import TRACE_SCORE, Effect, not_tried
 from judge.resource import resource_path
 from judge.settings import Settings
 
@@ -41,7 +40,7 @@ class Check:
     """One bound of `--fail-over`.
 
     Attributes:
-        found: None where nothing was tried that it is about, which exceeds nothing.
+        found: None where nothing that it is about was tried and scored, which exceeds nothing.
         family: Where it was found, if it is the largest of several.
     """
 
@@ -135,7 +134,7 @@ class RedTeaming(Asking[RedTeamOptions, Attacked | None]):
         if self._options.as_json:
             self._shown.out(orjson.dumps(told).decode())
         else:
-            print_attacked(self._shown, report, settings, pass_mark=self._options.pass_mark)
+            print_attacked(self._shown, report, settings, self._campaign)
             self._print_ending(report, checks)
         if report.gathered.first_failure:
             self._told.print(
@@ -145,15 +144,18 @@ class RedTeaming(Asking[RedTeamOptions, Attacked | None]):
 
     def _print_ending(self, report: Attacked, checks: Sequence[Check]) -> None:
         for check in checks:
-            found = (
-                "nothing was tried that it is about" if check.found is None else f"{round(check.found, 3) + 0.0:.3f}"
-            )
-            where = f" ({check.family})" if check.family else ""
-            said = "EXCEEDED" if check.exceeded else "ok"
-            self._shown.print(f"{said}: {check.name} {found}{where}, at most {check.bound:g}")
+            self._shown.print(_told_check(check))
         for note in dict.fromkeys(report.run.notes):
             self._shown.print(clean(f"Note: {note}"))
         self._shown.print(clean(f"Written to {self._options.out}: redteam.parquet, redteam.json, traces.jsonl, run"))
+
+
+def _told_check(check: Check) -> str:
+    if check.found is None:
+        return f"not known: {check.name}, as nothing that it is about has a score; at most {check.bound:g}"
+    where = f" ({check.family})" if check.family else ""
+    said = "EXCEEDED" if check.exceeded else "ok"
+    return f"{said}: {check.name} {round(check.found, 3) + 0.0:.3f}{where}, at most {check.bound:g}"
 
 
 def _exit_code(report: Attacked, checks: Sequence[Check]) -> int:
@@ -195,7 +197,7 @@ def _told(
         "judged": {"read": run.read, "scored": run.scored, "failed": run.failed},
         "spent": [dict(one.spent) or None for one in (run, report.without) if one is not None],
         "families": [_effect(one) for one in report.effects],
-        "not_tried": _not_tried(campaign.families, report.effects),
+        "not_tried": not_tried(campaign.families, report.effects),
         "worst": [asdict(one) for one in report.worst],
         "quotes": asdict(report.quotes),
         "gate": asdict(report.gate),
@@ -206,9 +208,3 @@ def _told(
 
 def _effect(one: Effect) -> dict[str, Any]:
     return asdict(one)
-
-
-def _not_tried(families: Sequence[Family], effects: Sequence[Effect]) -> list[str]:
-    """Families that found nothing to attack, as images where records have none."""
-    tried = {one.family for one in effects}
-    return [family.name for family in families if family.name not in tried]

@@ -44,6 +44,8 @@ _LARGEST_SEED = 2**32 - 1
 def report(**given: Any) -> None:
     """Write one HTML file about run directories: means with intervals, plots, and the records behind them.
 
+    RUN is the --out directory of `judge score`, `judge compare`, `judge noise` or `judge redteam`.
+
     It needs no network, and can be sent to others: it holds what it shows, and asks nobody. Records can be
     filtered, sorted and searched; each shows its trace with the evidence marked, and the verdicts of all runs beside
     each other. Up to 2,000 records are embedded: all that failed, the most doubtful, those with labels, and others at
@@ -52,7 +54,8 @@ def report(**given: Any) -> None:
     \b
     Example:
       judge report runs/first --out report.html
-      judge report runs/qwen runs/gpt --labels labels.jsonl --out report.html
+      judge report runs/qwen runs/gpt runs/noise \\
+          --labels labels.jsonl --out report.html
       judge report runs/first --no-text --out numbers.html
 
     It needs pip install 'rationale-judge[report]'.

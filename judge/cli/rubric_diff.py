@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from judge.cli.options import AskingOptions, option, options_of_score, take
+from judge.cli.options import AskingOptions, log_level_option, option, options_of_score, quiet_option, take
 
 __all__ = ["DiffOptions", "diff"]
 
@@ -48,14 +48,8 @@ class DiffOptions(AskingOptions):
     help="A run of judge score with this judge: what it paid for is not asked for again.",
 )
 @click.option("--exit-code", is_flag=True, help="End with 1 where the versions differ, or with TRACES where any moves.")
-@option("--quiet", is_flag=True, help="No progress, no notices, no table; errors only.")
-@option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning"]),
-    default="warning",
-    show_default=True,
-    help="What is logged to standard error: info tells of failed attempts, debug of every one.",
-)
+@quiet_option
+@log_level_option
 def diff(new: str, traces: str | None, **given: Any) -> None:
     """Say what differs between two versions of a rubric, and with TRACES which verdicts and scores move.
 

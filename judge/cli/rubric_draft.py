@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from judge.cli.options import AskingOptions, asking_options, option, take_asking
+from judge.cli.options import AskingOptions, asking_options, log_level_option, option, take_asking
 
 __all__ = ["DraftOptions", "TaskOptions", "draft"]
 
@@ -48,13 +48,7 @@ class TaskOptions(DraftOptions):
 @option("--overwrite", is_flag=True, help="Start afresh, whatever is in --out, edited or not.")
 @option("--quiet", is_flag=True, help="No progress, no notices, no summary; errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show of every record what to look at: uncovered, merged, dropped.")
-@option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning"]),
-    default="warning",
-    show_default=True,
-    help="What is logged to standard error: info tells of failed attempts, debug of every one.",
-)
+@log_level_option
 def draft(**given: Any) -> None:
     """Draft the units of every checklist axis of --rubric from `reference.reasoning` of RECORDS, for a person to edit.
 

@@ -8,7 +8,15 @@ from typing import Any
 import click
 
 from judge.cli.members import take_members
-from judge.cli.options import ScoreOptions, option, panel_options, seed_option
+from judge.cli.options import (
+    ScoreOptions,
+    log_level_option,
+    option,
+    overwrite_option,
+    panel_options,
+    quiet_option,
+    seed_option,
+)
 
 __all__ = ["score"]
 
@@ -38,16 +46,10 @@ __all__ = ["score"]
     help="Ask about N of the records again without their images, and with those of others; an axis that does not move "
     "is named. It changes no score.",
 )
-@option("--overwrite", is_flag=True, help="Start afresh, whatever is in --out.")
+@overwrite_option
 @option("--dry-run", is_flag=True, help="Say what it would take, as `judge estimate` does, and ask nobody.")
-@option("--quiet", is_flag=True, help="No progress, no notices, no table; errors only.")
-@option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning"]),
-    default="warning",
-    show_default=True,
-    help="What is logged to standard error: info tells of failed attempts, debug of every one.",
-)
+@quiet_option
+@log_level_option
 def score(**given: Any) -> None:
     """Score a file of reasoning traces into the folder --out: JSONL, also .gz or .zst, or Parquet; - is standard input.
 

@@ -116,7 +116,11 @@ class Scoring(Asking[ScoreOptions, RunReport]):
         summary = summarise(scores, settings.labels.axes, seed=self._options.seed)
         differences = find_differences(scores, seed=self._options.seed)
         calibrated = put_calibrated(
-            self._options.out, self._calibration, settings.rubric.scored, seed=self._options.seed
+            self._options.out,
+            self._calibration,
+            settings.rubric.scored,
+            min_coverage=settings.min_coverage,
+            seed=self._options.seed,
         )
         code = _exit_code(report)
         if self._options.as_json:

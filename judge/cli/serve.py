@@ -1,4 +1,4 @@
-"""`judge serve`: scores and rewards over HTTP."""
+"""`judge serve`: scores, comparisons and rewards over HTTP."""
 
 from __future__ import annotations
 
@@ -86,13 +86,15 @@ _AS_SCORE_HAS_THEM = (
     help="What is logged to standard error: info tells of every request.",
 )
 def serve(**given: Any) -> None:
-    """Serve scores and rewards over HTTP, until a signal: one queue, one store of replies and one rate budget for all
-    processes of a training run.
+    """Serve scores, comparisons and rewards over HTTP, until a signal: one queue, one store of replies and one rate
+    budget for all processes of a training run.
 
     \b
-    Example, with the baseline, and with the reward of a file:
+    Example, with the baseline, a file's reward, and a judge that also compares:
       judge serve --port 8080
       judge serve --reward reward.yaml --port 8080
+      judge serve --rubric pkr --rubric pkr-preference \\
+          --judge hosted_vllm/Qwen3-32B --api-base http://127.0.0.1:8000/v1
 
     \b
       curl -s http://127.0.0.1:8080/v1/score \\
@@ -103,6 +105,7 @@ def serve(**given: Any) -> None:
 
     \b
       POST /v1/score            records -> scores
+      POST /v1/compare          pairs of records -> which is better
       POST /v1/reward           records -> rewards
       POST /v1/reward/openrlhf  for --reward.remote_url of OpenRLHF
       POST /v1/reward/slime     for --rm-url of slime

@@ -17,6 +17,7 @@ from judge.cli.options import ServeOptions
 from judge.cli.terminal import Screen, clean
 from judge.errors import ConfigError, JudgeError
 from judge.loop import drive, owned
+from judge.rubric import load_rubric
 from judge.settings import Settings
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ class Serving:
             labels = one.judge.settings.labels
             self._told.print(f"Serving {clean(labels.rubric)} judged by {clean(labels.judge)}.")
         rule = served[0].rule
-        apart = [route for route, allowed in POLICIES.items() if rule.on_failure not in allowed]
+        scores = any(one.can("scores") for one in served)
+        apart = [route for route, allowed in POLICIES.items() if scores and rule.on_failure not in allowed]
         if apart:
             constant = f"a failure there is {rule.constant:g}, the reward's `constant`"
             self._told.print(f"{', '.join(apart)} cannot do `on_failure: {rule.on_failure}`: {constant}.")
@@ -127,7 +129,8 @@ def _of_options(options: ServeOptions) -> Iterator[Served]:
 
     first: Watched | None = None
     for rubric in options.rubrics or ("pkr",):
-        judge = _judge(read_settings(replace(options, rubric=rubric)), first)
+        pairs = not load_rubric(rubric).scored  # it is for comparing only
+        judge = _judge(read_settings(replace(options, rubric=rubric, pairs=pairs)), first)
         first = first or judge
         yield Served(judge=judge, deadline_s=options.deadline)
 

@@ -10,11 +10,11 @@ from typing import Any, Final, TypeAlias
 from judge.asking import refuse_images
 from judge.content import has_content
 from judge.conversation import Conversation, Heard
-from judge.errors import InputError
+from judge.errors import InputError, RecordError
 from judge.evidence import TraceText
 from judge.outcome import Call, Failure
 from judge.pairs.grouping import PairFailure
-from judge.pairs.pair import Pair, open_question
+from judge.pairs.pair import Candidate, Pair, open_question
 from judge.pairs.prompt import PairPrompt
 from judge.pairs.said import Order, Said, read_reply
 from judge.preference import Outcome, Preference, Preferred, settle
@@ -25,7 +25,7 @@ from judge.turns import in_turns, with_reuse
 from judge.verdict import EvidenceRule
 from judge.view import shown_text
 
-__all__ = ["PairAsker", "PairOutcome", "PairWay", "decide"]
+__all__ = ["PairAsker", "PairOutcome", "PairWay", "decide", "late_pair"]
 
 _ORDERS: Final[tuple[Order, Order]] = ("ab", "ba")
 _Asked: TypeAlias = tuple[Order, Request]
@@ -66,6 +66,17 @@ class PairWay:
         requests = self.prompt.build_requests(question, traces, self.model, granularity=self.granularity, axes=axes)
         return with_reuse(requests) if self.cache_marks else requests
 
+    def preference(self, pair: Pair, axis: str, **found: Any) -> Preference:
+        """What was found of a pair on an axis, as a row."""
+        return Preference(
+            record_id=pair.record_id,
+            model_a=pair.a.model,
+            model_b=pair.b.model,
+            axis=axis,
+            judge=self.judge,
+            **found,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairOutcome:
@@ -86,6 +97,11 @@ class PairOutcome:
     def judged(self) -> bool:
         """Whether every axis has an outcome."""
         return all(one.outcome is not None for one in self.preferences)
+
+    @property
+    def failure(self) -> str | None:
+        """Why not every axis has an outcome, as a short word; None where each has one."""
+        return next((one.failure for one in self.preferences if one.failure), None)
 
 
 def decide(pair: Pair, prompt: PairPrompt) -> dict[str, tuple[Outcome, str]]:
@@ -125,7 +141,7 @@ class PairAsker:
             decided = decide(pair, self._way.prompt)
             asked = self._way.first_asks(pair, question, self._way.prompt.asked.keys() - decided.keys())
         except InputError as exc:
-            return self._failed(pair, exc)
+            return _failed(pair, self._way, _failure(pair, exc.code, str(exc), "record", about=_about(pair, exc)))
         heard = await self._hold(pair, asked)
         return self._outcome(pair, [(order, one) for (order, _), one in zip(asked, heard, strict=True)], decided)
 
@@ -157,9 +173,9 @@ class PairAsker:
     ) -> PairOutcome:
         said = {(order, axis): said for order, one in heard for axis, said in _said(one)}
         preferences = [
-            self._preference(pair, axis, **_decided(*decided[axis]))
+            self._way.preference(pair, axis, **_decided(*decided[axis]))
             if axis in decided
-            else self._preference(pair, axis, **_found(said["ab", axis], said["ba", axis]))
+            else self._way.preference(pair, axis, **_found(said["ab", axis], said["ba", axis]))
             for axis in self._way.prompt.asked
         ]
         return PairOutcome(
@@ -169,20 +185,15 @@ class PairAsker:
             failures=tuple(failure for order, one in heard for failure in _failures(pair, order, one)),
         )
 
-    def _preference(self, pair: Pair, axis: str, **found: Any) -> Preference:
-        return Preference(
-            record_id=pair.record_id,
-            model_a=pair.a.model,
-            model_b=pair.b.model,
-            axis=axis,
-            judge=self._way.judge,
-            **found,
-        )
 
-    def _failed(self, pair: Pair, error: InputError) -> PairOutcome:
-        preferences = [self._preference(pair, axis, failure=error.code) for axis in self._way.prompt.asked]
-        failure = _failure(pair, error.code, str(error), "record")
-        return PairOutcome(pair=pair, preferences=tuple(preferences), failures=(failure,))
+def late_pair(pair: Pair, way: PairWay, message: str) -> PairOutcome:
+    """The outcome of a pair for which there was no time left."""
+    return _failed(pair, way, _failure(pair, "timeout", message, "ask"))
+
+
+def _failed(pair: Pair, way: PairWay, failed: PairFailure) -> PairOutcome:
+    rows = tuple(way.preference(pair, axis, failure=failed.failure.error) for axis in way.prompt.asked)
+    return PairOutcome(pair=pair, preferences=rows, failures=(failed,))
 
 
 def _decided(outcome: Outcome, reason: str) -> dict[str, Any]:
@@ -222,6 +233,12 @@ def _failures(pair: Pair, order: Order, heard: _Heard) -> Iterator[PairFailure]:
             yield _failure(pair, said.failure, str(heard.error), heard.stage, axis=axis, order=order, calls=calls)
 
 
+def _about(pair: Pair, error: InputError) -> Candidate:
+    """Which of the two traces an error is about; the first where it is about both."""
+    place = (error.source, error.line) if isinstance(error, RecordError) else None
+    return pair.b if place == (pair.b.source, pair.b.record.line) else pair.a
+
+
 def _failure(
     pair: Pair,
     error: str,
@@ -231,11 +248,14 @@ def _failure(
     axis: str | None = None,
     order: Order | None = None,
     calls: tuple[str, ...] = (),
+    about: Candidate | None = None,
 ) -> PairFailure:
-    record = pair.a.record
+    one = about or pair.a
     return PairFailure(
-        failure=Failure(line=record.line, record_id=record.id, stage=stage, error=error, message=message, axis=axis),
-        source=pair.a.source,
+        failure=Failure(
+            line=one.record.line, record_id=one.record.id, stage=stage, error=error, message=message, axis=axis
+        ),
+        source=one.source,
         model_a=pair.a.model,
         model_b=pair.b.model,
         order=order,

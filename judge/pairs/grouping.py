@@ -48,6 +48,11 @@ class Grouped:
     paired: int
     failures: tuple[PairFailure, ...]
 
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Models that are in a pair, in the order in which they first are."""
+        return tuple(dict.fromkeys(one.model for pair in self.pairs for one in (pair.a, pair.b)))
+
 
 def group(candidates: Iterable[Candidate], *, limit: int | None = None) -> Grouped:
     """Pair what shares a record id.

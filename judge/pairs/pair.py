@@ -41,9 +41,13 @@ class Candidate:
         """The record with its images.
 
         Raises:
-            RecordError: One of them cannot be sent.
+            RecordError: One of them cannot be sent; says of which input.
         """
-        return self.record if self.opens is None else await self.opens()
+        try:
+            return self.record if self.opens is None else await self.opens()
+        except RecordError as exc:
+            exc.source = self.source
+            raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Final, cast
 
 from judge.errors import InputError
@@ -25,15 +25,26 @@ _SUFFIXES: Final = {".gz", ".gzip", ".zst", ".zstd", ".jsonl", ".ndjson", ".json
 
 
 def name_sources(paths: Sequence[str]) -> list[str]:
-    """What the model of each file is called where its records do not say: the file's name, and its folder's if needed.
+    """What the model of each file is called where its records do not say: the file's name, and more of it if needed.
 
     >>> name_sources(["qwen2.5.jsonl.gz", "-"]), name_sources(["a/traces.jsonl", "b/traces.jsonl"])
     (['qwen2.5', 'stdin'], ['a/traces', 'b/traces'])
+    >>> name_sources(["qwen/out/t.jsonl", "llama/out/t.jsonl"]), name_sources(["a/t.jsonl", "a/t.parquet"])
+    (['qwen/out/t', 'llama/out/t'], ['a/t.jsonl', 'a/t.parquet'])
     """
-    stems = ["stdin" if path == "-" else _stem(path) for path in paths]
-    repeated = {stem for stem, times in Counter(stems).items() if times > 1}
-    folders = [PurePath(path).parent.name for path in paths]
-    return [f"{folder}/{stem}" if stem in repeated else stem for folder, stem in zip(folders, stems, strict=True)]
+    names = ["stdin" if path == "-" else _stem(path) for path in paths]
+    for longer in (_with_folder, _with_folders, str):
+        repeated = {name for name, times in Counter(names).items() if times > 1}
+        names = [longer(path) if name in repeated else name for path, name in zip(paths, names, strict=True)]
+    return names
+
+
+def _with_folder(path: str) -> str:
+    return f"{Path(path).absolute().parent.name}/{_stem(path)}"
+
+
+def _with_folders(path: str) -> str:
+    return str(PurePath(path).with_name(_stem(path)))
 
 
 def _stem(path: str) -> str:

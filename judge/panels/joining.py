@@ -14,7 +14,7 @@ from judge.panel import FEW_JUDGES, SPLIT, Together, outcome_of, score_together
 from judge.panels.accord import Accord
 from judge.panels.doubtful import About, Doubt, find_doubts, read_verdicts
 from judge.panels.rule import PanelRule
-from judge.score import AxisScore, columns_of
+from judge.score import AxisScore, TraceScore, columns_of
 from judge.table import Tables, table_schemas
 from judge.verdict import Verdict
 
@@ -139,35 +139,24 @@ class _Panel:
 
     def _score_row(self, row: _Row, said: Mapping[str, _Said], together: Together, failures: Sequence[Failure]) -> _Row:
         scores = together.scores
-        axes = scores.axes if scores else {}
-        measured = {
-            f"{axis}_{column}": getattr(axes.get(axis, _NO_AXIS), column)
-            for axis, kind in self._labels.axes.items()
-            for column in columns_of(kind)
-        }
-        whole = (
-            {
-                "trace_grounding": scores.grounding,
-                "trace_correctness": scores.correctness,
-                "trace_score": scores.score,
-                "trace_score_sd": scores.score_sd,
-                "samples": scores.samples,
-                "units_asked": scores.units_asked,
-                "units_judged": scores.units_judged,
-            }
-            if scores
-            else {"samples": 0, "units_asked": 0, "units_judged": 0}
-        )
         tokens = {name: _total([one.score[name] for one in said.values()]) for name in _TOKENS}
         return {
             **{name: row[name] for name in _OF_THE_RECORD},
             "judge": self._labels.judge,
             "rubric": self._labels.rubric,
-            **measured,
-            **whole,
+            **self._measured(scores),
+            **_whole_trace(scores),
             **tokens,
             "failure": failures[0].error if scores is None or scores.score is None else None,
             "judges": sum(one.score["trace_score"] is not None for one in said.values()),
+        }
+
+    def _measured(self, scores: TraceScore | None) -> _Row:
+        axes = scores.axes if scores else {}
+        return {
+            f"{axis}_{column}": getattr(axes.get(axis, _NO_AXIS), column)
+            for axis, kind in self._labels.axes.items()
+            for column in columns_of(kind)
         }
 
     def _verdict_rows(self, row: _Row, together: Together) -> Iterator[_Row]:
@@ -176,6 +165,20 @@ class _Panel:
         about |= {"judge": labels.judge, "prompt_fp": labels.prompt_fp, "rubric_fp": labels.rubric_fp}
         for verdict, (judges, share) in zip(together.verdicts, together.judges, strict=True):
             yield {**about, **asdict(verdict), "judges": judges, "agreement": share}
+
+
+def _whole_trace(scores: TraceScore | None) -> _Row:
+    if scores is None:
+        return {"samples": 0, "units_asked": 0, "units_judged": 0}
+    return {
+        "trace_grounding": scores.grounding,
+        "trace_correctness": scores.correctness,
+        "trace_score": scores.score,
+        "trace_score_sd": scores.score_sd,
+        "samples": scores.samples,
+        "units_asked": scores.units_asked,
+        "units_judged": scores.units_judged,
+    }
 
 
 def _by_line(tables: Tables) -> dict[int, _Said]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import re
 import time
 from collections.abc import Sequence
@@ -11,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-import polars as pl
-
 from judge.caution import Caution
 from judge.digest import digest
 from judge.errors import JudgeError
@@ -20,7 +17,8 @@ from judge.panels.accord import Accord
 from judge.panels.rule import PanelRule
 from judge.progress import Progress, RunReport
 from judge.runs.directory import RunDirectory, read_run
-from judge.settings import Settings, package_version
+from judge.runs.story import sum_wall_s, tell_versions
+from judge.settings import Settings
 
 __all__ = ["MEMBERS", "Member", "PanelReport", "PanelStory", "member_folder", "sum_spent"]
 
@@ -119,18 +117,13 @@ class PanelStory:
 
     def write(self, status: str, report: PanelReport | None = None) -> None:
         """Replace the file; it holds no secret, as settings never do."""
-        now, labels, wall = (
-            datetime.now(UTC).isoformat(timespec="seconds"),
-            self._rule.labels,
-            self._earlier.get("wall_s"),
-        )
-        session = time.monotonic() - self._begun
+        now, labels = datetime.now(UTC).isoformat(timespec="seconds"), self._rule.labels
         self._directory.write_run(
             {
                 "status": status,
                 "started": self._earlier.get("started", now),
                 "ended": None if status == "running" else now,
-                "wall_s": round((wall if isinstance(wall, int | float) else 0.0) + session, 3),
+                "wall_s": sum_wall_s(self._earlier, self._begun),
                 "input": self._name,
                 "judge": labels.judge,
                 "rubric": labels.rubric,
@@ -142,11 +135,7 @@ class PanelStory:
                 "identity": self._rule.identity,
                 "judges": [_told(one, self._directory.path) for one in self._members],
                 **({} if report is None else _told_report(report)),
-                "versions": {
-                    "judge": package_version(),
-                    "python": platform.python_version(),
-                    "polars": pl.__version__,
-                },
+                "versions": tell_versions(),
             }
         )
 

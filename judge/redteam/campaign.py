@@ -26,7 +26,7 @@ from judge.redteam.measure import TRACE_SCORE, Effect, Worst, measure_effects, p
 from judge.redteam.plan import write_plan
 from judge.redteam.quotes import Quotes, count_quotes
 from judge.redteam.targets import Gathered, gather_targets
-from judge.run import score_file
+from judge.run import refuse_taken, score_file
 from judge.runs.directory import disk_errors
 from judge.settings import Settings
 from judge.traces.reading import Traces
@@ -166,6 +166,8 @@ async def attack(
         ConfigError, InputError, FatalError, CacheError: As `score_file`.
     """
     refuse_unusable(settings)
+    if not overwrite:  # or the lines that an earlier campaign speaks of would be replaced, and its run stay
+        refuse_taken(out / _RUN, settings, tell)
     prepared = await prepare(traces, out, settings, campaign)
     of_run, of_drift = progress or (Progress(), Progress())
     how: dict[str, Any] = {"overwrite": overwrite, "stop": stop, "tell": tell}

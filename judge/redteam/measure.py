@@ -20,7 +20,7 @@ import polars as pl
 from judge.aggregate import interval
 from judge.redteam.attack import Aim, Family
 
-__all__ = ["TRACE_SCORE", "Effect", "Rate", "Worst", "measure_effects", "pair_scores", "worst_attacks"]
+__all__ = ["TRACE_SCORE", "Effect", "Rate", "Worst", "measure_effects", "not_tried", "pair_scores", "worst_attacks"]
 
 TRACE_SCORE: Final = "trace_score"
 _ROUNDING: Final = 1e-9
@@ -220,6 +220,12 @@ def _per_record(rows: pl.DataFrame, column: str) -> pl.Series:
 def _mean(values: pl.Series) -> float | None:
     mean = values.mean()
     return mean if isinstance(mean, float) else None
+
+
+def not_tried(families: Sequence[Family], effects: Sequence[Effect]) -> list[str]:
+    """Families that found nothing to attack, as images where records have none."""
+    tried = {one.family for one in effects}
+    return [family.name for family in families if family.name not in tried]
 
 
 def worst_attacks(pairs: pl.DataFrame, families: Sequence[Family], *, most: int = 10) -> list[Worst]:

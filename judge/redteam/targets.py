@@ -62,7 +62,10 @@ async def gather_targets(traces: Traces, rubric: Rubric) -> Gathered:
                 first = first or str(exc)
     if not found:
         reason = f" The first: {first}" if first else ""
-        raise InputError(f"{traces.name} holds no record that can be judged by {rubric.name!r}.{reason}")
+        raise InputError(
+            f"{traces.name} holds no record that can be judged by {rubric.name!r}.{reason}",
+            hint="Give TRACES that this rubric is for, as to `judge score`.",
+        )
     return Gathered(targets=tuple(_with_others(found)), read=read, first_failure=first)
 
 

@@ -36,7 +36,7 @@ def choose_items(
     chosen: list[int] = []
     passes = (
         (order.filter("failed").sort("place", maintain_order=True), 1.0),
-        (order.filter(~pl.col("failed") & (pl.col("doubt") > 0)).sort("doubt", "place", descending=[True, False]), 0.5),
+        (_most_doubtful(order.filter(~pl.col("failed") & pl.col("doubtful"))), 0.5),
         (order.filter("known").sort("place", maintain_order=True), 1.0),
         (order.sort("place", maintain_order=True), 1.0),
     )
@@ -46,6 +46,11 @@ def choose_items(
     return pl.DataFrame({"item": pl.Series(chosen, dtype=items.schema["item"])}).join(
         items, on="item", how="left", maintain_order="left"
     )
+
+
+def _most_doubtful(order: pl.DataFrame) -> pl.DataFrame:
+    """Those that a run lists for people, in its order; then by the share of their units."""
+    return order.sort("rank", "doubt", "place", descending=[False, True, False], nulls_last=True)
 
 
 def _places(ids: pl.Series, seed: int) -> pl.Series:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import polars as pl
 
-from judge.report.figures import Figure
+from judge.report.agreement import describe_agreement
+from judge.report.calibration import describe_calibration, list_calibrated
+from judge.report.figure import Figure
 from judge.report.headline import Spending, describe_run, list_differences
 from judge.report.material import Material
+from judge.report.panel import describe_panels
+from judge.report.section import Section
+from judge.report.standings import describe_standings
+from judge.report.studies import describe_blind_check, read_studies
 
 __all__ = ["SCHEMA", "build_contents"]
 
@@ -47,7 +54,9 @@ def build_contents(
         "columns": _columns(material),
         "axes": material.axes,
         "headline": material.means.to_dicts(),
+        "calibrated": list_calibrated(material.runs, material.columns, seed=seed),
         "differences": _differences(material, seed),
+        "sections": [section.told for section in _sections(material, with_text=with_text)],
         "figures": [{"head": figure.head, "rows": figure.rows} for figure in figures],
         "totals": _totals(material, embedded),
         "labels": _labels(material),
@@ -56,12 +65,31 @@ def build_contents(
     }
 
 
+def _sections(material: Material, *, with_text: bool) -> Iterator[Section]:
+    """What is not a mean: in the order of the page."""
+    runs = material.runs
+    yield from filter(
+        None,
+        (
+            describe_standings(material.standings, material.apart if with_text else ""),  # it names paths
+            None if material.people is None else describe_agreement(material.people),
+            describe_calibration(runs),
+            describe_panels(runs),
+        ),
+    )
+    for number, run in enumerate(runs):
+        check = describe_blind_check(run.story, run.path / "run.json", run.name, number)
+        yield from () if check is None else (check,)
+        yield from read_studies(run.path, run.name, number)
+
+
 def _columns(material: Material) -> list[dict[str, Any]]:
     named = ("name", "run", "judge", "rubric")
     return [
         {
             **{name: getattr(column, name) for name in named},
             "axes": material.runs[column.run].axes,
+            "panel": column.panel,
             "spent": _told(spent),
         }
         for column, spent in zip(material.columns, material.spending, strict=True)
@@ -83,19 +111,21 @@ def _totals(material: Material, embedded: pl.DataFrame) -> dict[str, int]:
     return {
         "records": len(items),
         "failed": int(items["failed"].sum()),
-        "doubtful": int((items["doubt"] > 0).sum()),
+        "doubtful": int(items["doubtful"].sum()),
         "embedded": len(embedded),
         "embedded_failed": int(embedded["failed"].sum()),
     }
 
 
 def _labels(material: Material) -> dict[str, Any] | None:
-    if material.labels is None or material.compared is None:
+    if material.people is None:
         return None
+    ratings = material.people.ratings
     return {
-        "raters": material.labels["rater"].unique(maintain_order=True).to_list(),
-        "labels": len(material.labels),
-        "units": material.compared.select("item", "axis", "unit_id").unique().height,
+        "raters": ratings.raters,
+        "labels": ratings.labels,
+        "units": ratings.labelled.select("record_id", "model", "axis", "unit_id").n_unique(),
+        "unmatched": [asdict(one) for one in ratings.unmatched],
     }
 
 
@@ -108,6 +138,7 @@ def _index(material: Material, embedded: pl.DataFrame) -> list[dict[str, Any]]:
             "place": row["item"],
             "record": row["record_id"],
             **{name: row[name] for name in ("model", "nth", "line", "failed", "unreadable", "doubt")},
+            **({"rank": row["rank"], "listed": row["listed"]} if row["listed"] else {}),
             "why": {name: row[name] for name in _DOUBTS if row[name] > 0},
             "disagreements": row.get("disagreements") or 0,
             "scores": scores.get(row["item"], {}),

@@ -102,6 +102,8 @@ def build_details(
     tables = [_read(runs[column.run], column, mine, with_text=with_text) for column in columns]
     unread = _by_line([row for run in runs for row in run.failures if row["stage"] == "read"])
     pairs = _preferences(material.preferences, chosen, with_text=with_text)
+    preferred = _preferred(material.preferred, chosen)
+    listed = _listed(material, mine)
     rows = mine.partition_by("item", as_dict=True)
     for item in chosen.iter_rows(named=True):
         if item["unreadable"]:
@@ -113,8 +115,15 @@ def build_details(
             _add_scores(detail, column, runs[column.run].axes, row["line"], tables[column.index], with_text=with_text)
             _add_verdicts(detail, column, tables[column.index].verdicts.get(row["line"], []), with_text=with_text)
             _add_texts(detail, told.get(row["record_key"]), questions)
-        units, own = list(detail.pop("units").values()), labels.get(item["item"], [])
-        yield _kept(**detail, units=units, labels=own, preferences=pairs.get(item["record_id"], []))
+        record = item["record_id"]
+        yield _kept(
+            columns=detail.pop("columns"),
+            units=_marked(detail.pop("units"), listed.get(item["item"], {})),
+            **detail,
+            labels=labels.get(item["item"], []),
+            preferences=pairs.get(record, []),
+            preferred=preferred.get(record, []),
+        )
 
 
 def _add_texts(detail: Detail, told: Told | None, questions: Questions) -> None:
@@ -131,8 +140,13 @@ def _read(run: ReportedRun, column: Column, rows: pl.DataFrame, *, with_text: bo
         verdicts[row["line"]].append(row)
     scores = {row["line"]: row for row in run.scores.filter(mine).collect(engine="streaming").iter_rows(named=True)}
     known = set(lines)
-    failures = _by_line([row for row in run.failures if row["line"] in known and row["stage"] != "read"])
+    failures = _by_line([row for row in run.failures if row["line"] in known and _is_of(row, column)])
     return _Rows(scores=scores, verdicts=verdicts, failures=failures)
+
+
+def _is_of(failure: Mapping[str, Any], column: Column) -> bool:
+    """Whether a column shows it; only the failures of a panel say whose they are."""
+    return bool(failure["stage"] != "read" and failure.get("judge", column.judge) == column.judge)
 
 
 def _by_line(rows: Sequence[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
@@ -187,6 +201,31 @@ def _preferences(preferences: pl.DataFrame, chosen: pl.DataFrame, *, with_text: 
     for row in mine.iter_rows(named=True):
         found[row["record_id"]].append(_kept(**{name: row[name] for name in wanted}))
     return found
+
+
+def _preferred(preferred: pl.DataFrame | None, chosen: pl.DataFrame) -> dict[str, list[Detail]]:
+    """Which traces people prefer, by record."""
+    found: dict[str, list[Detail]] = defaultdict(list)
+    if preferred is not None:
+        for row in preferred.filter(pl.col("record_id").is_in(chosen["record_id"].implode())).iter_rows(named=True):
+            found[row["record_id"]].append({name: value for name, value in row.items() if name != "record_id"})
+    return found
+
+
+def _listed(material: Material, rows: pl.DataFrame) -> dict[int, dict[tuple[str, str], str]]:
+    """Why units of each item are listed for people, by axis and unit."""
+    lines = {(material.columns[column].run, line): item for item, column, line in rows["item", "column", "line"].rows()}
+    found: dict[int, dict[tuple[str, str], str]] = defaultdict(dict)
+    for number, run in enumerate(material.runs):
+        for line, axis, unit, why in run.doubtful["line", "axis", "unit_id", "why"].rows():
+            if (item := lines.get((number, line))) is not None:
+                found[item][axis, unit] = why
+    return found
+
+
+def _marked(units: Mapping[tuple[str, ...], Detail], listed: Mapping[tuple[str, str], str]) -> list[Detail]:
+    """Units with why a person should look at them, where they are listed."""
+    return [{**unit, **_kept(why=listed.get((unit["axis"], unit["unit"])))} for unit in units.values()]
 
 
 def _cut(text: str | None) -> str | None:

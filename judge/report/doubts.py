@@ -31,7 +31,8 @@ def find_doubts(runs: Sequence[ReportedRun], columns: Sequence[Column], rows: pl
     Returns:
         Columns `item, samples, judges, unsure`; items without verdicts are left out.
     """
-    units = [_units(runs[column.run], column, rows) for column in columns]
+    # A panel's own rows are made of those of its judges, and tell nothing more.
+    units = [_units(runs[column.run], column, rows) for column in columns if not column.panel]
     if not units:
         return pl.DataFrame(schema=_SCHEMA)
     together = pl.concat(units)

@@ -4,49 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
-from judge.aggregate import interval
+from judge.report.agreement import draw_agreement
+from judge.report.calibration import draw_calibrations
+from judge.report.figure import Figure
 from judge.report.material import Material
 from judge.report.plots import (
     Mean,
-    draw_calibration,
     draw_distributions,
     draw_latencies,
-    draw_matrix,
     draw_profile,
 )
 from judge.report.runs import Column, ReportedRun
-from judge.report.wins import find_win_rates
+from judge.report.standings import draw_standings
 
-__all__ = ["Figure", "draw_figures"]
+__all__ = ["draw_figures"]
 
 _STEPS = 20
 _MODELS_DRAWN = 12
-_NAMES_DRAWN = 10
-"""Of judges and people together: those with the most verdicts."""
 _LATENCY_STEPS = 24
 _WHOLE = "trace"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """What is drawn, and the same as a table.
-
-    Attributes:
-        title: Says what it shows.
-        svg: An element of the page.
-        head: Names of the table's columns.
-        rows: Its rows; None where there is no number.
-    """
-
-    title: str
-    svg: str
-    head: tuple[str, ...]
-    rows: Sequence[Sequence[Any]] = ()
 
 
 def draw_figures(material: Material, *, seed: int = 0) -> Iterator[Figure]:
@@ -54,16 +33,17 @@ def draw_figures(material: Material, *, seed: int = 0) -> Iterator[Figure]:
 
     Args:
         material: Of the runs.
-        seed: Of the intervals.
+        seed: Of the intervals of calibration curves; the other numbers are the material's.
     """
     runs, columns, means = material.runs, material.columns, material.means
     drawn: list[Figure | None] = [_profile(column, means, runs[column.run].axes) for column in columns]
     drawn += [_distribution(runs[column.run], column, means) for column in columns]
     drawn += [_latency(column, spent.latencies) for column, spent in zip(columns, material.spending, strict=True)]
     yield from (figure for figure in drawn if figure is not None)
-    yield from _wins(material.preferences, seed)
-    if material.compared is not None:
-        yield from _agreements(columns, material.compared, seed)
+    yield from draw_standings(material.standings)
+    if material.people is not None:
+        yield from draw_agreement(material.people)
+    yield from draw_calibrations(runs, columns, material.people, seed=seed)
 
 
 def _profile(column: Column, means: pl.DataFrame, axes: Sequence[str]) -> Figure | None:
@@ -153,90 +133,3 @@ def _bounds(seconds: pl.Series) -> tuple[float, float]:
     low, high = seconds.min(), seconds.max()
     assert isinstance(low, float) and isinstance(high, float)
     return (low, high) if high > low else (low / 2, low * 2)
-
-
-def _wins(preferences: pl.DataFrame, seed: int) -> Iterator[Figure]:
-    """Win rates of each model over each other, one figure for each axis and judge."""
-    rates = find_win_rates(preferences, seed=seed)
-    for number, ((axis, judge), frame) in enumerate(
-        rates.partition_by("axis", "judge", as_dict=True, maintain_order=True).items()
-    ):
-        names = list(frame["model"].unique(maintain_order=True))
-        cells = {(row["model"], row["other"]): row for row in frame.iter_rows(named=True)}
-        values = [[cells[one, other]["rate"] if (one, other) in cells else None for other in names] for one in names]
-        n = [[cells[one, other]["n"] if (one, other) in cells else 0 for other in names] for one in names]
-        title = f"How often the model of the row is preferred to that of the column ({axis}, {judge})"
-        head = ("model", "other", "rate", "low", "high", "n", "wins", "losses", "ties", "inconsistent", "failed")
-        yield Figure(
-            title=title,
-            svg=draw_matrix(f"wins{number}", title, names, values, n),
-            head=head,
-            rows=frame.select(head).rows(),
-        )
-
-
-def _agreements(columns: Sequence[Column], compared: pl.DataFrame, seed: int) -> Iterator[Figure]:
-    """How judges and people agree on labelled units, and what people found where a judge gave a share."""
-    said = _said(columns, compared)
-    names = said["who"].value_counts(sort=True)["who"].head(_NAMES_DRAWN).to_list()
-    if len(names) > 1:
-        yield _agreement([name for name in said["who"].unique(maintain_order=True) if name in names], said)
-    for column in columns:
-        mine = compared.filter(
-            (pl.col("column") == column.index) & pl.all_horizontal(pl.col("share", "judge_share").is_not_null())
-        )
-        if len(mine):
-            yield _calibration(column, mine, seed)
-
-
-def _said(columns: Sequence[Column], compared: pl.DataFrame) -> pl.DataFrame:
-    """Who said what of each unit; each judge and each person once."""
-    judges = pl.DataFrame(
-        [(one.index, one.name) for one in columns], schema={"column": pl.Int32, "who": pl.String}, orient="row"
-    )
-    unit = ("item", "axis", "unit_id")
-    of_judges = compared.join(judges, on="column", maintain_order="left").select(
-        *unit, "who", pl.col("found").alias("what")
-    )
-    of_people = compared.sort("rater", maintain_order=True).select(
-        *unit, pl.col("rater").alias("who"), pl.col("said").alias("what")
-    )
-    return pl.concat([of_judges, of_people]).drop_nulls().unique([*unit, "who"], keep="first", maintain_order=True)
-
-
-def _agreement(names: Sequence[str], said: pl.DataFrame) -> Figure:
-    pairs = (
-        said.join(said, on=("item", "axis", "unit_id"))
-        .group_by("who", "who_right")
-        .agg(pl.len(), (pl.col("what") == pl.col("what_right")).mean().alias("share"))
-    )
-    cells = {(one, other): (share, n) for one, other, n, share in pairs.iter_rows()}
-    values = [[None if one == other else cells.get((one, other), (None, 0))[0] for other in names] for one in names]
-    n = [[cells.get((one, other), (None, 0))[1] for other in names] for one in names]
-    title = "Share of the labelled units on which two say exactly the same"
-    rows = [
-        (one, other, *cells[one, other])
-        for place, one in enumerate(names)
-        for other in names[:place]
-        if (one, other) in cells
-    ]
-    return Figure(
-        title=title,
-        svg=draw_matrix("agreement", title, names, values, n),
-        head=("one", "other", "share", "n"),
-        rows=rows,
-    )
-
-
-def _calibration(column: Column, mine: pl.DataFrame, seed: int) -> Figure:
-    """Shares of a probe are taken together in tenths; those of words are 0, ½ and 1 as they are."""
-    binned = mine.with_columns(place=(pl.col("judge_share") * 10).round() / 10).sort("place", maintain_order=True)
-    points = []
-    for (place,), frame in binned.partition_by("place", as_dict=True, maintain_order=True).items():
-        mean = frame["share"].mean()
-        low, high, _ = interval(frame["share"], seed=seed)
-        points.append((place, (mean if isinstance(mean, float) else None, low, high), len(frame)))
-    title = f"What people found where {column.name} gave a share (presence ÷ 2; met = 1)"
-    svg = draw_calibration(f"calibration{column.index}", title, points)
-    rows = [(place, *mean, n) for place, mean, n in points]
-    return Figure(title=title, svg=svg, head=("judge", "people", "low", "high", "n"), rows=rows)

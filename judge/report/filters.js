@@ -55,18 +55,20 @@ function passes() {
   return (item) => (!model || named(item.model) === model)
     && (column === "" || column in item.scores || item.unreadable)
     && (!axis || item.unreadable || Object.values(item.scores).some((scores) => scores[at] !== null) || item.failed)
-    && (!$("failed").checked || item.failed) && (!$("doubtful").checked || item.doubt > 0)
+    && (!$("failed").checked || item.failed) && (!$("doubtful").checked || item.doubt > 0 || item.listed > 0)
     && (!$("differs").checked || item.disagreements > 0)
     && ((from === null && to === null) || scoresOf(item).some((score) => score >= (from ?? -Infinity) && score <= (to ?? Infinity)))
     && (!wanted || haystack(item).includes(wanted));
 }
 
+const UNLISTED = Number.MAX_SAFE_INTEGER;
 const last = (value) => value ?? Infinity; // what has no score comes last, whichever way
 const ORDERS = {
   place: (one, other) => one.place - other.place,
   low: (one, other) => last(meanScore(one)) - last(meanScore(other)) || one.place - other.place,
   high: (one, other) => last(negative(meanScore(one))) - last(negative(meanScore(other))) || one.place - other.place,
-  doubt: (one, other) => other.doubt - one.doubt || one.place - other.place,
+  // What a run lists for people first, in its order; then by the share of the units.
+  doubt: (one, other) => (one.rank ?? UNLISTED) - (other.rank ?? UNLISTED) || other.doubt - one.doubt || one.place - other.place,
   labels: (one, other) => (other.disagreements ?? 0) - (one.disagreements ?? 0) || one.place - other.place,
 };
 const negative = (value) => (value === null ? null : -value);

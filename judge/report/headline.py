@@ -68,7 +68,12 @@ def describe_run(run: ReportedRun, *, with_text: bool) -> dict[str, Any]:
     kept = ("status", "started", "ended", "wall_s", "judge", "rubric", "fingerprints", "counts", "units", "spent")
     told = {name: story[name] for name in kept if name in story}
     shown = {"input": story.get("input"), "notes": story.get("notes", [])} if with_text else {}
-    return {"name": run.name, **told, **shown, "cautions": [one["message"] for one in story.get("cautions", [])]}
+    return {"name": run.name, **told, **shown, "cautions": _cautions(story)}
+
+
+def _cautions(story: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Each with the judge that it is of, where a panel says so."""
+    return [{name: one[name] for name in ("message", "judge") if name in one} for one in story.get("cautions", [])]
 
 
 def find_spending(run: ReportedRun, column: Column) -> Spending:

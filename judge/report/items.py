@@ -63,12 +63,14 @@ def find_items(runs: Sequence[ReportedRun], columns: Sequence[Column], rows: pl.
         rows: Of `find_rows`.
 
     Returns:
-        Columns `item, record_id, model, nth, line, failed, unreadable, low_coverage, samples, judges, unsure, doubt`.
-        The four of doubt are shares of the units, in [0, 1]; `doubt` is the largest of them.
+        Columns `item, record_id, model, nth, line, failed, unreadable, low_coverage, samples, judges, unsure, doubt,
+        rank, listed, doubtful`. The four of doubt are shares of the units, in [0, 1]; `doubt` is the largest of them.
+        `rank` is the place of the first of its `listed` units among the doubtful ones of a run, null where none is.
     """
+    members = [column.index for column in columns if column.member]
     scored = rows.group_by("item", maintain_order=True).agg(
         pl.col("record_id", "model", "nth", "line").first(),
-        failed=pl.col("failure").is_not_null().any(),
+        failed=(pl.col("failure").is_not_null() & ~pl.col("column").is_in(members)).any(),
         low_coverage=pl.when(pl.col("failure").is_null() & (pl.col("units_asked") > 0))
         .then(1 - pl.col("units_judged") / pl.col("units_asked"))
         .max(),
@@ -79,7 +81,22 @@ def find_items(runs: Sequence[ReportedRun], columns: Sequence[Column], rows: pl.
     more = [_only_compared(runs, scored), _unreadable(runs)]
     whole = pl.concat([told.drop("item"), *more], how="diagonal_relaxed").with_row_index("item")
     filled = whole.with_columns(pl.col(shares).cast(pl.Float64).fill_null(0.0))
-    return filled.with_columns(doubt=pl.max_horizontal(shares))
+    listed = filled.join(_listed(runs, columns, rows), on="item", how="left", maintain_order="left")
+    return listed.with_columns(doubt=pl.max_horizontal(shares)).with_columns(
+        doubtful=(pl.col("doubt") > 0) | pl.col("listed").is_not_null()
+    )
+
+
+def _listed(runs: Sequence[ReportedRun], columns: Sequence[Column], rows: pl.DataFrame) -> pl.DataFrame:
+    """Of each item with units that a run lists for people: the place of the first, and how many."""
+    of_run = pl.DataFrame(
+        [(column.index, column.run) for column in columns], schema={"column": pl.Int32, "run": pl.Int64}, orient="row"
+    )
+    lines = rows.join(of_run, on="column").select("item", "run", "line").unique()
+    empty = pl.DataFrame(schema={"rank": pl.UInt32, "line": pl.Int64, "run": pl.Int64})
+    units = [run.doubtful.select("rank", "line", run=pl.lit(number, pl.Int64)) for number, run in enumerate(runs)]
+    found = pl.concat([empty, *units]).join(lines, on=("run", "line"))
+    return found.group_by("item").agg(rank=pl.col("rank").min(), listed=pl.len())
 
 
 def _only_compared(runs: Sequence[ReportedRun], scored: pl.DataFrame) -> pl.DataFrame:

@@ -10,8 +10,9 @@ import polars as pl
 
 from judge.report.headline import Spending, find_spending, headline
 from judge.report.items import find_items, find_rows
-from judge.report.labels import compare_labels, count_disagreements, read_labels
+from judge.report.people import People, count_disagreements, hear_people, list_preferred, list_said
 from judge.report.runs import Column, ReportedRun, find_axes, find_columns, read_runs
+from judge.report.standings import Compared, stand
 
 __all__ = ["Material", "gather"]
 
@@ -27,7 +28,10 @@ class Material:
         items: Of `find_items`, with `disagreements` where there are labels.
         means: Of `headline`.
         spending: Of each column.
-        labels, compared: Of `read_labels` and `compare_labels`; None without labels.
+        preferences: Of all runs.
+        standings, apart: Of `stand`.
+        people: Of `hear_people`; None without labels.
+        said, preferred: Of `list_said` and `list_preferred`.
     """
 
     runs: Sequence[ReportedRun]
@@ -37,18 +41,20 @@ class Material:
     items: pl.DataFrame
     means: pl.DataFrame
     spending: Sequence[Spending]
-    labels: pl.DataFrame | None = None
-    compared: pl.DataFrame | None = None
-
-    @property
-    def preferences(self) -> pl.DataFrame:
-        """Of all runs."""
-        return pl.concat([run.preferences for run in self.runs], how="diagonal_relaxed")
+    preferences: pl.DataFrame
+    standings: Sequence[Compared]
+    apart: str
+    people: People | None = None
+    said: pl.DataFrame | None = None
+    preferred: pl.DataFrame | None = None
 
     @property
     def labelled(self) -> list[int]:
         """Items with labels of people."""
-        return [] if self.compared is None else self.compared["item"].unique().to_list()
+        if self.said is None or self.preferred is None:
+            return []
+        traces = self.items.filter(pl.col("record_id").is_in(self.preferred["record_id"].implode()))
+        return [*self.said["item"].unique(), *traces["item"]]
 
 
 def gather(paths: Sequence[Path], labels_path: Path | None, *, seed: int = 0) -> Material:
@@ -61,10 +67,12 @@ def gather(paths: Sequence[Path], labels_path: Path | None, *, seed: int = 0) ->
     columns = find_columns(runs)
     rows = find_rows(runs, columns)
     items = find_items(runs, columns, rows)
-    labels = None if labels_path is None else read_labels(labels_path)
-    compared = None if labels is None else compare_labels(labels, runs, columns, rows)
-    if compared is not None:
-        items = items.join(count_disagreements(compared), on="item", how="left", maintain_order="left")
+    preferences = pl.concat([run.preferences for run in runs])
+    people = None if labels_path is None else hear_people(labels_path, runs, columns, seed=seed)
+    if people is not None:
+        differing = count_disagreements(people, items, preferences)
+        items = items.join(differing, on="item", how="left", maintain_order="left")
+    standings, apart = stand(runs, seed=seed)
     return Material(
         runs=runs,
         columns=columns,
@@ -73,6 +81,10 @@ def gather(paths: Sequence[Path], labels_path: Path | None, *, seed: int = 0) ->
         items=items,
         means=headline(runs, columns, seed=seed),
         spending=[find_spending(runs[column.run], column) for column in columns],
-        labels=labels,
-        compared=compared,
+        preferences=preferences,
+        standings=standings,
+        apart=apart,
+        people=people,
+        said=None if people is None else list_said(people, items),
+        preferred=None if people is None else list_preferred(people, preferences),
     )

@@ -19,6 +19,9 @@ const FOUND = {
 const DOUBTS = {
   low_coverage: "no verdict on", samples: "samples differ on", judges: "judges differ on", unsure: "not sure what is right on",
 };
+const LISTED = {
+  split: "judges are split evenly", judges_differ: "judges differ", samples_differ: "samples differ", unsure: "a probability near one half",
+};
 const QUOTES = { exact: "", normalised: "quoted in other spacing or case", near: "quoted nearly", no: "the quote is not in the trace" };
 const MEASURES = { grounding: "grounding", correctness: "correctness", score: "score", contradicted: "contradicted" };
 
@@ -57,9 +60,16 @@ const percent = (share) => `${Math.round(100 * share)} %`;
 const named = (model) => model ?? NO_MODEL;
 const axisClass = (axis) => `axis-${Math.max(0, data.axes.indexOf(axis)) % 8}`;
 
+// A number with its interval, as the report's data have it.
+function between({ value, low, high }) {
+  const node = make("span", numeral(value, 3));
+  if (low !== null) node.append(make("span", [numeral(low, 3), " to ", numeral(high, 3)], { class: "interval" }));
+  return node;
+}
+
 function table(caption, head, rows, { numeric = () => true, rowClass = () => null } = {}) {
   const cells = (row, tag) => row.map((cell, index) => {
-    const shown = cell instanceof Node ? cell : typeof cell === "number" ? numeral(cell, Number.isInteger(cell) ? 0 : 3) : cell === null ? numeral(null) : make("span", plain(cell));
+    const shown = cell instanceof Node ? cell : cell !== null && typeof cell === "object" ? between(cell) : typeof cell === "number" ? numeral(cell, Number.isInteger(cell) ? 0 : 3) : cell === null ? numeral(null) : make("span", plain(cell));
     return make(tag, shown, { class: numeric(index) ? "number" : null, scope: tag === "th" ? "col" : null });
   });
   const body = make("tbody", rows.map((row) => make("tr", cells(row, "td"), { class: rowClass(row) })));

@@ -24,6 +24,7 @@ function notes(item) {
   const told = [];
   if (item.failed) told.push(make("span", " · failed", { class: "wrong" }));
   for (const [name, share] of Object.entries(item.why)) told.push(make("span", ` · ${DOUBTS[name]} ${percent(share)}`, { class: "doubt" }));
+  if (item.listed) told.push(make("span", ` · ${counted(item.listed, "unit")} for people to look at`, { class: "doubt" }));
   if (item.disagreements) told.push(make("span", ` · ${counted(item.disagreements, "unit")} unlike the labels`, { class: "doubt" }));
   return told;
 }
@@ -40,7 +41,7 @@ function address(item) {
 }
 
 function follow() {
-  if (/^#(means|figures|records)$/.test(location.hash)) return;
+  if (/^#[a-z-]+\d*$/.test(location.hash) && $(location.hash.slice(1))?.matches("section")) return;
   const words = new URLSearchParams(location.hash.slice(1));
   for (const id of FIELDS) $(id).value = words.get(id) ?? (id === "sort" ? "place" : "");
   for (const id of CHECKED) $(id).checked = words.has(id);
@@ -78,7 +79,7 @@ function open(item, { focus = false } = {}) {
 function close() {
   state.open = null;
   document.body.classList.remove("reading", "side");
-  $("detail").replaceChildren(make("p", "Choose a record.", { class: "soft" }));
+  $("detail").replaceChildren(make("p", "Choose a record; j and k go to the next and the one before.", { class: "soft" }));
   for (const link of $("list").querySelectorAll("[aria-current=true]")) link.setAttribute("aria-current", "false");
 }
 
@@ -153,6 +154,7 @@ function prepare(from = 0) {
 showRuns();
 showCautions();
 showMeans();
+showSections();
 showFigures();
 showSpending();
 showTotals();

@@ -16,7 +16,7 @@ from typing import Final
 
 import orjson
 
-from judge.report.figures import Figure
+from judge.report.figure import Figure
 from judge.resource import resource_path
 
 __all__ = ["build_page", "data_block", "to_json"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import matplotlib as mpl
@@ -10,7 +11,16 @@ from matplotlib.axes import Axes
 
 from judge.report.svg import ACCENT, INK, LINE, SETTINGS, axis_colour, new_drawing, printable, to_svg
 
-__all__ = ["Mean", "draw_calibration", "draw_distributions", "draw_latencies", "draw_matrix", "draw_profile"]
+__all__ = [
+    "Curve",
+    "Mean",
+    "draw_calibration",
+    "draw_distributions",
+    "draw_latencies",
+    "draw_matrix",
+    "draw_profile",
+    "draw_strengths",
+]
 
 Mean: TypeAlias = tuple[float | None, float | None, float | None]
 """Mean, low, high; the bounds are None where there is no interval."""
@@ -19,6 +29,8 @@ _WIDTH = 7.0
 _STRONGEST = 0.55
 """Of a cell's colour, so that its number stays readable."""
 _TICKS = (0, 0.5, 1)
+_PANELS_ACROSS = 3
+_LONGEST_BELOW = 14
 _FEW_POINTS = 4
 """That have room for their numbers beside them."""
 
@@ -131,7 +143,7 @@ def draw_latencies(name: str, label: str, edges: Sequence[float], counts: Sequen
 def draw_matrix(
     name: str, label: str, names: Sequence[str], values: Sequence[Sequence[float | None]], n: Sequence[Sequence[int]]
 ) -> str:
-    """A value in [0, 1] for each pair of names, the stronger the colour the larger it is.
+    """A value of at most 1 for each pair of names, the stronger the colour the larger it is above 0.
 
     Args:
         name: As of `to_svg`.
@@ -146,11 +158,14 @@ def draw_matrix(
     for row in range(size):
         for place in range(size):
             _cell(panel, row, place, values[row][place], n[row][place])
-    short = [printable(one, 22) for one in names]
-    panel.set_yticks(range(size), short)
-    panel.set_xticks(
-        range(size), [printable(one, 14) for one in names], rotation=30, ha="right", rotation_mode="anchor"
-    )
+    # Names that would be cut below each other may be the same then: they go by number.
+    numbered = max(map(len, names)) > _LONGEST_BELOW
+    rows = [f"{place}. {name}" for place, name in enumerate(names, start=1)] if numbered else names
+    panel.set_yticks(range(size), [printable(one) for one in rows])
+    if numbered:
+        panel.set_xticks(range(size), [str(place + 1) for place in range(size)])
+    else:
+        panel.set_xticks(range(size), list(map(printable, names)), rotation=30, ha="right", rotation_mode="anchor")
     panel.set_xlim(-0.5, size - 0.5)
     panel.set_ylim(size - 0.5, -0.5)
     _without_frame(panel)
@@ -159,7 +174,7 @@ def draw_matrix(
 
 def _cell(panel: Axes, row: int, place: int, value: float | None, n: int) -> None:
     if value is None:
-        panel.text(place, row, "–", ha="center", va="center")
+        panel.text(place, row, f"n/a\nn = {n:,}" if n else "–", ha="center", va="center", size=7 if n else None)
         return
     strength = _STRONGEST * min(1.0, max(0.0, value))
     panel.bar([place], [0.94], 0.94, bottom=row - 0.47, color=ACCENT, alpha=strength)
@@ -174,27 +189,79 @@ def _without_frame(panel: Axes) -> None:
 
 
 @mpl.rc_context(SETTINGS)
-def draw_calibration(name: str, label: str, points: Sequence[tuple[float, Mean, int]]) -> str:
-    """What people found where the judge gave a share; on the diagonal, both say the same.
+def draw_strengths(name: str, label: str, strengths: Sequence[tuple[str, Mean]]) -> str:
+    """A line a model, from weak on the left to strong on the right.
 
     Args:
         name: As of `to_svg`.
         label: The same.
-        points: The judge's share, the people's mean share with its interval, and the units behind it.
+        strengths: Models from top to bottom, each with its log-strength and the bounds of it.
     """
-    drawing = new_drawing(3.6, 3.2)
+    drawing = new_drawing(_WIDTH, 0.7 + 0.28 * len(strengths))
     panel = drawing.subplots()
-    panel.plot([0, 1], [0, 1], color=LINE, linestyle="--", linewidth=1)
-    for share, (mean, low, high), n in points:
+    panel.axvline(0, color=LINE, linewidth=1, linestyle="--")
+    for place, (_, mean) in enumerate(strengths):
+        _mark(panel, place, mean, ACCENT)
+    panel.set_yticks(range(len(strengths)), [printable(model, 22) for model, _ in strengths])
+    panel.set_ylim(len(strengths) - 0.5, -0.5)
+    panel.set_xlabel("strength (log-odds)")
+    panel.grid(axis="x")
+    panel.set_axisbelow(True)
+    return to_svg(drawing, name, label)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """What people say where the judge says something.
+
+    Attributes:
+        title: What was asked.
+        points: What the judge says, the people's mean with its interval, and the answers behind it.
+        line: Of a map: what the judge says, and what stands for it.
+    """
+
+    title: str
+    points: Sequence[tuple[float, Mean, int]] = ()
+    line: Sequence[tuple[float, float]] = ()
+
+
+@mpl.rc_context(SETTINGS)
+def draw_calibration(name: str, label: str, curves: Sequence[Curve]) -> str:
+    """A panel a curve; on the dashed diagonal, judge and people say the same.
+
+    Args:
+        name: As of `to_svg`.
+        label: The same.
+        curves: At least one.
+    """
+    across = min(_PANELS_ACROSS, len(curves))
+    down = -(-len(curves) // across)
+    drawing = new_drawing(max(3.6, 2.5 * across), 2.5 * down + 0.3)
+    panels = drawing.subplots(down, across, squeeze=False)
+    for place in range(across * down):
+        panel = panels[place // across][place % across]
+        if place < len(curves):
+            _curve(panel, curves[place])
+        else:
+            panel.set_visible(False)
+    return to_svg(drawing, name, label)
+
+
+def _curve(panel: Axes, curve: Curve) -> None:
+    said = [0.0, 1.0, *(share for share, _, _ in curve.points), *(at for at, _ in curve.line)]
+    panel.plot([min(said), max(said)], [min(said), max(said)], color=LINE, linestyle="--", linewidth=1)
+    if curve.line:
+        panel.plot(*zip(*curve.line, strict=True), color=INK, linewidth=1.2)
+    for share, (mean, low, high), n in curve.points:
         if mean is None:
             continue
         if low is not None and high is not None:
             panel.plot([share, share], [low, high], color=ACCENT, linewidth=2)
-        panel.plot([share], [mean], marker="o", markersize=6, color=ACCENT)
-        if len(points) <= _FEW_POINTS:
-            panel.annotate(f"n = {n:,}", (share, mean), (6, 4), textcoords="offset points", size=7)
-    panel.set_xlim(-0.05, 1.15)
-    panel.set_ylim(-0.05, 1.1)
+        panel.plot([share], [mean], marker="o", markersize=5, color=ACCENT)
+        if len(curve.points) <= _FEW_POINTS:
+            panel.annotate(f"n = {n:,}", (share, mean), (5, 4), textcoords="offset points", size=7)
+    panel.margins(0.08)
+    panel.set_xmargin(0.2 if len(curve.points) <= _FEW_POINTS else 0.05)
+    panel.set_title(printable(curve.title, 26))
     panel.set_xlabel("judge")
     panel.set_ylabel("people")
-    return to_svg(drawing, name, label)

@@ -49,7 +49,7 @@ function traces(shown, beside) {
 
 function one(item, own, beside) {
   const title = beside ? [make("h4", plain(named(item.model)))] : [];
-  return make("section", [...title, ...scores(own), ...trace(item, own), ...verdicts(own)], { class: "one", "aria-label": named(item.model) });
+  return make("section", [...title, ...scores(own), ...trace(item, own), ...verdicts(own), ...labels(own)], { class: "one", "aria-label": named(item.model) });
 }
 
 const columnsOf = (own) => Object.keys(own.columns ?? {}).filter((column) => $("column").value === "" || $("column").value === column);

@@ -76,7 +76,8 @@ async def write_report(wish: ReportWish, out: Path) -> ReportMade:
     """Write a report; a reader of the file sees it whole or not at all.
 
     Raises:
-        ConfigError: A run or the labels cannot be read, or the file cannot be written.
+        ConfigError: A run cannot be read, no label meets a unit of one, or the file cannot be written.
+        InputError: The labels cannot be read.
     """
     material = gather(wish.runs, wish.labels, seed=wish.seed)
     most = None if wish.whole else MOST_RECORDS
@@ -134,10 +135,8 @@ def _length(question: Mapping[str, Any]) -> int:
 def _labels_of_items(material: Material) -> Mapping[int, list[dict[str, Any]]]:
     """What people said of the units of each item, once, however many judges there are."""
     said: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    if material.compared is not None:
-        wanted = material.compared.select("item", "axis", "unit_id", "rater", "said").unique(maintain_order=True)
-        for item, axis, unit, rater, what in wanted.iter_rows():
-            said[item].append({"axis": axis, "unit": unit, "rater": rater, "said": what})
+    for item, axis, unit, rater, what in () if material.said is None else material.said.iter_rows():
+        said[item].append({"axis": axis, "unit": unit, "rater": rater, "said": what})
     return said
 
 

@@ -11,10 +11,16 @@ from typing import Any
 import orjson
 import polars as pl
 
+from judge.compared_runs import read_preferences
 from judge.errors import ConfigError
+from judge.panels.rule import PANEL
 from judge.preference import PREFERENCES
+from judge.report.doubtful import read_doubtful
+from judge.report.studies import is_study
 from judge.runs.directory import list_parts, read_run
+from judge.runs.naming import shortest_names
 from judge.table import table_schemas
+from judge.trust.calibration import Calibration, read_calibration
 
 __all__ = ["Column", "ReportedRun", "find_axes", "find_columns", "read_runs"]
 
@@ -32,6 +38,8 @@ class ReportedRun:
         scores, verdicts, calls: Its tables, not read yet; of a run that is at work, the blocks that are finished.
         failures: Rows of `failures.jsonl`, in order.
         preferences: Of two traces each; empty where there are none.
+        doubtful: Of `read_doubtful`.
+        calibration, calibrated: What labels have shown of its judge, and the scores that follow; None without them.
     """
 
     path: Path
@@ -42,6 +50,9 @@ class ReportedRun:
     calls: pl.LazyFrame
     failures: Sequence[Mapping[str, Any]]
     preferences: pl.DataFrame
+    doubtful: pl.DataFrame
+    calibration: Calibration | None
+    calibrated: pl.DataFrame | None
 
     @property
     def axes(self) -> list[str]:
@@ -59,6 +70,7 @@ class Column:
         run: Index of its run.
         judge: The judge id.
         name: As it is shown; no two columns have the same.
+        member: A panel of its run has the last word on what failed.
     """
 
     index: int
@@ -66,6 +78,12 @@ class Column:
     judge: str
     rubric: str
     name: str
+    member: bool
+
+    @property
+    def panel(self) -> bool:
+        """Whether its rows are a panel's own, made of those of other columns."""
+        return self.judge.startswith(PANEL)
 
 
 def read_runs(paths: Sequence[Path]) -> list[ReportedRun]:
@@ -78,16 +96,7 @@ def read_runs(paths: Sequence[Path]) -> list[ReportedRun]:
     for path, found in zip(paths, resolved, strict=True):
         if resolved.count(found) > 1:
             raise ConfigError(f"{path} is named twice.", hint="Name each run once.")
-    return [_read(path, name) for path, name in zip(paths, _names(resolved), strict=True)]
-
-
-def _names(paths: Sequence[Path]) -> list[str]:
-    """The shortest ends of the paths that are all different."""
-    for depth in range(1, max(len(path.parts) for path in paths) + 1):
-        names = ["/".join(path.parts[-depth:]) for path in paths]
-        if len(set(names)) == len(names):
-            break
-    return names
+    return [_read(path, name) for path, name in zip(paths, shortest_names(resolved), strict=True)]
 
 
 def _read(path: Path, name: str) -> ReportedRun:
@@ -104,8 +113,11 @@ def _read(path: Path, name: str) -> ReportedRun:
             calls=calls,
             failures=list(_failures(path)),
             preferences=preferences,
+            doubtful=read_doubtful(path),
+            calibration=read_calibration(known) if (known := path / "calibration.json").exists() else None,
+            calibrated=pl.read_parquet(told) if (told := path / "calibrated.parquet").exists() else None,
         )
-        if not run.axes and not preferences.height and not (path / "scores.parquet").exists():
+        if not run.axes and not preferences.height and not (path / "scores.parquet").exists() and not is_study(path):
             raise _no_run(path, story)
     except (OSError, pl.exceptions.PolarsError, orjson.JSONDecodeError) as exc:
         raise ConfigError(f"{path} cannot be read: {exc}.", hint="The same judge score command makes it anew.") from exc
@@ -140,7 +152,7 @@ def _failures(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _preferences(path: Path) -> pl.DataFrame:
     file = path / "preferences.parquet"
-    return pl.read_parquet(file) if file.exists() else pl.DataFrame(schema=PREFERENCES)
+    return read_preferences(path) if file.exists() else pl.DataFrame(schema=PREFERENCES)
 
 
 def find_axes(runs: Sequence[ReportedRun]) -> list[str]:
@@ -155,6 +167,7 @@ def find_columns(runs: Sequence[ReportedRun]) -> list[Column]:
         for number, run in enumerate(runs)
         for judge, rubric in run.scores.select("judge", "rubric").unique(maintain_order=True).collect().iter_rows()
     ]
+    panels = {number for number, judge, _ in found if judge.startswith(PANEL)}
     wordings = [
         [judge for _, judge, _ in found],
         [f"{judge} · {rubric}" for _, judge, rubric in found],
@@ -163,6 +176,13 @@ def find_columns(runs: Sequence[ReportedRun]) -> list[Column]:
     ]
     names = next(names for names in wordings if max(Counter(names).values(), default=1) == 1)
     return [
-        Column(index=index, run=number, judge=judge, rubric=rubric, name=name)
+        Column(
+            index=index,
+            run=number,
+            judge=judge,
+            rubric=rubric,
+            name=name,
+            member=number in panels and not judge.startswith(PANEL),
+        )
         for index, ((number, judge, rubric), name) in enumerate(zip(found, names, strict=True))
     ]

@@ -11,9 +11,9 @@ function verdicts(own) {
   return [part("Verdicts", make("div", made, { class: "scroll", tabindex: "0", role: "region", "aria-label": "Verdicts" }))];
 }
 
-function unitCell({ axis, unit, claim, importance, points, polarity }) {
+function unitCell({ axis, unit, claim, importance, points, polarity, why }) {
   const worth = [importance, points === undefined ? "" : `${points} points`, polarity === "negative" ? "bad if it holds" : ""].filter(Boolean).join(", ");
-  return make("th", [make("span", plain(unit), { class: `tag ${axisClass(axis)}` }), make("span", plain(axis), { class: "soft" }), claim ? text(claim) : "", worth ? make("span", plain(worth), { class: "soft" }) : ""], { scope: "row" });
+  return make("th", [make("span", plain(unit), { class: `tag ${axisClass(axis)}` }), make("span", plain(axis), { class: "soft" }), claim ? text(claim) : "", why ? make("div", `For people to look at: ${LISTED[why] ?? why}`, { class: "doubt" }) : "", worth ? make("span", plain(worth), { class: "soft" }) : ""], { scope: "row" });
 }
 
 function verdictCell(unit, column) {
@@ -42,19 +42,30 @@ function word(one) {
   return plain(parts.join(", ") || "no verdict");
 }
 
-const saidWord = (said) => said.split("/").map((value, index) => (index ? FOUND[value === "-1" ? "-1" : `${value}c`] : FOUND[value] ?? `level ${value}`)).join(", ");
+// What people gave to the whole trace, by the name of the score that it is of.
+function labels(own) {
+  const whole = (own.labels ?? []).filter((one) => one.unit === null);
+  return whole.length ? [part("Labels of the whole trace", table("", ["score", "rater", "given"], whole.map(({ axis, rater, said }) => [axis, rater, said]), { numeric: () => false }))] : [];
+}
+
+const saidWord = (said) => said.split("/").map((value, index) => (index ? FOUND[value === "-1" ? "-1" : `${value}c`] : FOUND[value] ?? value)).join(", ");
 function labelCell(unit, labels) {
   const mine = labels.filter((one) => one.axis === unit.axis && one.unit === unit.unit);
   return make("td", mine.map(({ rater, said }) => make("div", [make("span", plain(`${rater}: `), { class: "soft" }), saidWord(said)])), { "data-column": "people" });
 }
 
+const isOf = (one, other) => [[one.model_a, one.model_b], [one.model_b, one.model_a]].some(([a, b]) => a === other.model_a && b === other.model_b);
+const preferredBy = (said) => make("div", said.map(({ rater, said: word }) => make("div", [make("span", plain(`${rater}: `), { class: "soft" }), ...plain(FOUND[word] ?? word)])));
+
 function preferences(item, own, beside) {
   const mine = (own.preferences ?? []).filter((one) => beside || one.model_a === item.model || one.model_b === item.model);
   if (!mine.length) return [];
   const winner = (one, said) => (said === "A" ? one.model_a : said === "B" ? one.model_b : said ? FOUND[said] : "no verdict");
+  const people = (one) => (own.preferred?.length ? [own.preferred.filter((said) => said.axis === one.axis && isOf(said, one))] : []);
   const rows = mine.map((one) => [
     `${one.model_a} or ${one.model_b}`, one.axis, one.judge, make("b", plain(one.failure ? `no verdict: ${one.failure}` : winner(one, one.outcome))),
-    winner(one, one.order_ab), winner(one, one.order_ba), make("div", [one.reason, one.reason_ba].filter(Boolean).map((reason) => text(reason))),
+    winner(one, one.order_ab), winner(one, one.order_ba), ...people(one).map(preferredBy), make("div", [one.reason, one.reason_ba].filter(Boolean).map((reason) => text(reason))),
   ]);
-  return [part("Preferences", table("", ["models", "axis", "judge", "better", "first shown first", "second shown first", "reasons"], rows, { numeric: () => false }))];
+  const heard = own.preferred?.length ? ["people"] : [];
+  return [part("Preferences", table("", ["models", "axis", "judge", "better", "first shown first", "second shown first", ...heard, "reasons"], rows, { numeric: () => false }))];
 }

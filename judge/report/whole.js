@@ -3,23 +3,33 @@
 function showRuns() {
   for (const run of data.runs) {
     const told = [
-      ["judge", run.judge], ["rubric", run.rubric], ["records", run.counts && `${run.counts.read.toLocaleString("en")} read = ${run.counts.scored.toLocaleString("en")} scored + ${run.counts.failed.toLocaleString("en")} failed`],
+      ["judge", run.judge], ["rubric", run.rubric], ["records", tally(run.counts)],
       ["begun", run.started], ["traces", run.input],
     ].filter(([, value]) => value);
     const list = make("dl", told.flatMap(([name, value]) => [make("dt", name), make("dd", plain(value))]));
     const wrong = run.status === "running" ? "This run is still at work: what its finished blocks hold is shown."
       : run.status === "stopped" ? "This run stopped early: what it has is shown. The same judge score command goes on." : null;
-    $("runs").append(make("div", [make("h2", plain(run.name)), wrong && make("p", wrong, { class: "notice" }), list].filter(Boolean), { class: "run" }));
+    if (list.children.length) $("runs").append(make("div", [make("h2", plain(run.name)), wrong && make("p", wrong, { class: "notice" }), list].filter(Boolean), { class: "run" }));
   }
+}
+
+// Records that were scored, or pairs that were judged.
+function tally(counts) {
+  const { read, pairs = read, scored, judged = scored, failed } = counts ?? {};
+  if ([pairs, judged, failed].some((count) => count === undefined)) return null;
+  const [all, good, bad] = [pairs, judged, failed].map((count) => count.toLocaleString("en"));
+  return scored === undefined ? `${all} pairs = ${good} judged + ${bad} failed` : `${all} read = ${good} scored + ${bad} failed`;
 }
 
 // What several runs are cautioned of stands once.
 function showCautions() {
   const told = new Map();
   for (const run of data.runs) {
-    for (const message of [...run.cautions, ...(run.notes ?? [])]) told.set(message, [...(told.get(message) ?? []), run.name]);
+    for (const { message, judge } of [...run.cautions, ...(run.notes ?? []).map((note) => ({ message: note }))]) {
+      told.set(message, [...(told.get(message) ?? []), judge ? `${run.name} (${judge})` : run.name]);
+    }
   }
-  const who = (names) => (data.runs.length > 1 ? [make("b", plain(`${names.join(", ")}: `))] : []);
+  const who = (names) => (data.runs.length > 1 || names.some((name) => name !== data.runs[0].name) ? [make("b", plain(`${names.join(", ")}: `))] : []);
   const lines = [...told].map(([message, names]) => make("li", [...who(names), ...plain(message)]));
   for (const fault of data.faults) lines.push(make("li", plain(fault)));
   if (lines.length) $("cautions").append(make("h2", "Cautions"), make("ul", lines));
@@ -32,7 +42,8 @@ function showMeans() {
     if (!rows.length) return;
     const parts = Object.keys(MEASURES).filter((part) => rows.some((row) => row.measure.endsWith(`_${part}`)));
     const scores = rows.filter((row) => row.measure === "trace_score").sort(byMean);
-    const lines = scores.flatMap((score) => linesOf(column, rows.filter((row) => row.model === score.model), parts));
+    if (calibratedOf(index).length) parts.push("calibrated");
+    const lines = scores.flatMap((score) => linesOf(column, [...rows, ...calibratedOf(index)].filter((row) => row.model === score.model), parts));
     const head = ["model", "axis", ...parts, "n", "failed"];
     $("means").append(table(`${column.rubric} judged by ${column.name}: means with 95 % intervals`, head, lines, {
       numeric: (at) => at > 1, rowClass: (row) => (row.whole ? "whole" : null),
@@ -42,6 +53,7 @@ function showMeans() {
   showDifferences();
 }
 
+const calibratedOf = (index) => data.calibrated.filter((row) => row.column === index);
 const byMean = (one, other) => one.column - other.column || (other.mean ?? -1) - (one.mean ?? -1);
 
 function linesOf(column, rows, parts) {
@@ -50,7 +62,7 @@ function linesOf(column, rows, parts) {
   return [...asked, "trace"].map((axis, index) => {
     const score = by.get(`${axis}_score`);
     const whole = axis === "trace";
-    const line = [index ? "" : named(score.model), axis, ...parts.map((part) => mean(by.get(`${axis}_${part}`))), ns(by, axis, parts), whole ? score.n_failed : ""];
+    const line = [index ? "" : named(score.model), axis, ...parts.map((part) => mean(by.get(`${axis}_${part}`))), ns(by, axis, parts.filter((part) => part !== "calibrated")), whole ? score.n_failed : ""];
     return Object.assign(line, { whole });
   });
 }
@@ -59,6 +71,7 @@ function mean(row) {
   if (!row) return "–";
   const node = make("span", numeral(row.mean), { "data-measure": row.measure, "data-model": row.model, "data-n": row.n });
   if (row.low !== null) node.append(make("span", [numeral(row.low), "–", numeral(row.high)], { class: "interval" }));
+  if (row.measure.endsWith("_calibrated")) node.append(make("span", `n = ${row.n.toLocaleString("en")}`, { class: "interval" }));
   return node;
 }
 
@@ -87,6 +100,17 @@ function signed(one) {
   return make("span", [sign(one.mean), one.low === null ? null : make("span", ["[", sign(one.low), ", ", sign(one.high), "]"], { class: "interval" })]);
 }
 
+// Tables and sentences of one thing that was looked into, such as how far judges and people agree.
+function showSections() {
+  for (const { name, title, short, about, tables, found } of data.sections) {
+    const lines = (sentences) => sentences.map((sentence) => make("p", plain(sentence), { class: "soft" }));
+    const made = tables.map(({ caption, head, rows }) => table(caption, head, rows, { numeric: (at) => rows.every((row) => typeof row[at] !== "string") }));
+    const content = [make("h2", plain(title), { id: `${name}-title` }), ...lines(about), ...made, ...lines(found)];
+    $("sections").append(make("section", content, { id: name, "aria-labelledby": `${name}-title` }));
+    $("parts").append(make("a", plain(short), { href: `#${name}` }), " ");
+  }
+}
+
 function showFigures() {
   data.figures.forEach(({ head, rows }, index) => {
     const numbers = make("details", [make("summary", `Its numbers (${counted(rows.length, "row")})`)]);
@@ -100,7 +124,7 @@ function showFigures() {
 
 function showSpending() {
   const head = ["judge", "calls", "from a cache", "failed", "attempts", "prompt tokens", "completion tokens", "USD", "median s", "90 % s", "99 % s"];
-  const rows = data.columns.map(({ name, spent }) => [
+  const rows = data.columns.filter(({ panel }) => !panel).map(({ name, spent }) => [
     name, spent.calls, spent.cached, spent.failed, spent.attempts, spent.prompt_tokens, spent.completion_tokens, spent.cost_usd,
     ...spent.quantiles_s,
   ]);
@@ -113,6 +137,6 @@ function showTotals() {
   const parts = [`${counted(records, "record")} in all, of which ${failed.toLocaleString("en")} failed and ${doubtful.toLocaleString("en")} give a reason to doubt.`];
   if (embedded < records) parts.push(`${embedded.toLocaleString("en")} are in this file: ${embedded_failed.toLocaleString("en")} of those that failed, the most doubtful, and others at random. Means and plots are of all.`);
   if (!data.with_text) parts.push("It was made without texts.");
-  if (data.labels) parts.push(`${counted(data.labels.labels, "label")} of ${data.labels.raters.join(", ")}, on ${counted(data.labels.units, "unit")} of these runs.`);
+  if (data.labels) parts.push(`${counted(data.labels.labels, "label")} of ${data.labels.raters.join(", ")}, on ${counted(data.labels.units, "unit")} of these runs.`, ...data.labels.unmatched.map(({ why, count }) => `${count.toLocaleString("en")} more are ${why}.`));
   $("totals").textContent = parts.join(" ");
 }

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from judge.errors import ConfigError
 from judge.runs.directory import list_parts, read_run
 from judge.settings import Settings
 
-__all__ = ["JUDGES", "refuse_other_judge", "refuse_other_panel"]
+__all__ = ["ASKS", "JUDGES", "SOURCE", "refuse_no_asks", "refuse_other_judge", "refuse_other_panel"]
 
 JUDGES = "judges"
 """The key of a panel's identity that a single judge's does not have."""
+ASKS = "asks"
+"""The key of the identity of a folder in which one judge is asked in several ways, a run each."""
+SOURCE = "from"
+"""The key of the identity of preferences that nobody was asked about."""
+
+_RECORDED = "replay"
 
 
 def refuse_other_judge(out: Path, settings: Settings, *, paid: bool) -> None:
@@ -26,11 +32,18 @@ def refuse_other_judge(out: Path, settings: Settings, *, paid: bool) -> None:
     Raises:
         ConfigError: Names what was and what is.
     """
-    then, now = read_run(out).get("identity"), settings.identity
-    if not isinstance(then, dict) or then == now:
+    held, now = read_run(out), settings.identity
+    if held.get("backend") == _RECORDED:
+        message = f"{out} holds recorded outputs of other judges, which `judge replay` has read."
+        raise ConfigError(message, hint="Use another --out, or --overwrite to start afresh.")
+    then = held.get("identity", {})
+    if not held or then == now:
         return
-    if JUDGES in then:
-        message = f"{out} holds a run of a panel, of {_named(then[JUDGES])}, and asked is {settings.labels.judge}."
+    if not isinstance(then, dict) or not then:
+        message = f"{out} holds a run of another kind, and asked is {settings.labels.judge}."
+        raise ConfigError(message, hint="Use another --out, or --overwrite to start afresh.")
+    if (kind := _other_kind(then)) is not None:
+        message = f"{out} holds {kind}, and asked is {settings.labels.judge}."
         raise ConfigError(message, hint="Use another --out, or --overwrite to start afresh.")
     if not list_parts(out) and not paid:
         return  # nothing came of it, as with a mistyped address: there is nothing to mix with
@@ -55,9 +68,38 @@ def refuse_other_panel(out: Path, judges: Sequence[str]) -> None:
     then = read_run(out).get("identity")
     if not isinstance(then, dict) or then.get(JUDGES) == sorted(judges):
         return
-    was = f"a run of a panel, of {_named(then[JUDGES])}" if JUDGES in then else f"a run of {then.get('judge')}"
-    message = f"{out} holds {was}, and asked are {_named(sorted(judges))}."
+    message = f"{out} holds {_kind(then)}, and asked are {_named(sorted(judges))}."
     raise ConfigError(message, hint="Use another --out, or --overwrite to start afresh.")
+
+
+def refuse_no_asks(out: Path) -> None:
+    """Refuse a directory that holds something else than the runs of `judge noise`, whose `run.json` would replace its.
+
+    Args:
+        out: The folder of the runs, which need not be there.
+
+    Raises:
+        ConfigError: Names what it holds.
+    """
+    held = read_run(out)
+    then = held.get("identity")
+    if held and not (isinstance(then, dict) and ASKS in then):
+        what = _kind(then) if isinstance(then, dict) else "another run"
+        raise ConfigError(f"{out} holds {what}, and not the runs of `judge noise`.", hint="Use another --out.")
+
+
+def _kind(then: Mapping[str, object]) -> str:
+    """What a run of this identity is, in words."""
+    return _other_kind(then) or f"a run of {then.get('judge')}"
+
+
+def _other_kind(then: Mapping[str, object]) -> str | None:
+    """The same; None of a run of a single judge."""
+    if SOURCE in then:
+        return "a comparison of runs"
+    if ASKS in then:
+        return "the runs of `judge noise`"
+    return f"a run of a panel, of {_named(then[JUDGES])}" if JUDGES in then else None
 
 
 def _named(judges: object) -> str:

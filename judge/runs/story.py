@@ -16,7 +16,7 @@ from judge.progress import Progress
 from judge.runs.directory import RunDirectory
 from judge.settings import Settings, package_version
 
-__all__ = ["Story"]
+__all__ = ["Story", "sum_wall_s", "tell_versions"]
 
 
 class Story:
@@ -62,7 +62,7 @@ class Story:
                 "status": status,
                 "started": self._earlier.get("started", now),
                 "ended": None if status == "running" else now,
-                "wall_s": self._wall_s(),
+                "wall_s": sum_wall_s(self._earlier, self._begun),
                 **about,
                 "judge": labels.judge,
                 "rubric": labels.rubric,
@@ -79,16 +79,22 @@ class Story:
                 "session": asdict(self._progress),
                 "notes": list(notes or []),
                 **more,
-                "versions": {
-                    "judge": package_version(),
-                    "python": platform.python_version(),
-                    "polars": pl.__version__,
-                },
+                "versions": tell_versions(),
             }
         )
 
-    def _wall_s(self) -> float:
-        """Seconds of all sessions."""
-        earlier = self._earlier.get("wall_s", 0.0)
-        session = time.monotonic() - self._begun
-        return round((earlier if isinstance(earlier, int | float) else 0.0) + session, 3)
+
+def sum_wall_s(earlier: Mapping[str, JsonValue], begun: float) -> float:
+    """Seconds of all sessions.
+
+    Args:
+        earlier: `run.json` of the sessions before.
+        begun: When this one began, by `time.monotonic`.
+    """
+    before = earlier.get("wall_s", 0.0)
+    return round((before if isinstance(before, int | float) else 0.0) + time.monotonic() - begun, 3)
+
+
+def tell_versions() -> dict[str, JsonValue]:
+    """Of what a run's numbers come from."""
+    return {"judge": package_version(), "python": platform.python_version(), "polars": pl.__version__}

@@ -12,7 +12,7 @@ from judge.errors import ConfigError
 from judge.preference import OVERALL
 from judge.runs.directory import read_run
 
-__all__ = ["Together", "put_together", "refuse_other_rubrics"]
+__all__ = ["Together", "note_unfinished", "put_together", "refuse_other_rubrics"]
 
 _ONE_TRACE = ("record_id", "model", "judge")
 _ALIKE = ("min_coverage", "samples")
@@ -84,6 +84,13 @@ def refuse_other_rubrics(runs: Sequence[Path], told: Sequence[Mapping[str, objec
         hint = "Use one rubric for all; `judge rubric diff` says what another version moves."
         raise ConfigError(f"the runs are of different rubrics: {each}.", hint=hint)
     return named[0][1] if named else None
+
+
+def note_unfinished(runs: Sequence[Path], told: Sequence[Mapping[str, object]]) -> list[str]:
+    """A note for each run that has not come to its end, by what its `run.json` says."""
+    states = (content.get("status", "finished") for content in told)
+    unfinished = [run for run, status in zip(runs, states, strict=True) if status != "finished"]
+    return [f"{run} is not finished; the command that made it goes on with it." for run in unfinished]
 
 
 def _rubric(told: Mapping[str, object]) -> tuple[str, str] | None:
@@ -181,11 +188,10 @@ def _refuse_repeated(scores: pl.DataFrame) -> None:
 
 def _unlike(runs: Sequence[Path], told: Sequence[Mapping[str, object]]) -> list[str]:
     """What may make scores differ that is neither judge nor rubric."""
-    unfinished = [run for run, content in zip(runs, told, strict=True) if content.get("status") != "finished"]
-    notes = [f"{run} is not finished; the command that made it goes on with it." for run in unfinished]
+    notes = note_unfinished(runs, told)
     identities = [identity for content in told if isinstance(identity := content.get("identity"), dict)]
     for name in _ALIKE:
-        values = dict.fromkeys(str(identity.get(name)) for identity in identities)
+        values = dict.fromkeys(str(identity[name]) for identity in identities if name in identity)
         if len(values) > 1:
             notes.append(f"the runs have other {name}: {', '.join(values)}.")
     return notes

@@ -6,11 +6,13 @@ connection.py   bytes                 -> a request        heads that are too lon
 front.py        a request             -> the same         its id, its Host, its token; one answer, whatever happens
 door.py         a request             -> let in, or not   nobody is let in any more once the service ends
 strict.py       a body                -> one JSON value   bounded in bytes and in time
-bodies.py       a JSON value          -> what is asked    and how answers look: the OpenAPI schema
+bodies.py       a JSON value          -> what is asked    the OpenAPI schema of what is sent
+answers.py      what clients are told                     the OpenAPI schema of answers
 service.py      what all routes share
 offer.py        names                 -> a judge          of those that the service was started with
 room.py         records               -> their turn       or 429, when too many wait
 scores.py       records               -> scores
+comparisons.py  pairs of records      -> which is better
 rewards.py      records               -> rewards          for each trainer in its own shape
 state.py        whether it is alive, whether its judge answers, and its metrics
 readiness.py    a judge               -> whether it answers

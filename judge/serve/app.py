@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from judge.errors import RewardError
-from judge.serve.bodies import Error
+from judge.serve.answers import Error
+from judge.serve.comparisons import compare_routes
 from judge.serve.front import Front
 from judge.serve.refusal import as_refusal
 from judge.serve.rewards import reward_routes
@@ -60,13 +61,13 @@ def build_routes(service: Service) -> FastAPI:
     app = FastAPI(
         title="judge",
         version=package_version(),
-        description="Scores of reasoning traces, and rewards for trainers.",
+        description="Scores of reasoning traces, which of two is better, and rewards for trainers.",
         docs_url=None,  # these pages load their scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
         responses=_ERRORS,
     )
-    for routes in (score_routes, reward_routes, state_routes):
+    for routes in (score_routes, compare_routes, reward_routes, state_routes):
         app.include_router(routes(service))
     for kind in (HTTPException, RequestValidationError, RewardError, Exception):
         app.add_exception_handler(kind, _refused)

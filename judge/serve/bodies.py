@@ -1,4 +1,4 @@
-"""What clients send and are answered: the OpenAPI schema, with an example of each."""
+"""What clients send: the OpenAPI schema, with an example of each."""
 
 from __future__ import annotations
 
@@ -6,18 +6,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-__all__ = [
-    "Error",
-    "OpenRLHFBody",
-    "OpenRLHFRewards",
-    "RewardBody",
-    "Rewards",
-    "ScoreBody",
-    "Scores",
-    "SlimeBody",
-    "State",
-    "VerifyBody",
-]
+__all__ = ["CompareBody", "OpenRLHFBody", "RewardBody", "ScoreBody", "SlimeBody", "VerifyBody"]
 
 _UNIT: Final[dict[str, Any]] = {
     "type": "object",
@@ -57,6 +46,10 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "trace": "I see a fracture in the left wrist.",
     "units": {"perception": [_CLAIM]},
 }
+_PREFERRED: Final[dict[str, Any]] = {
+    **{name: value for name, value in _EXAMPLE.items() if name != "units"},
+    "reference": {"reasoning": "There is a fracture in the left wrist."},
+}
 _NAMES: Final = "Of those that the service was started with; the first where none is given."
 
 
@@ -73,6 +66,25 @@ class ScoreBody(BaseModel):
     rubric: str | None = Field(default=None, description=_NAMES)
     judge: str | None = Field(default=None, description=_NAMES)
     verdicts: bool = Field(default=False, description="Tell the verdict on each unit, with its evidence.")
+
+
+class PairBody(BaseModel):
+    """Two records of one question; what one of them leaves out, its id too, is taken from the other."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    a: _Record
+    b: _Record
+
+
+class CompareBody(BaseModel):
+    """Pairs of records: which trace of each is better?"""
+
+    model_config = _like({"pairs": [{"a": _PREFERRED, "b": {"trace": "There is nothing to be seen."}}]})
+
+    pairs: list[PairBody] = Field(min_length=1)
+    rubric: str | None = Field(default=None, description=_NAMES)
+    judge: str | None = Field(default=None, description=_NAMES)
 
 
 class RewardBody(BaseModel):
@@ -171,88 +183,3 @@ class VerifyBody(BaseModel):
     responses_create_params: _Params
     response: _Response
     instance_config: dict[str, Any] | None = None
-
-
-class _Part(BaseModel):
-    code: str
-    message: str
-    hint: str
-
-
-class Error(BaseModel):
-    """Why a request was not answered as it was meant."""
-
-    model_config = _like({"error": {"code": "queue_full", "message": "…", "hint": "…"}})
-
-    error: _Part
-
-
-class _AxisScore(BaseModel):
-    grounding: float | None
-    correctness: float | None
-    score: float | None
-    coverage: float | None
-    score_low: float | None
-    score_high: float | None
-    score_sd: float | None
-    contradicted: float | None
-
-
-class _Failure(BaseModel):
-    stage: str
-    error: str = Field(description="A short stable word.")
-    message: str | None = Field(description="Of what the client sent only; null for what happened behind.")
-    axis: str | None
-    unit_ids: list[str]
-
-
-class _Score(BaseModel):
-    record_id: str | None
-    record_key: str | None
-    model: str | None
-    trace_grounding: float | None
-    trace_correctness: float | None
-    trace_score: float | None
-    axes: dict[str, _AxisScore]
-    answer: str | None
-    answer_correct: bool | None
-    units_asked: int
-    units_judged: int
-    failure: str | None = Field(description="Why there is no trace_score; null where there is one.")
-    failures: list[_Failure]
-    verdicts: list[dict[str, Any]] | None = None
-
-
-class Scores(BaseModel):
-    """One score for each record, in their order."""
-
-    judge: str
-    rubric: str
-    scores: list[_Score]
-
-
-class Rewards(BaseModel):
-    """One reward for each record, in their order."""
-
-    judge: str
-    rubric: str
-    rewards: list[float | None] = Field(description="What the trainer gets; null where it is to leave one out.")
-    statuses: list[Literal["ok", "gated", "failed"]]
-    reasons: list[str | None]
-    contributions: list[dict[str, float]] = Field(description="They add up to a reward that did not fail.")
-    scores: list[dict[str, float | None]] = Field(description="Of each axis.")
-    metrics: dict[str, float] = Field(description="Of the batch; always the same names.")
-
-
-class OpenRLHFRewards(BaseModel):
-    """What OpenRLHF reads."""
-
-    rewards: list[float]
-    scores: list[float]
-    extra_logs: dict[str, list[float]]
-
-
-class State(BaseModel):
-    """Whether the service is well."""
-
-    status: str

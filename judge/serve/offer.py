@@ -5,34 +5,67 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from typing import Final, Literal, TypeAlias
 
 from judge.client import Judge
-from judge.outcome import Outcome
+from judge.outcome import Call, Outcome
+from judge.pairs.asking import PairOutcome
+from judge.pairs.grouping import PairFailure
 from judge.record import Record
 from judge.reward import RewardShape
 from judge.rewards.failing import FailureRule, OnFailure
 from judge.rewards.rewarder import Rewarder
+from judge.serve.metrics import Kind
 from judge.serve.refusal import Refusal
 
-__all__ = ["Offer", "Served", "Watched"]
+__all__ = ["Can", "Offer", "Served", "Watched"]
+
+
+_Given: TypeAlias = Mapping[str, object] | Record
+_Results: TypeAlias = Sequence[tuple[str, Sequence[Call]]]
+Can: TypeAlias = Literal["scores", "compares"]
+_NOT_AT_ALL: Final[Mapping[Can, tuple[str, str]]] = {
+    "scores": (
+        "This service scores no traces: all axes of its rubrics compare two.",
+        "Ask POST /v1/compare, or start the service with another --rubric too, such as pkr.",
+    ),
+    "compares": (
+        "This service compares no traces: it has no rubric with axes of `kind: preference` and a judge that reads.",
+        "Start it with --rubric pkr-preference too, and a --judge such as hosted_vllm/MODEL.",
+    ),
+}
 
 
 class Watched(Judge):
-    """A judge that tells what came of records, whoever asked.
+    """A judge that tells what came of records and of pairs, whoever asked.
 
     Attributes:
-        watch: Told.
+        watch: Told of the kind, and of each: `ok` or why it failed, and its calls.
     """
 
-    watch: Callable[[Sequence[Outcome]], None] | None = None
+    watch: Callable[[Kind, _Results], None] | None = None
 
     async def aoutcomes(
         self, records: Iterable[Mapping[str, object] | Record], *, deadline_s: float | None = None
     ) -> list[Outcome]:
         outcomes = await super().aoutcomes(records, deadline_s=deadline_s)
         if self.watch is not None:
-            self.watch(outcomes)
+            self.watch("records", [(one.failure or "ok", one.calls) for one in outcomes])
         return outcomes
+
+    async def apairs(
+        self, pairs: Iterable[tuple[_Given, _Given]], *, deadline_s: float | None = None
+    ) -> list[PairOutcome | PairFailure]:
+        outcomes = await super().apairs(pairs, deadline_s=deadline_s)
+        if self.watch is not None:
+            self.watch("pairs", [_result(one) for one in outcomes])
+        return outcomes
+
+
+def _result(outcome: PairOutcome | PairFailure) -> tuple[str, Sequence[Call]]:
+    if isinstance(outcome, PairFailure):
+        return outcome.failure.error, ()
+    return outcome.failure or "ok", outcome.calls
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +89,13 @@ class Served:
     def name(self) -> tuple[str, str]:
         """The judge's name and the rubric's, as clients give them."""
         return self.judge.settings.judge, self.judge.rubric.name
+
+    def can(self, what: Can) -> bool:
+        """Whether it gives scores, or says which of two traces is better; a rubric may be for both."""
+        settings = self.judge.settings
+        if what == "scores":
+            return bool(settings.rubric.scored)
+        return bool(settings.rubric.preferences) and not settings.free and not settings.probe
 
     def rewarder(self, policies: Sequence[OnFailure] = ()) -> Rewarder:
         """The rewarder for a trainer; one for all who ask for the same.
@@ -85,15 +125,19 @@ class Offer:
     def __init__(self, served: Sequence[Served]) -> None:
         self.served = tuple(served)
 
-    def find(self, judge: str | None, rubric: str | None) -> Served:
-        """The first of those names.
+    def find(self, judge: str | None, rubric: str | None, what: Can = "scores") -> Served:
+        """The first of those names that can do what is asked for.
 
         Raises:
             Refusal: There is none.
         """
-        for one in self.served:
+        able = [one for one in self.served if one.can(what)]
+        for one in able:
             if judge in (None, one.name[0]) and rubric in (None, one.name[1]):
                 return one
-        allowed = ", ".join(f"{rubric} by {judge}" for judge, rubric in (one.name for one in self.served))
-        message = "The service was not started with this rubric and judge."
+        if not able:
+            message, hint = _NOT_AT_ALL[what]
+            raise Refusal(HTTPStatus.NOT_FOUND, "not_served", message, hint=hint)
+        allowed = ", ".join(f"{rubric} by {judge}" for judge, rubric in (one.name for one in able))
+        message = f"The service was not started with a rubric and judge of these names that {what} traces."
         raise Refusal(HTTPStatus.NOT_FOUND, "not_served", message, hint=f"There are: {allowed}.")

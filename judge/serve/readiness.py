@@ -10,7 +10,7 @@ from typing import Final
 
 from judge.client import Judge
 from judge.errors import JudgeError
-from judge.outcome import Outcome
+from judge.outcome import Call
 from judge.rubric import load_rubric
 
 __all__ = ["FRESH_S", "Readiness"]
@@ -35,15 +35,15 @@ class Readiness:
     """
 
     def __init__(self, judge: Judge) -> None:
-        # Not kept: a reply of the store would say nothing of the judge.
-        settings = replace(judge.settings, rubric=load_rubric("pkr"), cache=None)
+        # Not kept: a reply of the store would say nothing of the judge. One record tells of a judge that compares, too.
+        settings = replace(judge.settings, rubric=load_rubric("pkr"), cache=None, pairs=False)
         self._judge = Judge.of(settings, beside=judge)
         self._looked: tuple[float, str | None] = (-_AGAIN_S, "not_asked")
         self._turn = asyncio.Lock()
 
-    def heard(self, outcomes: Iterable[Outcome]) -> None:
-        """Take notice of judgements: one that a judge answered now says that it answers."""
-        if any(call.reply is not None and not call.reply.cached for outcome in outcomes for call in outcome.calls):
+    def heard(self, calls: Iterable[Call]) -> None:
+        """Take notice of calls: one that a judge answered now says that it answers."""
+        if any(call.reply is not None and not call.reply.cached for call in calls):
             self._looked = time.monotonic(), None
 
     async def trouble(self) -> str | None:

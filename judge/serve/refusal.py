@@ -16,10 +16,13 @@ from starlette.responses import Response
 
 from judge.errors import RewardError
 from judge.fault import shown
+from judge.outcome import Failure
 
-__all__ = ["JSON", "Refusal", "as_refusal", "error_body", "json_response"]
+__all__ = ["BEHIND", "JSON", "Refusal", "as_refusal", "error_body", "json_response", "tellable"]
 
 JSON: Final = "application/json"
+BEHIND: Final = "ask"
+"""The stage whose messages tell of the judge's server, and so are not told."""
 _CODES: Final = {
     HTTPStatus.NOT_FOUND: ("not_found", "There is no such address.", "GET /openapi.json lists those that there are."),
     HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "This address does not know the method.", "See Allow."),
@@ -60,6 +63,11 @@ def error_body(code: str, message: str, hint: str = "") -> bytes:
 def json_response(content: object) -> Response:
     """An answer that is as it was meant."""
     return Response(orjson.dumps(content), media_type=JSON)
+
+
+def tellable(failure: Failure) -> str | None:
+    """The message of a failure, where it is about what the client sent."""
+    return None if failure.stage == BEHIND else failure.message
 
 
 def as_refusal(error: Exception) -> Refusal:

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from judge.rewards import nemo_gym, openrlhf, slime
 from judge.rewards.failing import OnFailure
 from judge.rewards.rewarder import Batch
-from judge.serve.bodies import OpenRLHFBody, OpenRLHFRewards, RewardBody, Rewards, SlimeBody, VerifyBody
+from judge.serve.answers import OpenRLHFRewards, Rewards
+from judge.serve.bodies import OpenRLHFBody, RewardBody, SlimeBody, VerifyBody
 from judge.serve.offer import Served
 from judge.serve.refusal import json_response
 from judge.serve.service import Service

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from fastapi import APIRouter
 from msgspec.structs import asdict
@@ -14,16 +14,14 @@ from judge.errors import BackendError
 from judge.outcome import Failure, Outcome
 from judge.record import Record
 from judge.score import TraceScore
-from judge.serve.bodies import ScoreBody, Scores
+from judge.serve.answers import Scores
+from judge.serve.bodies import ScoreBody
 from judge.serve.offer import Served
-from judge.serve.refusal import json_response
+from judge.serve.refusal import BEHIND, json_response, tellable
 from judge.serve.service import Service
 from judge.serve.strict import StrictRoute
 
 __all__ = ["score_routes"]
-
-_BEHIND: Final = "ask"
-"""The stage whose messages tell of the judge's server, and so are not told."""
 
 
 def score_routes(service: Service) -> APIRouter:
@@ -45,7 +43,7 @@ async def _scored(served: Served, rows: Sequence[Mapping[str, Any]], *, with_ver
     try:
         outcomes = await served.judge.aoutcomes(rows, deadline_s=served.deadline_s)
     except BackendError as exc:  # the provider is down, the budget is spent: of the batch, not of the request
-        failed: dict[str, Any] = {"stage": _BEHIND, "error": exc.code, "message": None, "axis": None, "unit_ids": []}
+        failed: dict[str, Any] = {"stage": BEHIND, "error": exc.code, "message": None, "axis": None, "unit_ids": []}
         return [_told(None, None) | {"failure": exc.code, "failures": [failed]} for _ in rows]
     return [_of(outcome, with_verdicts=with_verdicts) for outcome in outcomes]
 
@@ -82,7 +80,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
     return {
         "stage": failure.stage,
         "error": failure.error,
-        "message": None if failure.stage == _BEHIND else failure.message,
+        "message": tellable(failure),
         "axis": failure.axis,
         "unit_ids": list(failure.unit_ids),
     }

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from judge.outcome import Outcome
+from judge.outcome import Call
 from judge.serve.door import Door
-from judge.serve.metrics import Metrics
+from judge.serve.metrics import Kind, Metrics
 from judge.serve.offer import Offer, Served
 from judge.serve.readiness import Readiness
 from judge.serve.room import Room
@@ -46,6 +46,8 @@ class Service:
         return cls(offer=Offer(served), room=room, door=door, metrics=metrics, readiness=readiness)
 
 
-def _note(rubric: str, metrics: Metrics, readiness: Readiness, outcomes: Sequence[Outcome]) -> None:
-    metrics.judged(rubric, outcomes)
-    readiness.heard(outcomes)
+def _note(
+    rubric: str, metrics: Metrics, readiness: Readiness, kind: Kind, results: Sequence[tuple[str, Sequence[Call]]]
+) -> None:
+    metrics.judged(rubric, kind, results)
+    readiness.heard(call for _, calls in results for call in calls)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from judge.serve.bodies import State
+from judge.serve.answers import State
 from judge.serve.metrics import CONTENT_TYPE
 from judge.serve.refusal import Refusal, json_response
 from judge.serve.service import Service

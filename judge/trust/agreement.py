@@ -14,7 +14,7 @@ from judge.statistics.table import AGREEMENT, cohen_kappa, pair_tables
 from judge.trust.compared import Compared, compare_classes, compare_numbers
 from judge.trust.matching import Ratings
 from judge.trust.people import MOST_RATERS, Ceiling, People, people_among_themselves, reached_by
-from judge.trust.sheet import MAJORITY, Sheet, build_sheet, majority
+from judge.trust.sheet import MAJORITY, UNRATED, Sheet, build_sheet, majority
 from judge.trust.space import PROBES
 
 __all__ = ["MEAN", "Agreement", "Cell", "measure_agreement"]
@@ -139,16 +139,17 @@ def _agreement(axis: str | None, unit_id: str | None, probe: str, sheet: Sheet, 
 
 
 def _compared(judge: str, sheet: Sheet, most: pl.Series, seed: int) -> Iterator[Compared]:
+    asked = sheet.codes[judge] > UNRATED
     if sheet.numbers:
         mean = pl.select(pl.mean_horizontal(*(sheet.numbers[rater] for rater in sheet.people))).to_series()
-        yield compare_numbers((judge, sheet.numbers[judge]), (MEAN, mean), sheet.records, seed=seed)
+        yield compare_numbers((judge, sheet.numbers[judge]), (MEAN, mean), sheet.records, asked=asked, seed=seed)
     for name, column in {MAJORITY: most, **{rater: sheet.codes[rater] for rater in sheet.people}}.items():
         if sheet.space.classes:
             pair = (judge, sheet.codes[judge]), (name, column)
             yield compare_classes(*pair, sheet.records, sheet.space, seed=seed)
         elif name != MAJORITY:
             pair = (judge, sheet.numbers[judge]), (name, sheet.numbers[name])
-            yield compare_numbers(*pair, sheet.records, seed=seed)
+            yield compare_numbers(*pair, sheet.records, asked=asked, seed=seed)
 
 
 def _cells(sheet: Sheet) -> Iterator[Cell]:

@@ -19,6 +19,7 @@ from judge.errors import ConfigError
 from judge.estimate import Estimate, estimate
 from judge.progress import Progress, RunReport
 from judge.run import score_file
+from judge.runs.claim import refuse_no_asks
 from judge.settings import Settings
 from judge.traces.reading import Traces
 from judge.variation import PLAIN, WORDINGS, Variation
@@ -104,7 +105,7 @@ async def judge_asks(
     Raises:
         ConfigError, InputError, FatalError, CacheError: As `score_file`.
     """
-    refuse_pipe(traces, reads="once for each way of asking")
+    _refuse(traces, out)
     folders = [out / ask.name for ask in asks]
     reports: list[RunReport] = []
     for place, (ask, folder) in enumerate(zip(asks, folders, strict=True)):
@@ -124,5 +125,10 @@ async def count_calls(traces: Traces, out: Path, asks: Sequence[Ask]) -> list[Es
     Raises:
         ConfigError, InputError: As `estimate`.
     """
-    refuse_pipe(traces, reads="once for each way of asking")
+    _refuse(traces, out)
     return [await estimate(traces, ask.settings, out=out / ask.name) for ask in asks]
+
+
+def _refuse(traces: Traces, out: Path) -> None:
+    refuse_pipe(traces, reads="once for each way of asking")
+    refuse_no_asks(out)

@@ -21,11 +21,17 @@ from judge.trust.calibration import AxisCalibration, Calibration, Probe, ProbeCa
 __all__ = ["calibrated_means", "calibrated_scores", "unmapped"]
 
 _RECORD = ("line", "record_id", "record_key", "model", "judge")
+_ROUNDING = 1e-9
 _SUMMED = ("healthbench", "weighted", "rar_explicit")
 
 
 def calibrated_scores(
-    verdicts: pl.LazyFrame, scores: pl.LazyFrame, calibration: Calibration, axes: Mapping[str, Axis]
+    verdicts: pl.LazyFrame,
+    scores: pl.LazyFrame,
+    calibration: Calibration,
+    axes: Mapping[str, Axis],
+    *,
+    min_coverage: float = 1.0,
 ) -> pl.DataFrame:
     """The calibrated scores of a run.
 
@@ -34,6 +40,7 @@ def calibrated_scores(
         scores: Its table of this name.
         calibration: Of its judge, prompt and rubric.
         axes: Of its rubric.
+        min_coverage: Of the run: a sample with less judged counts here as little as in the run.
 
     Returns:
         A row a row of `scores`, in its order: `line, record_id, record_key, model, judge`, `{axis}_calibrated` of each
@@ -43,7 +50,7 @@ def calibrated_scores(
     scored = [f"{name}_score" for name in axes if f"{name}_score" in scores.collect_schema()]
     table = scores.select(*_RECORD, *scored, "trace_score").collect()
     for name, axis in mapped.items():
-        found = _axis_scores(_judged(verdicts, name), axis, calibration.axes[name].probes)
+        found = _axis_scores(_judged(verdicts, name, min_coverage), axis, calibration.axes[name].probes)
         table = table.join(found.rename({"score": f"{name}_calibrated"}), on="line", how="left", maintain_order="left")
     columns = [f"{name}_calibrated" for name in mapped]
     nulled = [pl.when(pl.col(f"{name}_score").is_not_null()).then(f"{name}_calibrated") for name in mapped]
@@ -94,11 +101,15 @@ def _mean(values: pl.Series, seed: int) -> tuple[float | None, float | None, flo
     return cut(mean if isinstance(mean, float) else None), cut(low), cut(high), method
 
 
-def _judged(verdicts: pl.LazyFrame, axis: str) -> pl.DataFrame:
+def _judged(verdicts: pl.LazyFrame, axis: str, min_coverage: float) -> pl.DataFrame:
+    known, weight = pl.col("failure").is_null(), pl.col("weight").fill_null(1.0)
+    judged, asked = (part.sum().over("line", "sample") for part in (pl.when(known).then(weight), weight))
     raised = pl.col("presence") >= 1
     right = pl.coalesce("p_correct", (pl.col("correctness") == 1).cast(pl.Float64))
     return (
-        verdicts.filter(pl.col("axis") == axis, pl.col("failure").is_null())
+        verdicts.filter(pl.col("axis") == axis)
+        .filter(judged >= asked * min_coverage - _ROUNDING)
+        .filter(known)
         .select(
             *("line", "sample", "weight", "points", "polarity", "gate"),
             raised=pl.coalesce("p_present", pl.col("presence") / 2),

@@ -1,7 +1,8 @@
 """A run × labels -> Calibration: how often the judge says what people say, and what its answers stand for.
 
 Of what holds on average, every label counts: y is the mean over the people who labelled. For sensitivity and
-specificity it has to hold or not, so that what people are evenly split on has no part in them.
+specificity it has to hold or not, so that what people are evenly split on has no part in them. Of several samples the
+first counts, as in `judge.trust.ratings`: further ones are no further labels.
 
     probe    asked of        what the judge says, x             what people say, y
     raised   every unit      p/2, or p_present of a probe       p/2
@@ -26,7 +27,7 @@ from judge.statistics.isotonic import fit_steps
 from judge.trust.calibration import AxisCalibration, Calibration, Map, Probe, ProbeCalibration, Rate
 from judge.trust.matching import match
 
-__all__ = ["LEAST", "calibrate"]
+__all__ = ["LEAST", "calibrate", "pair_answers"]
 
 LEAST: Final = 20
 """Answers that a map needs: below, its error on other records is as likely to grow as to fall."""
@@ -53,9 +54,9 @@ def calibrate(run: Path, labels: pl.DataFrame, *, judge: str | None = None, seed
     Raises:
         ConfigError: There is no such judge, or no label is of what it judged.
     """
-    said = _said(run, judge)
+    said = _of_one(_said(run), run, judge)
     ratings = match([run], labels)
-    paired = said.join(_people(ratings.labelled), on=_PLACE, how="inner", nulls_equal=True)
+    paired = _paired(said, ratings.labelled)
     if paired.is_empty():
         raise ConfigError(f"{run}: the judge has no verdict on any unit that is labelled.")
     first = said.row(0, named=True)
@@ -71,12 +72,33 @@ def calibrate(run: Path, labels: pl.DataFrame, *, judge: str | None = None, seed
     )
 
 
-def _said(run: Path, judge: str | None) -> pl.DataFrame:
+def pair_answers(run: Path, labelled: pl.DataFrame, *, judge: str) -> pl.DataFrame:
+    """What a judge of a run and people say of the same units.
+
+    Args:
+        run: The directory of a run of `judge score`.
+        labelled: Of people, in columns `judge.trust.ratings.RATINGS`.
+        judge: Which of its judges.
+
+    Returns:
+        A row a unit that both answered: `record_id, model, axis, unit_id, kind`, and of each probe `{probe}_x` and
+        `{probe}_y`, null where it was not asked.
+    """
+    return _paired(_said(run).filter(judge=judge), labelled)
+
+
+def _paired(said: pl.DataFrame, labelled: pl.DataFrame) -> pl.DataFrame:
+    return said.join(_people(labelled), on=_PLACE, how="inner", nulls_equal=True)
+
+
+def _said(run: Path) -> pl.DataFrame:
     path = run / "verdicts.parquet"
     if not path.exists():
         raise ConfigError(f"{run} is no run of judge score: it has no verdicts.parquet.")
-    judged = pl.scan_parquet(path).filter(pl.col("failure").is_null(), pl.col("kind").is_in(list(_PROBES)))
-    said = judged.select(
+    judged = pl.scan_parquet(path).filter(
+        pl.col("failure").is_null(), pl.col("kind").is_in(list(_PROBES)), pl.col("sample").fill_null(0) == 0
+    )
+    return judged.select(
         *(*_PLACE, "judge", "prompt_fp", "rubric_fp", "kind"),
         raised_x=pl.coalesce("p_present", pl.col("presence") / 2),
         raised_said=_RAISED,
@@ -86,7 +108,6 @@ def _said(run: Path, judge: str | None) -> pl.DataFrame:
         met_said=pl.col("verdict") == "MET",
         level_x="value",
     ).collect()
-    return _of_one(said, run, judge)
 
 
 def _of_one(said: pl.DataFrame, run: Path, judge: str | None) -> pl.DataFrame:
@@ -150,9 +171,11 @@ def _probe(paired: pl.DataFrame, probe: Probe, seed: int) -> ProbeCalibration:
 def _why_no_map(told: pl.DataFrame) -> str | None:
     if len(told) < LEAST or told["record"].n_unique() < _LEAST_RECORDS:
         records = told["record"].n_unique()
-        return f"{len(told)} answers of {records} records are labelled; it takes {LEAST} of {_LEAST_RECORDS}"
+        return f"{LEAST} labelled answers of {_LEAST_RECORDS} records are needed: there are {len(told)} of {records}"
     if told["x"].n_unique() == 1:
         return "the judge says the same of all"
+    if told["y"].n_unique() == 1:
+        return "people say the same of all"
     return None
 
 

@@ -12,9 +12,9 @@ say does not hold that the judge denies. `map` turns what the judge says into wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
@@ -25,9 +25,20 @@ from judge.statistics.isotonic import Steps
 from judge.strict_json import StrictJsonError, parse_json
 from judge.table import Labels
 
-__all__ = ["AxisCalibration", "Calibration", "Map", "ProbeCalibration", "Rate", "read_calibration", "refuse_other"]
+__all__ = [
+    "MEANS",
+    "AxisCalibration",
+    "Calibration",
+    "Map",
+    "ProbeCalibration",
+    "Rate",
+    "read_calibration",
+    "refuse_other",
+]
 
 Probe: TypeAlias = Literal["raised", "right", "met", "level"]
+MEANS: Final[Mapping[Probe, str]] = {"raised": "is raised", "right": "is right", "met": "is met", "level": "level"}
+"""Probe -> what people say, in words."""
 Share: TypeAlias = Annotated[FiniteFloat, Field(ge=0, le=1)]
 
 
@@ -107,6 +118,13 @@ class Calibration(_Part):
     raters: tuple[str, ...]
     records: int = Field(ge=0)
     axes: Mapping[str, AxisCalibration]
+
+    @property
+    def asked(self) -> Iterator[tuple[str, ProbeCalibration]]:
+        """Every probe of every axis, called as people read it: `knowledge is raised`."""
+        for axis, known in self.axes.items():
+            for probe, one in known.probes.items():
+                yield f"{axis} {MEANS[probe]}", one
 
     def write(self, path: Path) -> None:
         """Replace a file by this.

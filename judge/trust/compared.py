@@ -141,9 +141,22 @@ def _statistics(space: Space) -> dict[str, Statistic]:
 
 
 def compare_numbers(
-    rater: tuple[str, pl.Series], against: tuple[str, pl.Series], records: pl.Series, *, seed: int = 0
+    rater: tuple[str, pl.Series],
+    against: tuple[str, pl.Series],
+    records: pl.Series,
+    *,
+    asked: pl.Series,
+    seed: int = 0,
 ) -> Compared:
-    """Compare two columns of numbers, null where there is none; the rest as of `compare_classes`."""
+    """Compare two columns of numbers, null where there is none.
+
+    Args:
+        rater: Name and (units,) numbers.
+        against: The same.
+        records: (units,) as of `Sheet`.
+        asked: (units,) whether `rater` was.
+        seed: Of the draws.
+    """
     (name, mine), (other, theirs) = rater, against
     labelled = theirs.is_not_null()
     both = labelled & mine.is_not_null()
@@ -155,8 +168,8 @@ def compare_numbers(
         labelled=int(labelled.sum()),
         n=len(of),
         records=of.n_unique(),
-        unparsed=int((labelled & ~both).sum()),
-        unasked=0,
+        unparsed=int((labelled & asked & ~both).sum()),
+        unasked=int((labelled & ~asked).sum()),
         numbers={named: correlate(named, of, *pairs, seed=seed) for named in RANKED},
         f1={},
     )

@@ -96,7 +96,7 @@ def read_labels(path: Path) -> pl.DataFrame:
                 fields = {"line": number, **_label(row).model_dump()}
                 _refuse_second(fields, seen)
             except _NoLabelError as exc:
-                wrong.append(f"line {number}: {exc}")
+                wrong.append(f"line {number}: {str(exc).removesuffix('.')}")
             else:
                 rows.append({name: fields.get(name) for name in LABELS})
     if wrong:
@@ -145,7 +145,7 @@ def _refuse_second(fields: Mapping[str, Any], seen: dict[tuple[Any, ...], int]) 
 
 
 def _refused(path: Path, wrong: list[str]) -> InputError:
-    told = "; ".join(wrong[:_SHOWN]) + f"; and {len(wrong) - _SHOWN:,} more." * (len(wrong) > _SHOWN)
+    told = "; ".join(wrong[:_SHOWN]) + f"; and {len(wrong) - _SHOWN:,} more" * (len(wrong) > _SHOWN)
     said = "1 line is no label" if len(wrong) == 1 else f"{len(wrong):,} lines are no labels"
     hint = "Correct or remove them: nothing was left out in silence."
-    return InputError(f"{path}: {said}: {told}", code="invalid_labels", hint=hint)
+    return InputError(f"{path}: {said}: {told}.", code="invalid_labels", hint=hint)

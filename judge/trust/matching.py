@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import polars as pl
 
 from judge.errors import ConfigError
+from judge.runs.naming import shortest_names
 from judge.trust.ratings import label_ratings, run_ratings, run_records, with_units
 
-__all__ = ["Ratings", "Unmatched", "Why", "match"]
+__all__ = ["WHY_WORDS", "Ratings", "Unmatched", "match"]
 
 Why: TypeAlias = Literal["unknown", "stale", "ambiguous"]
 _WHYS: Final[tuple[Why, ...]] = ("unknown", "stale", "ambiguous")
+WHY_WORDS: Final[Mapping[Why, str]] = {
+    "unknown": "of what the run did not ask",
+    "stale": "of a record that has changed since",
+    "ambiguous": "of an id that has several traces",
+}
+_HINTS: Final[Mapping[Why, str]] = {
+    "unknown": "Give the labels of these records: record_id, model, axis and unit_id as in the run's verdicts.parquet.",
+    "stale": "Label these records anew, or give the run of those that were labelled.",
+    "ambiguous": "Give each label the `model` of its trace.",
+}
 _NAMED: Final = 5
+_RECORD: Final = ("record_id", "model", "record_key")
+_ANTI: Final[dict[str, Any]] = {"on": ("record_id", "model"), "how": "anti", "nulls_equal": True}
 _UNIT: Final = ("record_id", "model", "axis", "unit_id", "probe")
 
 
@@ -67,11 +80,13 @@ def match(runs: Sequence[Path], labels: pl.DataFrame) -> Ratings:
         labels: Of `judge.trust.labels.read_labels`.
 
     Raises:
-        ConfigError: One is no run directory, a person is called like a judge, somebody labelled the same twice, or no
-            label meets a unit.
+        ConfigError: One is no run directory, or is given twice; a person is called like a judge; somebody labelled the
+            same twice; or no label meets a unit.
     """
+    _refuse_twice(runs)
     scores = labels.filter(pl.col("unit_id").is_null() & pl.col("value").is_not_null())["axis"].unique().to_list()
-    judged = _one_order(_named_apart(runs, [run_ratings(run, scores=scores) for run in runs]))
+    said = _of_labelled([run_ratings(run, scores=scores) for run in runs], runs, labels)
+    judged = _one_order(_named_apart(runs, said))
     placed = _placed(_turned(labels, judged), _records(runs), judged)
     known = placed.filter(pl.col("why").is_null())
     _refuse_seconds(known)
@@ -85,19 +100,40 @@ def match(runs: Sequence[Path], labels: pl.DataFrame) -> Ratings:
     )
     _refuse_confusion(ratings)
     if known.is_empty():
-        raise ConfigError(f"No label meets a unit of {', '.join(map(str, runs))}: {_told(ratings.unmatched)}.")
+        message = f"No label meets a unit of {', '.join(map(str, runs))}: {_told(ratings.unmatched)}."
+        raise ConfigError(message, hint=_HINTS[ratings.unmatched[0].why])
     return ratings
+
+
+def _refuse_twice(runs: Sequence[Path]) -> None:
+    counted = Counter(run.resolve() for run in runs)
+    if twice := [run for run in runs if counted[run.resolve()] > 1]:
+        raise ConfigError(f"{twice[0]} is given twice.", hint="Give each run once.")
+
+
+def _of_labelled(ratings: Sequence[pl.DataFrame], runs: Sequence[Path], labels: pl.DataFrame) -> list[pl.DataFrame]:
+    """Ratings without those of records that were labelled as they are in another of the runs, and not in this one.
+
+    The same id and model may stand for another trace in each run, and labels are of one of them.
+    """
+    records = [run_records(run) for run in runs]
+    labelled = pl.concat(records).join(labels, on=("record_id", "record_key"), how="semi")
+    of_others = [
+        labelled.join(mine.join(labelled, on=_RECORD, how="semi", nulls_equal=True), **_ANTI) for mine in records
+    ]
+    return [said.join(others, **_ANTI) for said, others in zip(ratings, of_others, strict=True)]
 
 
 def _named_apart(runs: Sequence[Path], ratings: Sequence[pl.DataFrame]) -> pl.DataFrame:
     of_run = [frame["rater"].unique() for frame in ratings]
     counted = Counter(judge for judges in of_run for judge in judges)
     twice = [judge for judge, count in counted.items() if count > 1]
+    names = shortest_names([run.resolve() for run in runs])
     named = [
         frame.with_columns(
-            rater=pl.when(pl.col("rater").is_in(twice)).then(pl.col("rater") + f" ({run.name})").otherwise("rater")
+            rater=pl.when(pl.col("rater").is_in(twice)).then(pl.col("rater") + f" ({name})").otherwise("rater")
         )
-        for run, frame in zip(runs, ratings, strict=True)
+        for name, frame in zip(names, ratings, strict=True)
     ]
     return pl.concat(named)
 
@@ -130,7 +166,7 @@ def _placed(labels: pl.DataFrame, records: pl.DataFrame, judged: pl.DataFrame) -
     models = records.group_by("record_id").agg(only=pl.col("model").first(), models=pl.len())
     named = labels.join(models, on="record_id", how="left", maintain_order="left")
     # A preference names both of its models, and a trace that is alone needs none.
-    lone = pl.col("model").is_null() & (pl.col("models") == 1)
+    lone = pl.col("model").is_null() & pl.col("model_a").is_null() & (pl.col("models") == 1)
     named = named.with_columns(model=pl.when(lone).then("only").otherwise("model"))
     found = named.join(records, on=("record_id", "model"), how="left", nulls_equal=True, maintain_order="left")
     asked = judged.select(_UNIT).unique().with_columns(asked=pl.lit(value=True))
@@ -196,4 +232,6 @@ def _unmatched(placed: pl.DataFrame, why: Why) -> Unmatched:
 
 
 def _told(unmatched: Sequence[Unmatched]) -> str:
-    return "; ".join(f"{one.count:,} {one.why}, such as {one.examples[0]} (line {one.lines[0]})" for one in unmatched)
+    return "; ".join(
+        f"{one.count:,} {WHY_WORDS[one.why]}, such as {one.examples[0]} (line {one.lines[0]})" for one in unmatched
+    )

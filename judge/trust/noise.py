@@ -18,8 +18,9 @@ import polars as pl
 from judge.beside import total_spent
 from judge.move import SAID
 from judge.progress import RunReport
+from judge.runs.claim import ASKS
 from judge.runs.directory import disk_errors, read_run, write_atomically, write_json
-from judge.settings import package_version
+from judge.runs.story import sum_wall_s, tell_versions
 from judge.traces.reading import Traces
 from judge.trust.arms import ARMS, Arm, Ask
 from judge.trust.flips import Flipped, FlipRate, Sway, distinct, find_flipped, find_flips, find_sway
@@ -179,27 +180,26 @@ def write_noise(out: Path, noise: Noise, asks: Sequence[Ask]) -> None:
         write_json(out / "noise.json", {"schema": SCHEMA, **asdict(noise)})
 
 
-def write_story(out: Path, traces: Traces, asks: Sequence[Ask], *, wall_s: float) -> None:
+def write_story(out: Path, traces: Traces, asks: Sequence[Ask], *, begun: float) -> None:
     """Write `run.json`: how it was asked, and, as the runs of all asks tell it, how far it came and what it cost.
 
     Args:
         out: Folder of the runs.
         traces: What is judged.
         asks: All of them.
-        wall_s: Seconds of this session.
+        begun: When this session began, by `time.monotonic`.
     """
     earlier, plain, now = read_run(out), asks[0].settings, datetime.now(UTC).isoformat(timespec="seconds")
     runs: list[dict[str, Any]] = [read_run(out / ask.name) for ask in asks]
-    before = earlier.get("wall_s", 0.0)
     told = {
         "status": "finished" if all(run.get("status") == "finished" for run in runs) else "stopped",
         "started": earlier.get("started", now),
         "ended": now,
-        "wall_s": round((before if isinstance(before, int | float) else 0.0) + wall_s, 3),
+        "wall_s": sum_wall_s(earlier, begun),
         "input": traces.name,
         "judge": plain.labels.judge,
         "rubric": plain.labels.rubric,
-        "identity": plain.identity,
+        "identity": {ASKS: plain.identity},
         "settings": plain.told,
         "asks": [ask.name for ask in asks],
         "counts": {
@@ -207,7 +207,7 @@ def write_story(out: Path, traces: Traces, asks: Sequence[Ask], *, wall_s: float
         },
         "spent": total_spent(run.get("spent", {}) for run in runs),
         "notes": [*dict.fromkeys(note for run in runs for note in run.get("notes", ()))],
-        "versions": {"judge": package_version()},
+        "versions": tell_versions(),
     }
     with disk_errors(out):
         write_json(out / "run.json", told)

@@ -1,4 +1,4 @@
-"""docs/compare_runs.md: what it shows is printed, and the keys and columns that it lists are those that there are."""
+"""docs/compare.md: what it shows is printed, and the keys and columns that it lists are those that there are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from click.testing import CliRunner
 from guide_kit import ROOT, blocks, check
+from pair_kit import compare_words
 from preference_kit import llmbar, pandalm
 
 from judge.cli import cli
@@ -17,9 +18,10 @@ from judge.difference import Difference
 from judge.preference import PREFERENCES
 from judge.standing import Standing, find_standings
 from judge.statistics.strengths import Strength, Strengths
+from judge.testing import Server
 from judge.win_rate import Order, WinRate, measure_win_rates, turn
 
-GUIDE = (ROOT / "docs" / "compare_runs.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs" / "compare.md").read_text(encoding="utf-8")
 
 
 def section(title: str) -> str:
@@ -79,7 +81,20 @@ def test_the_keys_of_json_are_those_that_exist(tmp_path: Path) -> None:
     assert CliRunner().invoke(cli, words, catch_exceptions=False).exit_code == 0
     done = CliRunner().invoke(cli, ["compare", str(tmp_path / "run"), "--json"], catch_exceptions=False)
     told: dict[str, Any] = json.loads(done.stdout)
-    named = set(re.findall(r"`(\w+)`", section("--json")))
+    runs, _, listed = section("--json").partition("`judge.compare.runs/1`")[2].partition("`standings` has one")
     kinds = (Standing, WinRate, Order, Difference, Strengths, Strength)
-    keys = {*told, *told["counts"], *(field.name for kind in kinds for field in fields(kind))}
-    assert keys - named == set()
+    assert {*told, *told["counts"]} - {"schema"} - named_in(runs) == set()
+    assert {field.name for kind in kinds for field in fields(kind)} - named_in(listed) == set()
+
+
+def test_the_keys_of_json_where_a_judge_is_asked(tmp_path: Path) -> None:
+    with Server() as server:
+        words = compare_words([ROOT / "examples/traces.jsonl"], tmp_path / "run", server, "--json")
+        done = CliRunner().invoke(cli, words, catch_exceptions=False)
+    told: dict[str, Any] = json.loads(done.stdout)
+    asked = section("--json").partition("`judge.compare.runs/1`")[0]
+    assert {*told, *told["counts"], *told["records"]} - {"schema"} - named_in(asked) == set()
+
+
+def named_in(text: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", text))

@@ -1,4 +1,4 @@
-"""An agreement -> what it means, in plain sentences."""
+"""An agreement -> what it means, in plain sentences; and labels that count nowhere, in words."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from judge.statistics.estimate import Estimate
 from judge.trust.agreement import MEAN, Agreement
 from judge.trust.compared import Compared
+from judge.trust.matching import WHY_WORDS, Unmatched
 from judge.trust.people import Ceiling
 from judge.trust.sheet import MAJORITY
 
-__all__ = ["sentences"]
+__all__ = ["many", "sentences", "unmatched_words"]
 
 
 def sentences(agreement: Agreement, compared: Compared, ceiling: Ceiling | None) -> Iterator[str]:
@@ -36,16 +37,29 @@ def sentences(agreement: Agreement, compared: Compared, ceiling: Ceiling | None)
 def _by_classes(compared: Compared) -> Iterator[str]:
     agreement, kappa = compared.numbers["agreement"], compared.numbers["kappa"]
     constant = f"always saying {compared.commonest!r} would agree on {_percent(compared.baseline)}"
-    of = f"{compared.n:,} units of {compared.records:,} records"
+    of = f"{many(compared.n, 'unit')} of {many(compared.records, 'record')}"
     yield f"It agrees on {_percent(agreement)} of {of}; {constant}."
     if kappa.value is None:
         yield f"Kappa is null: {kappa.reason}."
-    elif kappa.low is None:
+    elif _given(compared) == 1:
+        # Whatever the judge says, kappa is 0 then: that is nothing about the judge.
+        yield f"No class but {compared.commonest!r} was given to these units, so kappa tells nothing."
+    elif kappa.low is None or kappa.high is None:
         yield f"Kappa {kappa.value:.2f} has no interval ({kappa.reason}): too little is known."
-    elif kappa.low > 0:
-        yield f"That is better than chance: kappa {_interval(kappa)}, where 0 is chance and 1 is full agreement."
     else:
-        yield f"That cannot be told from chance: kappa {_interval(kappa)}, where 0 is chance and 1 is full agreement."
+        told = _beside_chance(kappa.low, kappa.high)
+        yield f"That {told}: kappa {_interval(kappa)}, where 0 is chance and 1 is full agreement."
+
+
+def _given(compared: Compared) -> int:
+    """Classes that the other one gave."""
+    return sum(any(column) for column in zip(*compared.table, strict=True))
+
+
+def _beside_chance(low: float, high: float) -> str:
+    if low > 0:
+        return "is better than chance"
+    return "is worse than chance" if high < 0 else "cannot be told from chance"
 
 
 def _by_numbers(compared: Compared) -> Iterator[str]:
@@ -90,3 +104,14 @@ def _interval(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return f"{estimate.value:.2f}"
     return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
+
+
+def unmatched_words(one: Unmatched) -> str:
+    """How many labels count nowhere for one reason, and which are the first."""
+    first = ", ".join(f"{example} (line {line})" for example, line in zip(one.examples[:3], one.lines[:3], strict=True))
+    return f"Not counted: {one.count:,} {WHY_WORDS[one.why]}: {first}{', …' if one.count > 3 else ''}"
+
+
+def many(count: int, thing: str) -> str:
+    """So many of a thing, in words: `1 record`, `1,200 records`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
