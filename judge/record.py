@@ -245,9 +245,9 @@ def _read(fields: dict[str, Any]) -> Record:
     return Record(**{**dict(form), "reference": Reference(**dict(form.reference)), "units": units})
 
 
-def copy_record(record: Record, *, line: int, images: tuple[Image, ...]) -> Record:
-    """The same record at another line, with other images; its id and its key stay."""
-    copy = structs.replace(record)
+def copy_record(record: Record, *, line: int, images: tuple[Image, ...], record_id: str | None = None) -> Record:
+    """The same record at another line, with other images, or under another id; its key stays."""
+    copy = structs.replace(record, id=record.id if record_id is None else record_id)
     copy.__dict__.update(line=line, key=record.key, images=images)
     return copy
 
