@@ -147,6 +147,22 @@ def test_a_task_may_go_on_after_a_deadline() -> None:
     assert asyncio.run(main()).text == "ok"
 
 
+class Breaking:
+    """Says of an attempt that is ended how it broke."""
+
+    async def complete(self, request: Request) -> Reply:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            raise BROKEN from None
+        return OK
+
+
+def test_what_a_backend_says_at_its_deadline_is_kept() -> None:
+    (outcome,) = ask(Deadline(Breaking(), timeout_s=0.05))
+    assert outcome.code == "http_500"
+
+
 def test_what_is_in_time_is_measured() -> None:
     (outcome,) = ask(Deadline(Scripted(OK, takes_s=0.02), timeout_s=5))
     assert outcome.text == "ok"
