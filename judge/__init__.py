@@ -17,6 +17,7 @@ The flow, top to bottom; a file imports only files above it:
       source.py       an image field          -> ImageSources  what it points at
     fault.py          what is wrong with a row -> our error    in the words of who wrote it
     identifier.py     an id as it is written  -> its text      whole numbers too
+    message.py        chat messages           -> the text of a trace
     record.py         a row                   -> Record
     traces/
       row.py          what a row is, and what an input begins with
@@ -40,6 +41,7 @@ The flow, top to bottom; a file imports only files above it:
     variation.py      another way to ask the same: a repeat, another order, other words
     order.py          Probes                  -> the same in another order, and back
     template.py       a template and values   -> text
+    request_key.py    what a request sends    -> the key that it goes by
     prompt.py         Probes                  -> Request       messages and schema
     turns.py          Requests that begin alike -> their answers, the first of each before the others
     probe_prompt.py   a unit or scale         -> Requests      of one token

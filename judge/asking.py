@@ -87,7 +87,7 @@ class Asker:
         return self._outcome(record, await self._way.answer(requests, TraceText(record.trace), self._talk))
 
     def _outcome(self, record: Record, answers: Sequence[Answer]) -> Outcome:
-        verdicts = tuple(verdict for answer in answers for verdict in answer.verdicts)
+        verdicts = tuple([verdict for answer in answers for verdict in answer.verdicts])
         scores = score_trace(verdicts, min_coverage=self._min_coverage, axes=self._way.rubric.axes)
         failures = [failure for answer in answers for failure in answer.failures]
         if scores.score is None and not failures:
@@ -97,7 +97,7 @@ class Asker:
             record=record,
             scores=scores,
             verdicts=verdicts,
-            calls=tuple(call for answer in answers for call in answer.calls),
+            calls=tuple([call for answer in answers for call in answer.calls]),
             failures=tuple(failures),
         )
 

@@ -309,9 +309,9 @@ def form_of(kind: Kind) -> type[ScoredAxis | Preference]:
 
 def asked_kind(axis: Axis) -> AskedKind:
     """As what an axis is asked about."""
-    return "rating" if isinstance(axis, Criteria) and axis.scoring == "rar_implicit" else axis.kind
+    return "rating" if axis.kind == "criteria" and axis.scoring == "rar_implicit" else axis.kind
 
 
 def takes_units(axis: Axis) -> bool:
     """Whether records say what is asked on it."""
-    return isinstance(axis, Checklist) or (isinstance(axis, Criteria) and not axis.criteria)
+    return axis.kind == "checklist" or (axis.kind == "criteria" and not axis.criteria)

@@ -468,7 +468,7 @@ async def _unfinished(given: Given, number: int, deadline_s: float | None) -> Ou
 async def _checked(reader: Reader, given: Given, number: int) -> Record:
     """A record that was made by hand has neither a place nor a key, and its units may repeat."""
     if isinstance(given, Record):
-        return given if given.key else await reader.record(given.model_dump(exclude_defaults=True), number)
+        return given if given.key else await reader.record(given.given, number)
     return await reader.record(given, number)
 
 

@@ -17,7 +17,7 @@ from judge.pairs.grouping import PairFailure, group
 from judge.pairs.pair import Candidate, Pair
 from judge.pairs.reading import build_candidate
 from judge.pairs.table import Compared, build_compared
-from judge.record import Record
+from judge.record import Record, copy_record
 from judge.settings import Settings
 from judge.traces.reading import Reader
 from judge.working import each, within
@@ -149,7 +149,8 @@ async def _pair(reader: Reader, two: tuple[Given, Given], number: int) -> Pair |
         hint = "Give both the same id, or leave it out in one of them."
         other = RecordError(message, line=number, field="id", record_id=ids[0], code="other_question", hint=hint)
         return _unreadable(other, number, "pair")
-    return Pair(a=replace(a, record=a.record.model_copy(update={"id": ids[0]})), b=b)
+    record = copy_record(a.record, line=a.record.line, images=a.record.images, record_id=ids[0])
+    return Pair(a=replace(a, record=record), b=b)
 
 
 def _says_id(given: Given) -> bool:
@@ -166,6 +167,6 @@ async def _candidate(reader: Reader, given: Given, number: int, name: str) -> Ca
     if isinstance(given, Record):
         if given.key:
             return Candidate(record=given, model=given.model or name, source=name)
-        given = given.model_dump(exclude_defaults=True)
+        given = given.given
     opens = partial(reader.record, given, number)
     return await build_candidate(reader.fields(given, number), opens, number=number, source=name, model=name)

@@ -121,8 +121,10 @@ def failures_of(
     request: Request, verdicts: Sequence[Verdict], error: JudgeError | None, stage: str = "reply"
 ) -> list[Failure]:
     """The failures of the units of one request that have no verdict, one for each axis."""
-    record = request.probes.record
     failed = [verdict for verdict in verdicts if verdict.failure]
+    if not failed:
+        return []
+    record = request.probes.record
     by_axis = {one.axis: [verdict for verdict in failed if verdict.axis == one.axis] for one in failed}
     return [
         Failure(

@@ -235,7 +235,6 @@ def _has_content(passage: str) -> bool:
 
 def _cut(text: str, at: int, cuts: re.Pattern[str]) -> bool:
     """Whether a boundary there parts what belongs together; it never does next to a blank or at an end."""
-    left, right = text[max(at - 2, 0) : at], text[at : at + 2]
-    if not left or not right or left[-1] == " " or right[0] == " ":
+    if not 0 < at < len(text) or text[at - 1] == " " or text[at] == " ":
         return False
-    return cuts.search(f"{left}|{right}") is not None
+    return cuts.search(f"{text[max(at - 2, 0) : at]}|{text[at : at + 2]}") is not None

@@ -136,7 +136,7 @@ def _asked(record: Record, rubric: Rubric, name: str, axis: ScoredAxis) -> list[
 
 def _each(record: Record, rubric: Rubric, name: str, axis: ScoredAxis) -> Iterator[AskedUnit]:
     units = record.units.get(name, ())
-    own = () if isinstance(axis, Checklist) else axis.units
+    own = () if axis.kind == "checklist" else axis.units
     if units and own:
         message = f"has units, and the rubric {rubric.name!r} says itself what is asked on this axis."
         raise _record_error(record, f"units.{name}", "own_units", message, "Remove the one or the other.")

@@ -18,6 +18,7 @@ from pydantic import JsonValue
 from judge.axis import AskedKind
 from judge.image import Image
 from judge.probe import MAX_UNITS_PER_CALL, AskedUnit, Probes
+from judge.request_key import request_key
 from judge.rubric import Rubric
 from judge.template import Templates
 from judge.variation import WORDED_KINDS
@@ -108,12 +109,12 @@ class Request(Struct, frozen=True, kw_only=True, dict=True):
     def key(self) -> str:
         """64 hex digits over the whole request: model, server, images, messages, schema, sampling, sample."""
         model, images = self.model, [image.digest for image in self.images]
-        parts: list[object] = [model.name, model.api_base, model.params, self.system, self.user, self.schema]
-        parts += [self.sample, *([images] if images else [])]
+        parts: list[object] = [self.sample, *([images] if images else [])]
         parts += [model.code] * bool(model.code)
         parts += [list(self.labels)] * bool(self.labels)
         parts += ["plain"] * self.plain
-        return hashlib.sha256(orjson.dumps([_KEY_VERSION, *parts], option=orjson.OPT_SORT_KEYS)).hexdigest()
+        named = (_KEY_VERSION, model.name, model.api_base, model.params)
+        return request_key(named, self.system, (self.shared, self.asked + self.complaint), self.schema, parts)
 
     @cached_property
     def call_id(self) -> str:
@@ -151,6 +152,7 @@ class Prompt:
             kind: Templates(kind, _OF_TASK, wording=wording) for kind in rubric.kinds if kind in WORDED_KINDS
         }
         given = {"evidence": evidence, "guidelines": rubric.guidelines.strip()}
+        self._descriptions = {axis: one_line(body.description) for axis, body in rubric.axes.items()}
         self.system: Mapping[AskedKind, str] = {
             kind: templates.render("system", **given) for kind, templates in self._of_kind.items()
         }
@@ -197,15 +199,16 @@ class Prompt:
         return structs.replace(request, complaint=self._templates.render("complaint", faults=list(faults)))
 
     def _schema(self, probes: Probes) -> str:
-        if levels := tuple(tuple(unit.levels) for unit in probes.asked if unit.levels):
+        if probes.asked[0].levels:
+            levels = tuple(tuple(unit.levels) for unit in probes.asked)
             return scale_schema(levels, evidence=self.evidence)
         return reply_schema(len(probes.asked), evidence=self.evidence, kind=probes.kind)
 
     def _render_units(self, probes: Probes) -> str:
-        axes = dict.fromkeys(unit.axis for unit in probes.asked)
+        axes = dict.fromkeys([unit.axis for unit in probes.asked])
         values = _VALUES[probes.kind]
         units = [values(index, unit) for index, unit in enumerate(probes.asked)]
-        descriptions = [(axis, one_line(self.rubric.axes[axis].description)) for axis in axes]
+        descriptions = [(axis, self._descriptions[axis]) for axis in axes]
         return self._of_kind[probes.kind].render("units", axes=descriptions, units=units)
 
 
@@ -266,10 +269,8 @@ _VERDICT_SCHEMAS: Mapping[AskedKind, dict[str, JsonValue]] = {
 def _unit_values(index: int, asked: AskedUnit) -> tuple[str, ...]:
     """Name, axis, claim, and the two questions: a tuple, as the sandbox looks twice at every attribute."""
     unit = asked.unit
-    return (
-        *(unit_name(index), asked.axis, quoted(unit.claim)),
-        *(one_line(unit.presence_question or ""), one_line(unit.correctness_question or "")),
-    )
+    presence, correctness = one_line(unit.presence_question or ""), one_line(unit.correctness_question or "")
+    return unit_name(index), asked.axis, quoted(unit.claim), presence, correctness
 
 
 def _criterion_values(index: int, asked: AskedUnit) -> tuple[object, ...]:
@@ -312,4 +313,4 @@ def _short(text: str) -> str:
 
 def one_line(text: str) -> str:
     """The text without line breaks, so that it cannot look like a line of ours."""
-    return " ".join(text.split())
+    return " ".join(text.split()) if text else text

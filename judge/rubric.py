@@ -84,7 +84,7 @@ class Rubric(BaseModel):
     @property  # not cached: a copy with other axes would keep those of before
     def scored(self) -> dict[str, ScoredAxis]:
         """The axes that one trace has a score on: all but preferences, which compare two."""
-        return {name: axis for name, axis in self.axes.items() if not isinstance(axis, Preference)}
+        return {name: axis for name, axis in self.axes.items() if axis.kind != "preference"}
 
     @property
     def preferences(self) -> dict[str, Preference]:

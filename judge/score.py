@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from judge.axis import Axis, Criteria, Faithfulness, Kind, Scale, asked_kind
+from judge.axis import Axis, Criteria, Kind, Scale, asked_kind
 from judge.criteria import as_best, as_worst, rating_share, score_criteria
 from judge.tree import score_tree
 from judge.verdict import Verdict
@@ -100,17 +100,17 @@ def score_axis(verdicts: Iterable[Verdict], *, min_coverage: float = 1.0, axis: 
         axis: As the rubric has it; None for a checklist.
     """
     units = list(verdicts)
-    if not sum(unit.weight for unit in units):
+    if not _weight(units):
         return AxisScore()
+    if axis is None or axis.kind == "checklist":  # most are, and pydantic's own look at a type takes longer
+        return _score_checklist(units, min_coverage)
     if isinstance(axis, Scale):
         return _score_level(units[0], axis.share)
     if isinstance(axis, Criteria) and asked_kind(axis) == "rating":
         return _score_level(units[0], rating_share)
     if isinstance(axis, Criteria):
         return _score_criteria(units, min_coverage, axis)
-    if isinstance(axis, Faithfulness):
-        return _score_claims(units, min_coverage)
-    return _score_checklist(units, min_coverage)
+    return _score_claims(units, min_coverage)
 
 
 def _score_criteria(criteria: Sequence[Verdict], min_coverage: float, axis: Criteria) -> AxisScore:
@@ -169,19 +169,19 @@ def _score_checklist(units: Sequence[Verdict], min_coverage: float) -> AxisScore
         OpenMedReason-Bench, arXiv 2606.12169. Units of unequal weight and unjudged units are ours.
     """
     judged = [unit for unit in units if unit.judged]
-    asked_weight = _weight(units)
     sums = _Sums.of(judged)
+    score = sums.score()
     # Not the difference of the two sums: beside a unit that weighs a thousand times as much, it would be rounded.
-    missing = _weight([unit for unit in units if not unit.judged])
-    coverage = sums.weight / asked_weight
+    missing = 0.0 if len(judged) == len(units) else _weight([unit for unit in units if not unit.judged])
+    coverage = sums.weight / _weight(units)
     complete = sums.weight > 0 and coverage >= min_coverage - _ROUNDING
     return AxisScore(
         grounding=sums.presence / sums.weight if complete else None,
         correctness=sums.right / sums.raised if complete and sums.raised else None,
-        score=sums.score() if complete else None,
+        score=score if complete else None,
         coverage=coverage,
-        score_low=sums.with_missing(missing, presence=sums.least_raised, right=0.0).score(),
-        score_high=sums.with_missing(missing, presence=1.0, right=1.0).score(),
+        score_low=sums.with_missing(missing, presence=sums.least_raised, right=0.0).score() if missing else score,
+        score_high=sums.with_missing(missing, presence=1.0, right=1.0).score() if missing else score,
     )
 
 
@@ -199,7 +199,7 @@ def score_trace(
         _score_sample([verdict for verdict in verdicts if verdict.sample == sample], min_coverage, axes)
         for sample in sorted({verdict.sample for verdict in verdicts})
     ]
-    return mean_of_samples(samples)
+    return samples[0] if len(samples) == 1 else mean_of_samples(samples)
 
 
 def mean_of_samples(samples: Sequence[TraceScore]) -> TraceScore:
@@ -229,7 +229,7 @@ class _Sums(Struct, frozen=True, gc=False):
 
     @classmethod
     def of(cls, judged: Sequence[Verdict]) -> _Sums:
-        soft = sum(unit.p_present is not None for unit in judged)
+        soft = len([unit for unit in judged if unit.p_present is not None])
         assert soft in (0, len(judged)), "verdicts of probes and of other calls are never mixed"
         raised = [unit for unit in judged if unit.presence]
         return cls(
@@ -268,14 +268,11 @@ def _right(unit: Verdict) -> float:
 
 
 def _score_sample(verdicts: Sequence[Verdict], min_coverage: float, axes: Mapping[str, Axis]) -> TraceScore:
-    names = dict.fromkeys(verdict.axis for verdict in verdicts)
+    of_axes: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        of_axes.setdefault(verdict.axis, []).append(verdict)
     scored = {
-        name: score_axis(
-            (verdict for verdict in verdicts if verdict.axis == name),
-            min_coverage=min_coverage,
-            axis=axes.get(name),
-        )
-        for name in names
+        name: score_axis(units, min_coverage=min_coverage, axis=axes.get(name)) for name, units in of_axes.items()
     }
     return score_of_axes(scored, verdicts)
 

@@ -56,7 +56,7 @@ def parse_json(source: bytes | str) -> Any:
     try:
         value = _DECODER.decode(text)
         # UTF-8 cannot carry a surrogate, so bytes hold one only as an escape; text may hold it as it is.
-        if isinstance(source, str) or _SURROGATE_ESCAPE.search(text):
+        if isinstance(source, str) or ("\\u" in text and _SURROGATE_ESCAPE.search(text)):
             _refuse_surrogates(value)
     except json.JSONDecodeError as exc:
         raise _explain(exc, text) from exc

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -149,8 +151,9 @@ def build_tables(outcomes: Iterable[Outcome], labels: Labels) -> Tables:
     """
     outcomes = list(outcomes)
     readable = [(outcome, outcome.record) for outcome in outcomes if outcome.record is not None]
+    measures = {axis: attrgetter(*columns_of(kind)) for axis, kind in labels.axes.items()}
     rows = {
-        "scores": [_score_row(outcome, record, labels) for outcome, record in readable],
+        "scores": [_score_row(outcome, record, labels, measures) for outcome, record in readable],
         "verdicts": [row for outcome, record in readable for row in _verdict_rows(outcome, record)],
         "calls": [_call_row(call, record, labels) for outcome, record in readable for call in outcome.calls],
         "failures": [_failure_row(failure) for outcome in outcomes for failure in outcome.failures],
@@ -186,18 +189,16 @@ def _frame(
     return pl.DataFrame(whole, schema=schema)
 
 
-def _score_row(outcome: Outcome, record: Record, labels: Labels) -> tuple[object, ...]:
+def _score_row(
+    outcome: Outcome, record: Record, labels: Labels, measures: Mapping[str, Callable[[AxisScore], tuple[object, ...]]]
+) -> tuple[object, ...]:
     scores = outcome.scores
     axes = scores.axes if scores else {}
     given = reference_answer(record.reference.answer, record.reference.reasoning, record.options)
     answer = extract_answer(record.trace, record.options)
     return (
         *(record.line, record.id, record.key, record.model, labels.judge, labels.rubric),
-        *(
-            getattr(axes.get(axis, _NO_AXIS), column)
-            for axis, kind in labels.axes.items()
-            for column in columns_of(kind)
-        ),
+        *chain.from_iterable([measured(axes.get(axis, _NO_AXIS)) for axis, measured in measures.items()]),
         *((scores.grounding, scores.correctness, scores.score, scores.score_sd) if scores else (None,) * 4),
         *(scores.samples if scores else 0, answer, answer_correct(answer, given, record.options)),
         len(record.trace),

@@ -20,10 +20,9 @@ from judge.words import (
     Met,
     PlainCriterionReply,
     PlainScaleReply,
-    PlainUnitReply,
     ScaleReply,
     Support,
-    UnitReply,
+    UnitWords,
     Words,
 )
 
@@ -135,7 +134,7 @@ def verify(
         `cannot_assess` where the judge cannot say whether a criterion holds.
     """
     about = about_unit(asked, sample, call_id)
-    if not isinstance(replied, UnitReply | PlainUnitReply):
+    if not isinstance(replied, UnitWords):
         return _verify_without_need(replied, asked, trace, rule, about)
     if replied.presence == 0:  # whatever else was said of a unit that was not raised says nothing
         return Verdict(**about, presence=0, reason=replied.reason)

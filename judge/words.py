@@ -37,6 +37,7 @@ __all__ = [
     "ScaleReply",
     "Support",
     "UnitReply",
+    "UnitWords",
     "Words",
     "parse_claims",
     "parse_preferences",
@@ -142,7 +143,8 @@ class PlainPreferenceReply(Struct, frozen=True, kw_only=True, forbid_unknown_fie
     preferred: Literal["A", "B", "tie"]
 
 
-Words: TypeAlias = UnitReply | PlainUnitReply | CriterionReply | PlainCriterionReply | ScaleReply | PlainScaleReply
+UnitWords: TypeAlias = UnitReply | PlainUnitReply
+Words: TypeAlias = UnitWords | CriterionReply | PlainCriterionReply | ScaleReply | PlainScaleReply
 ClaimWords: TypeAlias = ClaimReply | PlainClaimReply
 PairWords: TypeAlias = PreferenceReply | PlainPreferenceReply
 _AnyWords: TypeAlias = Words | ClaimWords | PairWords
@@ -224,8 +226,9 @@ def _parse(reply: Reply, units: int, form: tuple[AskedKind, bool]) -> list[Any]:
 def _decoded(text: str, units: int, form: tuple[AskedKind, bool]) -> list[Any] | None:
     """The words of a reply that is plainly in the declared form, in a fifth of the time; None for any other."""
     decoder, keys = _reader(units, form)
-    # A key that comes twice would be read once. Only an escape could hide one from this count.
-    if "\\u" in text or any(text.count(key) != times for key, times in keys):
+    # A key that comes twice would be read once. Only an escape could hide one from this count, and none is hidden where
+    # there are no more colons than keys that have to be there.
+    if "\\u" in text or (text.count(":") != sum(keys.values()) and any(text.count(key) != keys[key] for key in keys)):
         return None
     try:
         replies = list(astuple(decoder.decode(text)))
@@ -236,15 +239,15 @@ def _decoded(text: str, units: int, form: tuple[AskedKind, bool]) -> list[Any] |
 
 def _is_half(words: _AnyWords) -> bool:
     """Raised, and nothing said of whether it is right."""
-    return isinstance(words, UnitReply | PlainUnitReply) and bool(words.presence) and words.correctness is None
+    return isinstance(words, UnitWords) and bool(words.presence) and words.correctness is None
 
 
 @lru_cache(maxsize=10 * MAX_UNITS_PER_CALL)
-def _reader(units: int, form: tuple[AskedKind, bool]) -> tuple[msgspec.json.Decoder[Struct], list[tuple[str, int]]]:
+def _reader(units: int, form: tuple[AskedKind, bool]) -> tuple[msgspec.json.Decoder[Struct], dict[str, int]]:
     """What decodes a reply to so many units, and how often each key stands in it."""
     words, names = _WORDS[form], [unit_name(index) for index in range(units)]
     whole = msgspec.defstruct("Replied", [(name, words) for name in names], frozen=True, forbid_unknown_fields=True)
-    keys = [(f'"{name}"', 1) for name in names] + [(f'"{field}"', units) for field in words.__struct_fields__]
+    keys = {f'"{name}"': 1 for name in names} | {f'"{field}"': units for field in words.__struct_fields__}
     return msgspec.json.Decoder(whole), keys
 
 
@@ -274,6 +277,8 @@ def refuse_unknown_levels(replied: Sequence[Words], asked: Sequence[AskedUnit]) 
     Raises:
         OffMenuError: Says which, and what there is.
     """
+    if not asked[0].levels:  # a call asks about one kind
+        return
     faults = [
         f"{unit_name(index)}.value must be one of {', '.join(map(str, unit.levels))}"
         for index, (words, unit) in enumerate(zip(replied, asked, strict=True))

@@ -468,7 +468,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-FIELD_NAMES = st.sampled_from([*Record.model_fields, "trce", "x"])
+FIELD_NAMES = st.sampled_from([*Record.__struct_fields__, "trce", "x"])
 
 
 def _mutated(line: bytes, at: int, what: bytes, width: int) -> bytes:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from run_kit import completion, error, http, make_request, scripted
 from tenacity import wait_none
 
@@ -89,6 +90,77 @@ def test_an_attempt_ends_at_its_deadline() -> None:
     assert isinstance(outcome, TransientError)
     assert (outcome.code, str(outcome)) == ("timeout", "no reply within 0.1 s (--timeout).")
     assert backend.in_flight == 0
+
+
+class Sleepers:
+    """Takes as long as the sample of a request says, in hundredths of a second."""
+
+    async def complete(self, request: Request) -> Reply:
+        await asyncio.sleep(request.sample / 100)
+        return OK
+
+
+def test_one_alarm_ends_every_attempt_that_is_late_and_no_other() -> None:
+    """Some are done before theirs, and each of the others is met when its own time is over."""
+    takes = [1, 3000, 2, 3000, 0, 3000]
+    backend = Deadline(Sleepers(), timeout_s=0.3)
+
+    async def staggered() -> list[Any]:
+        tasks = []
+        for hundredths in takes:
+            tasks.append(asyncio.ensure_future(backend.complete(replace(REQUEST, sample=hundredths))))
+            await asyncio.sleep(0.05)
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def main() -> list[Any]:
+        return [*await staggered(), *await staggered()]  # the second time after a silence, with no alarm set
+
+    outcomes = asyncio.run(main())
+    assert [getattr(outcome, "code", "ok") for outcome in outcomes] == ["ok", "timeout"] * 6
+
+
+def test_who_cancels_an_attempt_is_not_told_of_a_deadline() -> None:
+    async def main() -> tuple[int, int]:
+        backend = Deadline(Sleepers(), timeout_s=30)
+        task = asyncio.ensure_future(backend.complete(replace(REQUEST, sample=3000)))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return task.cancelling(), len(backend._begun)
+
+    assert asyncio.run(main()) == (1, 0)
+
+
+def test_a_task_may_go_on_after_a_deadline() -> None:
+    """Nothing of the cancellation that ended the attempt is left in it."""
+
+    async def main() -> Reply:
+        backend = Deadline(Sleepers(), timeout_s=0.05)
+        with pytest.raises(TransientError):
+            await backend.complete(replace(REQUEST, sample=3000))
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+        return await backend.complete(replace(REQUEST, sample=1))
+
+    assert asyncio.run(main()).text == "ok"
+
+
+class Breaking:
+    """Says of an attempt that is ended how it broke."""
+
+    async def complete(self, request: Request) -> Reply:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            raise BROKEN from None
+        return OK
+
+
+def test_what_a_backend_says_at_its_deadline_is_kept() -> None:
+    (outcome,) = ask(Deadline(Breaking(), timeout_s=0.05))
+    assert outcome.code == "http_500"
 
 
 def test_what_is_in_time_is_measured() -> None:

@@ -112,3 +112,18 @@ def test_lingering_gathers_and_closing_does_not_wait_for_it():
         return disk.groups
 
     assert asyncio.run(asyncio.wait_for(work(), 10)) == [[0, 1, 2], [3], [4, 5]]
+
+
+def test_what_nobody_waits_for_is_written_and_its_error_is_told():
+    async def work():
+        disk, told = Disk(), []
+        disk.free.set()
+        grouped = Grouped(disk.write, failed=told.append)
+        grouped.leave("a")
+        await asyncio.sleep(0.05)
+        disk.error = OSError("full")
+        grouped.leave("b")
+        await grouped.aclose()
+        return disk.groups, [str(error) for error in told]
+
+    assert asyncio.run(work()) == ([["a"], ["b"]], ["full"])

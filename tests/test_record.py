@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from types import MappingProxyType
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from judge.errors import RecordError
 from judge.record import Record, build_record, parse_record
@@ -57,6 +59,33 @@ def test_unknown_fields_are_kept_where_they_stood() -> None:
     assert record.meta == {"split": "test", "temperature": 0.7}
     assert record.units["perception"][0].meta == {"page": 4}
     assert record.reference.meta == {"by": "x"}
+
+
+def test_a_record_is_the_same_whichever_way_it_is_read() -> None:
+    """Plain rows are read by msgspec; an unknown field anywhere sends all of a row another way."""
+    row = {**FULL, "meta": {"split": "test", "temperature": 0.7}}
+    del row["temperature"]
+    row["units"] = {"perception": [{**UNIT, "points": 2.5, "polarity": "negative", "gate": True, "meta": {"a": [1]}}]}
+    plain = build_record(row, number=4)
+    other = build_record({**row, "units": {**row["units"], "b": [{**UNIT, "unit_id": "P2", "page": 1}]}}, number=4)
+    assert plain.units["perception"] == other.units["perception"]
+    assert replace(other, units={}) == replace(plain, units={})
+    assert (plain.line, other.line) == (4, 4)
+    assert build_record(plain.given).key == build_record(row).key == plain.key
+
+
+@pytest.mark.parametrize("points", [math.nan, math.inf, -math.inf])
+def test_points_are_finite(points: float) -> None:
+    """A parser of JSON refuses them before; a library's user may give them."""
+    error = refused({**FULL, "units": {"perception": [{**UNIT, "points": points}]}})
+    assert error.field == "units.perception[0].points"
+
+
+def test_a_row_says_neither_where_it_stands_nor_what_its_key_is() -> None:
+    record = build_record({**FULL, "line": 99, "key": "mine", "images": ["x"]}, number=4)
+    assert (record.line, record.images) == (4, ())
+    assert record.key != "mine"
+    assert record.meta == {"split": "test", "temperature": 0.7, "line": 99, "key": "mine", "images": ["x"]}
 
 
 @pytest.mark.parametrize("extra", [{}, {"temperature": 1}])

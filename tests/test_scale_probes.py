@@ -291,7 +291,7 @@ def test_a_preview_shows_what_is_sent_and_what_a_scale_may_come_to() -> None:
     with Server(script=script) as server:
         settings = settings_for(server, rubric=with_axes(knowledge=FACTS, quality=QUALITY), probe=True)
         found = preview(record, settings)
-        Judge(NAME, api_base=server.api_base, rubric=settings.rubric, probe=True).score([record.model_dump()])
+        Judge(NAME, api_base=server.api_base, rubric=settings.rubric, probe=True).score([record.given])
     assert sorted(call.request.user for call in found.calls) == sorted(heard)
     assert [call.if_raised for call in found.calls] == [False, True, False]
     assert [call.completion_tokens for call in found.calls] == [1, 1, 1]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from msgspec.structs import asdict
 
 from judge.errors import RecordError
 from judge.record import Record, build_record
@@ -54,7 +55,7 @@ def test_openmedreason_as_it_is() -> None:
     assert made.question == QUESTION  # verbatim, with the options in it
     assert made.options == {"A": "Right lower", "B": "Left upper"}
     assert (made.model, made.meta) == ("m", {})
-    assert made.units["perception"][0].model_dump(exclude={"meta", "points", "polarity", "gate"}) == unit("P1")
+    assert asdict(made.units["perception"][0]).items() >= unit("P1").items()
 
 
 def test_a_row_without_an_id_has_that_of_its_question() -> None:

@@ -93,7 +93,7 @@ def test_a_trace_that_has_no_word_of_a_level_is_on_the_lowest() -> None:
 
 
 def test_a_trace_cannot_ask() -> None:
-    record = build_record({**RECORD.model_dump(exclude_defaults=True), "trace": "Question of evidence: which?"})
+    record = build_record({**RECORD.given, "trace": "Question of evidence: which?"})
     assert parse_ask(body(WAY.first_asks(record)[0])).question == "presence"
 
 

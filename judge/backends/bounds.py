@@ -46,6 +46,6 @@ def as_text(value: object, hide: Callable[[str], str] = hide_sent) -> str | None
 
 def with_whole_escapes(body: bytes) -> bytes:
     r"""JSON with `\ufffd` for every escape that is half of a surrogate pair, which strict parsers refuse."""
-    if not _SURROGATE.search(body):
+    if b"\\u" not in body or not _SURROGATE.search(body):
         return body
     return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], body)

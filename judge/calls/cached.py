@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from judge.backend import Backend, Reply
 from judge.calls.gathered import Gathered
@@ -53,7 +54,9 @@ class Cached:
         self._journals: list[Journal | OtherJournal] = [*([] if journal is None else [journal]), *others]
         self._commits = Grouped(self._commit, written=self._release) if journal is not None else None
         self._store = store
-        self._keeps = Grouped(store.keep_all, linger_s=_LINGER_S, most=_KEPT_TOGETHER) if store is not None else None
+        self._keeps = None
+        if store is not None:
+            self._keeps = Grouped(store.keep_all, failed=self._not_kept, linger_s=_LINGER_S, most=_KEPT_TOGETHER)
         self._stop = asyncio.Event() if stop is None else stop
         self._notes = [] if notes is None else notes
         self._found = Gathered(self._look_up)
@@ -72,8 +75,7 @@ class Cached:
         """Let other runs have a reply that could be used."""
         if self._store is None or self._keeps is None:
             return
-        kept = Kept(key=request.key, reply=reply, record_id=request.probes.record.id)
-        self._keeps.put(kept).add_done_callback(self._kept)
+        self._keeps.leave(Kept(key=request.key, reply=reply, record_id=request.probes.record.id))
 
     async def drain(self, *, timeout_s: float) -> None:
         """Wait for the calls whose askers went away, as they are paid for; then end the rest."""
@@ -87,12 +89,10 @@ class Cached:
             if writes is not None:
                 await writes.aclose()
 
-    def _kept(self, keeping: asyncio.Future[None]) -> None:
-        error = keeping.exception()
-        if isinstance(error, CacheError):
-            self._do_without(error)
-        elif error is not None:  # a bug of ours, which the loop tells of
+    def _not_kept(self, error: Exception) -> None:
+        if not isinstance(error, CacheError):  # a bug of ours, which the loop tells of
             raise error
+        self._do_without(error)
 
     def _look_up(self, requests: Sequence[Request]) -> list[Reply | None]:
         """In the journals, and what is in none of them in the store."""
@@ -120,15 +120,24 @@ class Cached:
     async def _pay(self, request: Request) -> Reply:
         # A task of its own: an asker that is cancelled takes away neither the reply that others wait for, nor the
         # commit of what is paid for by now.
-        task = asyncio.ensure_future(self._call(request))
+        loop = asyncio.get_running_loop()
+        asked: asyncio.Future[Reply] = loop.create_future()
+        task = loop.create_task(self._call(request))
         self._flying[request.call_id] = task
-        task.add_done_callback(lambda _: self._land(request.call_id, task))
-        return await asyncio.shield(task)
+        task.add_done_callback(partial(self._land, request.call_id, asked))
+        return await asked
 
-    def _land(self, call_id: str, task: asyncio.Task[Reply]) -> None:
+    def _land(self, call_id: str, asked: asyncio.Future[Reply], task: asyncio.Task[Reply]) -> None:
         del self._flying[call_id]
-        if not task.cancelled():
-            task.exception()  # an error whose askers are all gone is nobody's
+        error = None if task.cancelled() else task.exception()  # looked at: that of an asker who is gone is nobody's
+        if asked.done():
+            return
+        if task.cancelled():
+            asked.cancel()
+        elif error is not None:
+            asked.set_exception(error)
+        else:
+            asked.set_result(task.result())
 
     async def _call(self, request: Request) -> Reply:
         try:

@@ -13,7 +13,7 @@ from typing import Generic, TypeAlias, TypeVar
 __all__ = ["Grouped"]
 
 T = TypeVar("T")
-Group: TypeAlias = Sequence[tuple[T, asyncio.Future[None]]]
+Group: TypeAlias = Sequence[tuple[T, asyncio.Future[None] | None]]
 
 
 class Grouped(Generic[T]):
@@ -25,6 +25,7 @@ class Grouped(Generic[T]):
     Args:
         write: Given 1 to `most` items in the order they came; all or none are written. Called in the thread.
         written: Told of every item that is written, before its future is done.
+        failed: Told of the error of every group that nobody may wait for.
         linger_s: How long a first item is kept back for others, where nobody waits for it; in seconds.
         most: Items of one write, at least 1.
     """
@@ -34,14 +35,16 @@ class Grouped(Generic[T]):
         write: Callable[[Sequence[T]], None],
         *,
         written: Callable[[T], None] | None = None,
+        failed: Callable[[Exception], None] | None = None,
         linger_s: float = 0.0,
         most: int = 64,
     ) -> None:
         self._write = write
         self._written = written
+        self._failed = failed
         self._linger_s = linger_s
         self._most = most
-        self._waiting: deque[tuple[T, asyncio.Future[None]]] = deque()
+        self._waiting: deque[tuple[T, asyncio.Future[None] | None]] = deque()
         self._idle = asyncio.Event()
         self._idle.set()
         self._timer: asyncio.Handle | None = None
@@ -49,13 +52,19 @@ class Grouped(Generic[T]):
 
     def put(self, item: T) -> asyncio.Future[None]:
         """Hand over an item; what comes back is done when it is written, and has the error when it could not be."""
-        loop = asyncio.get_running_loop()
-        written: asyncio.Future[None] = loop.create_future()
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._add(item, written)
+        return written
+
+    def leave(self, item: T) -> None:
+        """Hand over an item that nobody waits for; only `failed` hears of it."""
+        self._add(item, None)
+
+    def _add(self, item: T, written: asyncio.Future[None] | None) -> None:
         self._waiting.append((item, written))
         if self._idle.is_set():
             self._idle.clear()
             self._wait_for_others()
-        return written
 
     async def aclose(self) -> None:
         """Wait until everything is written, and end the thread."""
@@ -92,7 +101,7 @@ class Grouped(Generic[T]):
         for item, written in group:
             if error is None and self._written is not None:
                 self._written(item)
-            if written.done():  # nobody waits for it any more
+            if written is None or written.done():  # nobody waits for it, or not any more
                 continue
             if error is None:
                 written.set_result(None)
@@ -104,3 +113,5 @@ class Grouped(Generic[T]):
             self._wait_for_others()
         else:
             self._begin()
+        if error is not None and self._failed is not None:  # last, as it may raise
+            self._failed(error)

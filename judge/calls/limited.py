@@ -63,7 +63,8 @@ class Limited:
         queued = now()
         await self._places.take()
         try:
-            taken = await self._wait_for_turn(request, now)
+            waits = self._pace.active or self._quotas.active
+            taken = await self._wait_for_turn(request, now) if waits else self._send(request, now())
             reply = await self._complete(request, taken, now)
         except BaseException:
             self._places.give_back()
@@ -92,8 +93,6 @@ class Limited:
         return reply
 
     async def _wait_for_turn(self, request: Request, now: Callable[[], float]) -> Taken:
-        if not (self._pace.active or self._quotas.active):
-            return self._send(request, now())
         slowed = self._pace.active
         self._throttled(+slowed)
         try:

@@ -31,6 +31,8 @@ class Logged:
         except BackendError as exc:  # by its code: a server's words may repeat what was asked
             _log.info("call %s: failed with %s after %.3f s", request.call_id, exc.code, time.monotonic() - begun)
             raise
+        if not _log.isEnabledFor(logging.DEBUG):
+            return reply
         counts = (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens)
         took_s = time.monotonic() - begun
         _log.debug("call %s: answered in %.3f s, tokens %s + %s, cached %s", request.call_id, took_s, *counts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 __all__ = ["Places"]
 
@@ -30,9 +31,9 @@ class Places:
         self._shrunk_at = float("-inf")
         self._tried = True
 
-    async def take(self) -> None:
+    def take(self) -> Awaitable[object]:
         """Wait for a free place."""
-        await self._free.acquire()
+        return self._free.acquire()
 
     def give_back(self) -> None:
         """Free a place that was taken."""

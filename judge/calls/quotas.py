@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from judge.backend import Reply
 from judge.calls.bucket import Bucket, Portion
@@ -12,8 +12,7 @@ from judge.prompt import Request
 __all__ = ["Quotas", "Taken"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(Struct, frozen=True, kw_only=True, gc=False):
     """What one attempt took.
 
     Attributes:

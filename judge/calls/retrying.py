@@ -48,8 +48,9 @@ class Retrying:
 
     async def complete(self, request: Request) -> Reply:
         try:
-            return await self._try(request)
+            return await self._backend.complete(request)
         except TransientError as exc:  # tenacity is entered only now: it costs more than a local call does
+            _refuse_long_wait(exc)
             return await self._retry(request, exc)
 
     async def _retry(self, request: Request, first: TransientError) -> Reply:
@@ -86,10 +87,14 @@ class Retrying:
         try:
             return await self._backend.complete(request)
         except TransientError as exc:
-            if exc.throttled and exc.retry_after_s is not None and exc.retry_after_s > LONGEST_WAIT_S:
-                message = f"the server asks to wait {exc.retry_after_s:,.0f} s, which is longer than judge waits: {exc}"
-                raise FatalError(message, code="rate_limit", hint="Resume then.") from exc
+            _refuse_long_wait(exc)
             raise
+
+
+def _refuse_long_wait(error: TransientError) -> None:
+    if error.throttled and error.retry_after_s is not None and error.retry_after_s > LONGEST_WAIT_S:
+        message = f"the server asks to wait {error.retry_after_s:,.0f} s, which is longer than judge waits: {error}"
+        raise FatalError(message, code="rate_limit", hint="Resume then.") from error
 
 
 class _Attempts:

@@ -7,11 +7,11 @@ import sqlite3
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import diskcache
+from msgspec import Struct
 
 from judge.backend import Reply
 from judge.calls.plain_cache import PlainCache
@@ -42,8 +42,7 @@ SELECT names.key, record_id FROM names JOIN Cache ON Cache.key = names.key AND r
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(Struct, frozen=True, kw_only=True, gc=False):
     """A usable reply, to be stored.
 
     Attributes:

@@ -39,15 +39,20 @@ def build_row(draft: Draft, *, judge: str, rubric: str, image: JsonValue = None)
         image: As the record gives it, where JSON can hold it; None for none.
     """
     record = draft.record
+    reference = {"answer": record.reference.answer, "reasoning": record.reference.reasoning}
     said = {"question": record.question, "options": record.options, "image": image, "context": record.context}
     row: Row = {
         "id": record.id,
-        **{name: value for name, value in said.items() if value is not None},
-        "reference": record.reference.model_dump(exclude_none=True, exclude={"meta"}),
+        **_told(said),
+        "reference": _told(reference),
         "units": {axis: _units(draft, axis) for axis in draft.axes},
     }
     notes = {"judge": judge, "rubric": rubric, **_notes(draft), "digest": _digest(row)}
     return {**row, "meta": {"draft": notes}}
+
+
+def _told(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def read_rows(path: Path) -> dict[str, Row]:

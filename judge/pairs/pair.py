@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from judge.errors import RecordError
-from judge.record import Record, with_images
+from judge.record import Record, Reference, with_images
 
 __all__ = ["Candidate", "Pair", "open_question"]
 
@@ -71,13 +71,14 @@ async def open_question(pair: Pair) -> Record:
     """
     one, other = await pair.a.whole(), await pair.b.whole()
     told: dict[str, Any] = {name: _either(pair, name, getattr(one, name), getattr(other, name)) for name in _SHARED}
-    told["reference"] = {
+    references: dict[str, Any] = {
         name: _either(pair, f"reference.{name}", getattr(one.reference, name), getattr(other.reference, name))
         for name in _OF_REFERENCE
     }
+    told["reference"] = Reference(**references)
     _either(pair, "image", _digests(one), _digests(other))
     told["image"] = one.image if one.image is not None else other.image
-    record = Record.model_validate({"id": one.id, "trace": one.trace, **told})
+    record = Record(id=one.id, trace=one.trace, **told)
     return with_images(record, one.images or other.images)
 
 

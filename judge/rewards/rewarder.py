@@ -166,7 +166,7 @@ def _group(record: Record | RecordError) -> Hashable:
 
 def _what_is_judged(record: Record) -> str:
     """A record without its other columns and its name: a trainer may number its samples."""
-    seen = record.model_dump(exclude={"id", "model", "meta", "image"})
+    seen = {name: value for name, value in record.given.items() if name not in ("id", "model", "meta", "image")}
     return digest({**seen, "images": [image.digest for image in record.images]})
 
 

@@ -15,8 +15,8 @@ from judge.record import Record, Reference
 
 __all__ = ["field_at", "move_fields", "parse_map"]
 
-_FIELDS: Final = tuple(name for name in Record.model_fields if name != "meta")
-_REFERENCE: Final = tuple(f"reference.{name}" for name in Reference.model_fields if name != "meta")
+_FIELDS: Final = tuple(name for name in Record.__struct_fields__ if name != "meta")
+_REFERENCE: Final = tuple(f"reference.{name}" for name in Reference.__struct_fields__ if name != "meta")
 _ALLOWED: Final = ", ".join((*_FIELDS, *_REFERENCE, "units.AXIS", "options.LABEL"))
 
 
