@@ -22,7 +22,8 @@ from judge.redteam.catalogue import FAMILIES
 from judge.resource import resource_path
 from judge.testing import Server
 from judge.testing.ask import Ask, parse_ask
-from judge.testing.scripts import SCRIPT_NAMES, gullible, led, parrot
+from judge.testing.named import SCRIPT_NAMES
+from judge.testing.scripts import gullible, led, parrot
 
 NAME = ("--judge", "hosted_vllm/any", "--cache", "none", "--max-retries", "0")
 CLEAN = 7  # records that come with the package

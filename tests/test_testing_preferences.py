@@ -13,8 +13,9 @@ from judge.pairs.prompt import PairPrompt
 from judge.prompt import Request
 from judge.testing import Ask
 from judge.testing.ask import parse_ask
+from judge.testing.named import load_script
 from judge.testing.preferences import prefer, prefer_first, prefer_neither
-from judge.testing.scripts import Sloppy, gullible, load_script
+from judge.testing.scripts import Sloppy, gullible
 
 SERVER = "http://127.0.0.1:9/v1"
 

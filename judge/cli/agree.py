@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +9,11 @@ import click
 
 from judge.cli.declared import seed_option
 from judge.cli.option_types import Least
+from judge.cli.options import AgreeOptions
 
-__all__ = ["AgreeOptions", "agree"]
+__all__ = ["agree"]
 
 _PROBES = ("outcome", "raised", "presence", "correctness", "verdict", "value", "preference")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgreeOptions:
-    """What `judge agree` was given."""
-
-    runs: tuple[Path, ...]
-    labels: Path
-    probes: tuple[str, ...]
-    axes: tuple[str, ...]
-    by_unit: bool
-    against: str
-    seed: int
-    out: Path | None
-    fail_under: tuple[tuple[str, float], ...]
-    as_json: bool
 
 
 @click.command()

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import orjson
 
-from judge.cli.agree import AgreeOptions
 from judge.cli.agreement_page import print_agreement
+from judge.cli.options import AgreeOptions
 from judge.cli.terminal import Screen, clean, complain
 from judge.errors import ConfigError, JudgeError
 from judge.runs.directory import write_atomically

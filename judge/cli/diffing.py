@@ -12,7 +12,7 @@ from judge.change import Comparison, compare_rubrics
 from judge.cli.asking import EXIT_FAILED_RECORDS, EXIT_OK, EXIT_USAGE, Asking
 from judge.cli.diff_page import print_changes, print_moves
 from judge.cli.given import read_traces
-from judge.cli.rubric_diff import DiffOptions
+from judge.cli.options import DiffOptions
 from judge.cli.terminal import Screen, clean, complain
 from judge.errors import JudgeError
 from judge.move import Moves, find_moves

@@ -11,7 +11,7 @@ import orjson
 
 from judge.cli.asking import EXIT_FAILED_RECORDS, EXIT_OK, EXIT_RESUMABLE, Asking
 from judge.cli.given import read_traces
-from judge.cli.rubric_draft import DraftOptions
+from judge.cli.options import DraftOptions
 from judge.cli.terminal import clean
 from judge.draft import DraftReport, draft_file
 from judge.drafts.coverage import Coverage

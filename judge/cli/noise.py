@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from judge.cli.declared import log_level_option, option, options_of_score, overwrite_option, quiet_option, seed_option
-from judge.cli.options import AskingOptions, take
+from judge.cli.options import NoiseOptions, take
 from judge.variation import WORDINGS
 
-__all__ = ["NoiseOptions", "noise"]
+__all__ = ["noise"]
 
 _AS_SCORE_HAS_THEM = (
     *("config", "judge", "api_base", "rubric", "granularity", "evidence", "params", "min_coverage", "engine_args"),
@@ -20,17 +19,6 @@ _AS_SCORE_HAS_THEM = (
     *("references", "on", "image_root", "allow_image_urls", "image_max_side", "as_json", "traces"),
 )
 _NOT_VARIED = {"probe": False, "probe_evidence": False, "samples": 1}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoiseOptions(AskingOptions):
-    """What `judge noise` was given."""
-
-    repeats: int
-    orders: int
-    templates: int
-    seed: int
-    dry_run: bool
 
 
 @options_of_score(*_AS_SCORE_HAS_THEM, judge="Whose noise is measured. Needed: lexical, the baseline, has none.")

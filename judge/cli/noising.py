@@ -12,8 +12,8 @@ import orjson
 
 from judge.cli.asking import EXIT_FAILED_RECORDS, EXIT_OK, EXIT_USAGE, Asking
 from judge.cli.given import read_settings, read_traces
-from judge.cli.noise import NoiseOptions
 from judge.cli.noise_page import call_line, print_noise
+from judge.cli.options import NoiseOptions
 from judge.cli.terminal import Screen, clean, complain
 from judge.errors import JudgeError
 from judge.progress import Progress, RunReport, sum_up

@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMPARE_TAKES",
+    "AgreeOptions",
     "AskingOptions",
     "CompareOptions",
+    "DiffOptions",
+    "DraftOptions",
     "EstimateOptions",
     "JudgeOptions",
+    "NoiseOptions",
     "ReadOptions",
+    "RedTeamOptions",
     "ScoreOptions",
     "ServeOptions",
+    "TaskOptions",
     "cache_folder",
     "names_apart",
     "take",
@@ -137,6 +143,74 @@ class EstimateOptions(JudgeOptions):
     out: Path | None
     past: Path | None
     measure: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreeOptions:
+    """What `judge agree` was given."""
+
+    runs: tuple[Path, ...]
+    labels: Path
+    probes: tuple[str, ...]
+    axes: tuple[str, ...]
+    by_unit: bool
+    against: str
+    seed: int
+    out: Path | None
+    fail_under: tuple[tuple[str, float], ...]
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseOptions(AskingOptions):
+    """What `judge noise` was given."""
+
+    repeats: int
+    orders: int
+    templates: int
+    seed: int
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedTeamOptions(AskingOptions):
+    """What `judge redteam` was given.
+
+    Attributes:
+        families: Names; empty for all.
+        fail_over: What may not be exceeded: a number of `judge.cli.redteam_checks` -> its bound.
+    """
+
+    families: tuple[str, ...]
+    per_family: int
+    pass_mark: float
+    fail_over: tuple[tuple[str, float], ...]
+    seed: int
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffOptions(AskingOptions):
+    """What `judge rubric diff` was given with TRACES; `rubric` is the new version."""
+
+    old: str
+    run: Path | None
+    exit_code: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftOptions(AskingOptions):
+    """What `judge rubric draft` was given."""
+
+    verbose: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOptions(DraftOptions):
+    """What `judge rubric draft --task` was given; `traces` are the good ones."""
+
+    task: Path
+    bad: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from judge.cli.declared import (
     quiet_option,
     seed_option,
 )
-from judge.cli.options import AskingOptions, take
+from judge.cli.options import RedTeamOptions, take
 
-__all__ = ["RedTeamOptions", "redteam"]
+__all__ = ["redteam"]
 
 _AS_SCORE_HAS_THEM = (
     *("config", "judge", "api_base", "rubric", "granularity", "evidence", "probe", "probe_evidence", "samples"),
@@ -26,23 +25,6 @@ _AS_SCORE_HAS_THEM = (
     *("budget", "key_file", "headers", "limit", "map", "references", "on", "image_root", "allow_image_urls"),
     *("image_max_side", "as_json"),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RedTeamOptions(AskingOptions):
-    """What `judge redteam` was given.
-
-    Attributes:
-        families: Names; empty for all.
-        fail_over: What may not be exceeded: a number of `judge.cli.redteam_checks` -> its bound.
-    """
-
-    families: tuple[str, ...]
-    per_family: int
-    pass_mark: float
-    fail_over: tuple[tuple[str, float], ...]
-    seed: int
-    dry_run: bool
 
 
 class _Names(click.ParamType[tuple[str, ...]]):

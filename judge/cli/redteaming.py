@@ -15,8 +15,7 @@ import orjson
 from judge.cli.asking import EXIT_FAILED_RECORDS, EXIT_OK, EXIT_USAGE, Asking
 from judge.cli.estimating import run_estimate
 from judge.cli.given import read_settings, read_traces
-from judge.cli.options import EstimateOptions, JudgeOptions
-from judge.cli.redteam import RedTeamOptions
+from judge.cli.options import EstimateOptions, JudgeOptions, RedTeamOptions
 from judge.cli.redteam_page import print_attacked
 from judge.cli.terminal import Screen, clean, complain
 from judge.errors import JudgeError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,9 @@ import click
 from click.core import ParameterSource
 
 from judge.cli.declared import log_level_option, option, options_of_score, quiet_option
-from judge.cli.options import AskingOptions, take
+from judge.cli.options import DiffOptions, take
 
-__all__ = ["DiffOptions", "diff"]
+__all__ = ["diff"]
 
 _AS_SCORE_HAS_THEM = (
     *("config", "judge", "api_base", "granularity", "evidence", "probe", "probe_evidence", "samples", "params"),
@@ -21,15 +20,6 @@ _AS_SCORE_HAS_THEM = (
     "as_json",
 )
 _WITHOUT_TRACES = {"old", "new", "as_json", "exit_code", "config"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiffOptions(AskingOptions):
-    """What `judge rubric diff` was given with TRACES; `rubric` is the new version."""
-
-    old: str
-    run: Path | None
-    exit_code: bool
 
 
 @options_of_score(*_AS_SCORE_HAS_THEM)

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from judge.cli.declared import asking_options, log_level_option, option
-from judge.cli.options import AskingOptions, take_asking
+from judge.cli.options import DraftOptions, TaskOptions, take_asking
 
-__all__ = ["DraftOptions", "TaskOptions", "draft"]
+__all__ = ["draft"]
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OF_A_TASK = ("task", "good", "bad")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftOptions(AskingOptions):
-    """What `judge rubric draft` was given."""
-
-    verbose: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskOptions(DraftOptions):
-    """What `judge rubric draft --task` was given; `traces` are the good ones."""
-
-    task: Path
-    bad: Path
 
 
 @click.command()

@@ -12,7 +12,7 @@ import orjson
 
 from judge.cli.asking import EXIT_FAILED_RECORDS, EXIT_OK, Asking
 from judge.cli.given import read_traces
-from judge.cli.rubric_draft import TaskOptions
+from judge.cli.options import TaskOptions
 from judge.cli.terminal import clean
 from judge.draft_task import TaskReport, draft_task
 from judge.settings import Settings

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from judge.testing.faults import KINDS, RETRYABLE
-from judge.testing.scripts import SCRIPT_NAMES
+from judge.testing.named import SCRIPT_NAMES
 
 _EXAMPLE = """\
 example:

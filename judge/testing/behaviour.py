@@ -14,7 +14,7 @@ class Behaviour:
     """What a server answers, and how it misbehaves.
 
     Args:
-        script: A name in `scripts.SCRIPT_NAMES`, `module:function`, or a callable.
+        script: A name in `named.SCRIPT_NAMES`, `module:function`, or a callable.
         seed: Which requests meet which fault, which replies are sloppy, how long each takes.
         faults: Share of requests that meet a fault, in [0, 1]; at most two in a row for one request key.
         kinds: The faults to choose from: any of `faults.KINDS`, or an HTTP status such as "502".

@@ -16,6 +16,7 @@ from judge.testing.bucket import TokenBucket
 from judge.testing.faults import PROBE, REPLY, draw_fault, draw_latency
 from judge.testing.ledger import Ledger, LedgerRow
 from judge.testing.misbehave import misbehave
+from judge.testing.named import load_script
 from judge.testing.probes import certain, constrained, written
 from judge.testing.replies import (
     Answer,
@@ -28,7 +29,7 @@ from judge.testing.replies import (
     unknown_format,
     unknown_model,
 )
-from judge.testing.scripts import Script, load_script
+from judge.testing.scripts import Script
 from judge.testing.usage import PrefixCache, count_tokens, prompt_text
 from judge.testing.wire import deliver, reached
 

@@ -21,8 +21,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from importlib import import_module
-from typing import Literal, TypeAlias, get_args
+from typing import TypeAlias
 
 import orjson
 
@@ -36,10 +35,6 @@ from judge.testing.probes import digit_of, digits_of, soft
 from judge.testing.units import MARKS, AskedUnit
 
 Script: TypeAlias = Callable[[Ask], str | Mapping[str, object]]
-ScriptName: TypeAlias = Literal[
-    "obedient", "sloppy", "gullible", "led", "parrot", "stubborn", "noisy", "biased", "undecided"
-]
-SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
 _Reply: TypeAlias = dict[str, dict[str, object]]
 
 _DECODER = json.JSONDecoder()
@@ -164,39 +159,6 @@ class Sloppy:
         if reply and wrong:
             reply = _slip(reply, die.number)
         return _dress(orjson.dumps(reply).decode(), die.number)
-
-
-def load_script(script: str | Script, *, seed: int = 0) -> Script:
-    """A script by name, or your own as `module:function`; a callable is returned as it is.
-
-    Raises:
-        ValueError: Neither a known name nor `module:function`.
-    """
-    from judge.testing.noisy import Noisy  # which stands on the honest one above
-
-    if callable(script):
-        return script
-    named: dict[str, Script] = {
-        "obedient": obedient,
-        "sloppy": Sloppy(seed=seed),
-        "gullible": gullible,
-        "led": led,
-        "parrot": parrot,
-        "stubborn": stubborn,
-        "noisy": Noisy(seed=seed),
-        "biased": biased,
-        "undecided": undecided,
-    }
-    return named[script] if script in named else _imported(script)
-
-
-def _imported(path: str) -> Script:
-    module, colon, function = path.partition(":")
-    if not colon:
-        names = ", ".join(SCRIPT_NAMES)
-        raise ValueError(f"script {path!r} is not one of {names}; your own is given as module:function")
-    script: Script = getattr(import_module(module), function)
-    return script
 
 
 class _Die:
