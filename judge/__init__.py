@@ -171,6 +171,7 @@ The flow, top to bottom; a file imports only files above it:
     pair_estimate.py  Traces × Settings       -> Estimate      of comparing them
     preview.py        Record × Settings       -> Preview       all that would be sent, and how it would be scored
     comparing.py      two lists, or pairs     -> which traces are better
+    line.py           Settings                -> Line          the connection of this process, opened when needed
     client.py         class Judge: the library's door, sync and async
     panel_client.py   class Panel: the same for several judges
     reward.py         Outcome × RewardShape   -> Reward        the number that a trainer gets

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import weakref
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,17 +14,16 @@ from pydantic import JsonValue
 from judge import loop
 from judge.asking import Asker
 from judge.comparing import Comparing
-from judge.connect import Connection, connect
-from judge.errors import ConfigError, InputError, JudgeError, RecordError
+from judge.errors import ConfigError, InputError, RecordError
 from judge.image import ImageRules
 from judge.judge_name import find_needless, usual_concurrency
+from judge.line import Line
 from judge.outcome import Outcome, failed_record, late_record
 from judge.pairs.asking import PairOutcome
 from judge.pairs.grouping import PairFailure
 from judge.pairs.table import Compared
 from judge.price import build_price
 from judge.probe import Granularity
-from judge.purse import Purse
 from judge.record import Record
 from judge.rubric import Rubric, load_rubric
 from judge.settings import LEFT_OPEN, Settings
@@ -167,11 +163,11 @@ class Judge:
         judge._setup(settings, images, None if beside is None else beside._line)  # noqa: SLF001 - its own
         return judge
 
-    def _setup(self, settings: Settings, images: ImageRules | None, line: _Line | None = None) -> None:
+    def _setup(self, settings: Settings, images: ImageRules | None, line: Line | None = None) -> None:
         refuse_unusable(settings)
         self._settings = settings
         self._images = images
-        self._line = _Line(settings) if line is None else line
+        self._line = Line(settings) if line is None else line
 
     def __getstate__(self) -> tuple[Settings, ImageRules | None]:
         return replace(self._settings), self._images  # without what it has computed: templates do not pickle
@@ -351,95 +347,6 @@ class Judge:
         late = [number for number in range(1, len(records) + 1) if number not in outcomes]
         outcomes |= {number: await _unfinished(records[number - 1], number, deadline_s) for number in late}
         return [outcomes[number] for number in range(1, len(records) + 1)]
-
-
-class _Line:
-    """How a judge is reached, whatever the rubric: one connection at a time, which is opened when it is needed."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        # Of all its connections, and not of one.
-        self._purse = None if settings.budget_usd is None else Purse(settings.budget_usd)
-        self._link: _Link | None = None
-        self._reading: tuple[asyncio.AbstractEventLoop, ImageRules | None] | None = None
-        self._reader = Reader(images=None)
-
-    def reader(self, images: ImageRules | None) -> Reader:
-        """One for all who ask, as it bounds how many pictures are decoded at once; a new one after a fork."""
-        reading = (asyncio.get_running_loop(), images)
-        if self._reading != reading:
-            self._reading, self._reader = reading, Reader(images=images)
-        return self._reader
-
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Connection]:
-        link = self._use()
-        try:
-            yield await link.connection()
-        except JudgeError:  # a provider that is down now, or a store that cannot be opened, may be fine next time
-            self._drop(link)
-            raise
-        finally:
-            await self._leave(link)
-
-    def _use(self) -> _Link:
-        if self._link is None or not self._link.ours:
-            self._link = _Link(self._settings, self._purse)
-            # For a judge that is thrown away; at the exit, the loop ends all that it holds.
-            weakref.finalize(self, loop.release, self._link.task).atexit = False
-        self._link.users += 1
-        return self._link
-
-    def _drop(self, link: _Link) -> None:
-        if self._link is link:
-            self._link = None
-
-    async def _leave(self, link: _Link) -> None:
-        link.users -= 1
-        if link is not self._link and not link.users:
-            await link.close()
-
-    async def close(self) -> None:
-        """Close what is open, or let its last user close it."""
-        if (link := self._link) is not None and link.ours:
-            link.users += 1
-            self._drop(link)
-            await self._leave(link)
-
-
-class _Link:
-    """A connection that is open in a task of its own, and who uses it.
-
-    Born in the process's loop, and of use there only: after a fork, the child needs another one.
-    """
-
-    def __init__(self, settings: Settings, purse: Purse | None = None) -> None:
-        self.users = 0
-        self._loop = asyncio.get_running_loop()
-        self._opened: asyncio.Future[Connection] = self._loop.create_future()
-        self.task = loop.hold(self._live(settings, purse))
-
-    @property
-    def ours(self) -> bool:
-        """Whether it belongs to the running loop; the sockets of a parent process are not ours to use or to close."""
-        return self._loop is asyncio.get_running_loop()
-
-    async def connection(self) -> Connection:
-        """The connection, once it is open."""
-        await asyncio.wait((self._opened, self.task), return_when=asyncio.FIRST_COMPLETED)
-        if not self._opened.done():
-            self.task.result()  # raises why it could not be opened
-        return self._opened.result()
-
-    async def close(self) -> None:
-        """End the task, and with it the connection."""
-        self.task.cancel()
-        await asyncio.wait((self.task,))
-
-    async def _live(self, settings: Settings, purse: Purse | None) -> None:
-        async with connect(settings, purse=purse) as connection:
-            self._opened.set_result(connection)
-            await asyncio.Event().wait()  # until it is cancelled, which also ends calls that nobody waits for
 
 
 def _refuse_needless(judge: str, **given: object) -> None:

@@ -18,9 +18,9 @@ import polars as pl
 import pytest
 
 from judge import Judge, Record, Run
-from judge.client import _Link
 from judge.errors import ConfigError, FatalError, InputError, RubricError
 from judge.image import ImageRules
+from judge.line import Link
 from judge.record import build_record
 from judge.rubric import load_rubric
 from judge.settings import Settings
@@ -421,7 +421,7 @@ def test_merge_meets_on_the_model_too_where_ids_repeat(judge):
 
 def test_what_is_open_belongs_to_its_loop():
     async def make():
-        return _Link(Judge("lexical")._settings)
+        return Link(Judge("lexical")._settings)
 
     async def ours(link):
         return link.ours
