@@ -177,8 +177,8 @@ def test_what_cannot_be_answered_is_refused_alone(text_engine, asked, code, said
 def test_a_deadline_ends_the_request_in_the_engine(text_engine):
     loop, engine = text_engine
     endless = bounded(make_request(params={"temperature": 0, "max_tokens": 3000, "min_tokens": 2900}), most=9000)
-    with pytest.raises(TransientError, match=r"no reply within 0.2 s") as caught:
-        loop.run(Deadline(engine, timeout_s=0.2).complete(endless))
+    with pytest.raises(TransientError, match=r"no reply within 0.05 s") as caught:
+        loop.run(Deadline(engine, timeout_s=0.05).complete(endless))
     assert caught.value.code == "timeout"
     llm = loop.run(engine._engine()).llm
     assert llm.output_processor.get_num_unfinished_requests() == 0
