@@ -73,8 +73,8 @@ class VLLMEngine:
         except Exception as exc:
             _raise_if_cancelled()
             raise self._refused(exc, engine, images=bool(request.images)) from exc
-        _raise_if_cancelled()  # vLLM may answer with what it had written by then
         if not hasattr(answer, "choices"):
+            _raise_if_cancelled()
             raise self._refusal(answer, images=bool(request.images))
         return self._read(answer, request.labels)
 

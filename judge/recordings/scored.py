@@ -20,7 +20,6 @@ from judge.words import Met
 
 __all__ = ["as_failure", "rubric_of", "score_recordings"]
 
-_UNIT_FIELDS: Final = ("unit_id", "claim", "points", "importance", "polarity", "topic")
 _SHOWN: Final = 4_000  # code points of a recorded text, as the reason
 
 

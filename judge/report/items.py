@@ -22,7 +22,6 @@ _ROW = {
     "units_judged": pl.Int64,
     "trace_score": pl.Float64,
 }
-_ITEM = {"record_id": pl.String, "model": pl.String, "nth": pl.Int64, "line": pl.Int64}
 
 
 def find_rows(runs: Sequence[ReportedRun], columns: Sequence[Column]) -> pl.DataFrame:

@@ -37,7 +37,6 @@ __all__ = [
 ]
 
 _Numbers: TypeAlias = NDArray[np.float64]
-_NO_PAIR = "no unit was rated by two raters"
 _ALL_ALIKE = (
     "all labels are of one and the same class, or no unit was rated by two raters: agreement by chance is whole"
 )

@@ -54,12 +54,10 @@ def calibrated_scores(
         table = table.join(found.rename({"score": f"{name}_calibrated"}), on="line", how="left", maintain_order="left")
     columns = [f"{name}_calibrated" for name in mapped]
     nulled = [pl.when(pl.col(f"{name}_score").is_not_null()).then(f"{name}_calibrated") for name in mapped]
-    whole = [pl.col(name).is_null() | pl.col(name.replace("_score", "_calibrated")).is_not_null() for name in scored]
-    complete = pl.col("trace_score").is_not_null() & pl.all_horizontal(whole)
+    whole = pl.all_horizontal(pl.col(name).is_null() | _known(name, columns) for name in scored)
+    complete = pl.col("trace_score").is_not_null() & whole
     trace = pl.when(complete).then(_mean_of(columns)).alias("trace_calibrated")
-    missing = [pl.lit(None, pl.Float64).alias(name.replace("_score", "_calibrated")) for name in scored]
-    known = table.with_columns(*nulled).with_columns(*(one for one in missing if one.meta.output_name() not in columns))
-    return known.with_columns(trace).select(*_RECORD, *columns, "trace_calibrated")
+    return table.with_columns(*nulled).with_columns(trace).select(*_RECORD, *columns, "trace_calibrated")
 
 
 def calibrated_means(table: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame:
@@ -84,6 +82,12 @@ def unmapped(axis: Axis, known: AxisCalibration) -> str | None:
     if not isinstance(axis, Checklist | Criteria | Scale):
         return "only checklists, criteria and scales have maps"
     return next((f"{probe}: {one.why}" for probe, one in known.probes.items() if one.map is None), None)
+
+
+def _known(score: str, columns: Sequence[str]) -> pl.Expr:
+    """Whether the axis of a score column has a calibrated one."""
+    name = f"{score.removesuffix('_score')}_calibrated"
+    return pl.col(name).is_not_null() if name in columns else pl.lit(value=False)
 
 
 def _mean_of(columns: Sequence[str]) -> pl.Expr:
