@@ -113,8 +113,9 @@ class Store:
                     self._cache.sql(_note(len(names)), [part for name in names for part in name])
 
     def _has(self, one: Kept) -> bool:
-        known = one.record_id is None or self._cache.sql(_KNOWN, (one.key, one.record_id)).fetchone()
-        return one.reply.cached and bool(known)
+        if not one.reply.cached:  # most of them: no query for what is new anyhow
+            return False
+        return one.record_id is None or self._cache.sql(_KNOWN, (one.key, one.record_id)).fetchone() is not None
 
     def close(self) -> None:
         """Close the store's files."""
