@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from itertools import takewhile
 from typing import Final
 
@@ -208,11 +209,17 @@ def _same(statement: str, options: Options) -> set[str | None]:
 
 def _letters(statement: str, options: Options) -> set[str | None]:
     """A statement of keys alone: `(c)`, `A or B`, `A, B`."""
-    key = key_pattern(tuple(options), any_case=True)
-    gap = rf"{DECORATION}+(?:{JOINT}{DECORATION}+)?"
-    if not re.fullmatch(rf"{DECORATION}*{key}(?:{gap}{key})*{DECORATION}*", statement):
+    only_keys, one_key = _key_statement(tuple(options))
+    if not only_keys.fullmatch(statement):
         return set()
-    return {_spelt(found, options) for found in re.findall(rf"(?<!\w){key}(?!\w)", statement)}
+    return {_spelt(found, options) for found in one_key.findall(statement)}
+
+
+@cache
+def _key_statement(keys: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A statement of these keys alone, and each key in it."""
+    key, gap = key_pattern(keys, any_case=True), rf"{DECORATION}+(?:{JOINT}{DECORATION}+)?"
+    return re.compile(rf"{DECORATION}*{key}(?:{gap}{key})*{DECORATION}*"), re.compile(rf"(?<!\w){key}(?!\w)")
 
 
 def _labelled(statement: str, options: Options) -> set[str | None]:

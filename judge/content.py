@@ -113,7 +113,7 @@ _ACCENTS: Final = re.compile("[\u0300-\u036f\u20d0-\u20ff\ufe00-\ufe0f\U000e0100
 _UNSPACED_END: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]$")
 _ASCII_GAPS: Final = {code: " " for code in range(128) if not chr(code).isalnum()}
 # A long trace is known by its beginning, as long as that says more than an opener or a tag that the cut left half.
-_BEGINNING: Final = 240
+_BEGINNING: Final = 160
 _MOST_OF_A_CUT: Final = 100
 
 

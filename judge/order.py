@@ -28,6 +28,8 @@ def reordered(probes: Probes, number: int) -> Probes:
         number: 0 for that order. The orders of 1, 2, … are no two alike, until there are no others: two units have one
             other order, so 2 is the order of the record again, and 3 is 1.
     """
+    if not number:
+        return probes
     places = _orders(len(probes.asked), number)
     if places == tuple(range(len(places))):
         return probes

@@ -102,24 +102,25 @@ def build_probes(record: Record, rubric: Rubric, granularity: Granularity) -> li
     """
     _refuse_unknown_axes(record, rubric)
     _refuse_missing_units(record, rubric)
-    asked = [unit for name, axis in rubric.scored.items() for unit in _asked(record, rubric, name, axis)]
+    axes = [asked for name, axis in rubric.scored.items() if (asked := _asked(record, rubric, name, axis))]
     size = 1 if granularity == "unit" else MAX_UNITS_PER_CALL
     return [
         Probes(record=record, asked=batch)
-        for alike in _alike(asked, granularity)
+        for alike in _alike(axes, granularity)
         for batch in batches(alike, len(alike) if alike[0].kind == "faithfulness" else size)
     ]
 
 
-def _alike(units: Iterable[AskedUnit], granularity: Granularity) -> list[list[AskedUnit]]:
-    """Those that can share a call: of one kind, and judged by the same parts of the record.
+def _alike(axes: Iterable[Sequence[AskedUnit]], granularity: Granularity) -> list[list[AskedUnit]]:
+    """Those that can share a call: of one kind, and judged by the same parts of the record, as all of an axis are.
 
     The claims of a trace are found once, for all axes that ask about them.
     """
     together: dict[tuple[AskedKind, View, str], list[AskedUnit]] = {}
-    for asked in units:
-        apart = granularity != "trace" and asked.kind != "faithfulness"
-        together.setdefault((asked.kind, asked.view, asked.axis if apart else ""), []).append(asked)
+    for units in axes:
+        first = units[0]
+        apart = granularity != "trace" and first.kind != "faithfulness"
+        together.setdefault((first.kind, first.view, first.axis if apart else ""), []).extend(units)
     return list(together.values())
 
 
@@ -130,26 +131,33 @@ def batches(asked: Sequence[AskedUnit], size: int) -> Iterator[tuple[AskedUnit, 
 
 
 def _asked(record: Record, rubric: Rubric, name: str, axis: ScoredAxis) -> list[AskedUnit]:
-    each = list(_each(record, rubric, name, axis))
+    each = _each(record, rubric, name, axis)
     return [_rating(record, name, axis, each)] if each and asked_kind(axis) == "rating" else each
 
 
-def _each(record: Record, rubric: Rubric, name: str, axis: ScoredAxis) -> Iterator[AskedUnit]:
-    units = record.units.get(name, ())
+def _each(record: Record, rubric: Rubric, name: str, axis: ScoredAxis) -> list[AskedUnit]:
+    given = record.units.get(name, ())
     own = () if axis.kind == "checklist" else axis.units
-    if units and own:
+    if given and own:
         message = f"has units, and the rubric {rubric.name!r} says itself what is asked on this axis."
         raise _record_error(record, f"units.{name}", "own_units", message, "Remove the one or the other.")
-    for index, unit in enumerate(own or units):
-        try:
-            yield _ASKED[axis.kind](name, axis, unit)
-        except KeyError:
-            raise _record_error(
-                record,
-                f"units.{name}[{index}].importance",
-                "unknown_importance",
-                f"is {unit.importance!r}; the rubric {rubric.name!r} lists: {', '.join(axis.weights)}.",
-            ) from None
+    ask, asked = _ASKED[axis.kind], own or given
+    try:
+        return [ask(name, axis, unit) for unit in asked]
+    except KeyError:
+        index = next(index for index, unit in enumerate(asked) if not _is_listed(name, axis, unit))
+        message = f"is {asked[index].importance!r}; the rubric {rubric.name!r} lists: {', '.join(axis.weights)}."
+        field = f"units.{name}[{index}].importance"
+        raise _record_error(record, field, "unknown_importance", message) from None
+
+
+def _is_listed(name: str, axis: ScoredAxis, unit: Unit) -> bool:
+    """Whether the axis knows what a unit of this importance weighs."""
+    try:
+        _ASKED[axis.kind](name, axis, unit)
+    except KeyError:
+        return False
+    return True
 
 
 def _unit(name: str, axis: Checklist, unit: Unit) -> AskedUnit:

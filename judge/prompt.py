@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import orjson
 from msgspec import Struct, structs
@@ -17,6 +17,7 @@ from pydantic import JsonValue
 
 from judge.axis import AskedKind
 from judge.image import Image
+from judge.once import once
 from judge.probe import MAX_UNITS_PER_CALL, AskedUnit, Probes
 from judge.request_key import request_key
 from judge.rubric import Rubric
@@ -105,7 +106,7 @@ class Request(Struct, frozen=True, kw_only=True, dict=True):
         characters = len(self.system) + len(self.user) + len(self.schema)
         return characters / CHARS_A_TOKEN + sum(image.tokens for image in self.images)
 
-    @cached_property
+    @once
     def key(self) -> str:
         """64 hex digits over the whole request: model, server, images, messages, schema, sampling, sample."""
         model, images = self.model, [image.digest for image in self.images]
@@ -116,7 +117,7 @@ class Request(Struct, frozen=True, kw_only=True, dict=True):
         named = (_KEY_VERSION, model.name, model.api_base, model.params)
         return request_key(named, self.system, (self.shared, self.asked + self.complaint), self.schema, parts)
 
-    @cached_property
+    @once
     def call_id(self) -> str:
         """Names this ask in the tables and the journal; a re-ask with the same messages is another call."""
         return f"{self.key[:24]}-{self.ask}"
@@ -177,22 +178,26 @@ class Prompt:
         Raises:
             PromptError: The templates cannot render this record.
         """
-        record, views = groups[0].record, dict.fromkeys(probes.view for probes in groups)
+        record, views = groups[0].record, dict.fromkeys([probes.view for probes in groups])
         shared = {view: self._templates.render("record", **record_values(record, view)) for view in views}
-        return [
-            Request(
-                model=model,
-                system=self.system[probes.kind],
-                shared=shared[probes.view],
-                asked=self._render_units(probes),
-                schema=self._schema(probes),
-                sample=sample,
-                probes=probes,
-                images=images_of(record, probes.view),
-            )
-            for probes in groups
-            for sample in range(first_sample, first_sample + samples)
-        ]
+        requests: list[Request] = []
+        for probes in groups:
+            first = self._request(probes, model, shared[probes.view], first_sample)
+            others = range(first_sample + 1, first_sample + samples)
+            requests += [first, *[structs.replace(first, sample=sample) for sample in others]]
+        return requests
+
+    def _request(self, probes: Probes, model: JudgeModel, shared: str, sample: int) -> Request:
+        return Request(
+            model=model,
+            system=self.system[probes.kind],
+            shared=shared,
+            asked=self._render_units(probes),
+            schema=self._schema(probes),
+            sample=sample,
+            probes=probes,
+            images=images_of(probes.record, probes.view),
+        )
 
     def complain(self, request: Request, faults: Sequence[str]) -> Request:
         """The same request with a complaint; it quotes nothing of the reply, which may carry instructions."""
@@ -205,11 +210,11 @@ class Prompt:
         return reply_schema(len(probes.asked), evidence=self.evidence, kind=probes.kind)
 
     def _render_units(self, probes: Probes) -> str:
-        axes = dict.fromkeys([unit.axis for unit in probes.asked])
-        values = _VALUES[probes.kind]
+        kind, axes = probes.kind, dict.fromkeys([unit.axis for unit in probes.asked])
+        values = _VALUES[kind]
         units = [values(index, unit) for index, unit in enumerate(probes.asked)]
         descriptions = [(axis, self._descriptions[axis]) for axis in axes]
-        return self._of_kind[probes.kind].render("units", axes=descriptions, units=units)
+        return self._of_kind[kind].render("units", axes=descriptions, units=units)
 
 
 def unit_name(index: int) -> str:
@@ -269,8 +274,9 @@ _VERDICT_SCHEMAS: Mapping[AskedKind, dict[str, JsonValue]] = {
 def _unit_values(index: int, asked: AskedUnit) -> tuple[str, ...]:
     """Name, axis, claim, and the two questions: a tuple, as the sandbox looks twice at every attribute."""
     unit = asked.unit
-    presence, correctness = one_line(unit.presence_question or ""), one_line(unit.correctness_question or "")
-    return unit_name(index), asked.axis, quoted(unit.claim), presence, correctness
+    presence, correctness = unit.presence_question, unit.correctness_question  # few units have any
+    questions = one_line(presence) if presence else "", one_line(correctness) if correctness else ""
+    return unit_name(index), asked.axis, quoted(unit.claim), *questions
 
 
 def _criterion_values(index: int, asked: AskedUnit) -> tuple[object, ...]:

@@ -40,8 +40,9 @@ class Templates:
         Raises:
             PromptError: A value is missing.
         """
-        try:
-            return self._compiled[name].render(values)
+        template = self._compiled[name]
+        try:  # as `Template.render` does, which copies the values twice more
+            return "".join(template.root_render_func(template.new_context(values)))
         except TemplateError as exc:
             raise PromptError(f"prompts/{self._folder}/{name}.j2 cannot be rendered: {exc}.") from exc
 

@@ -75,14 +75,17 @@ class Written:
             InputError: It cannot be asked about.
         """
         groups = build_probes(record, self.rubric, self.granularity)
+        if self.claiming is None:
+            return self._requests(groups)
         fixed, claimed = parted(groups, lambda probes: probes.kind == "faithfulness")
-        requests = self._requests([reordered(probes, self.variation.order) for probes in fixed]) if fixed else []
-        requests = with_reuse(requests) if self.cache_marks else requests
-        return [*requests, *(self.claiming.first_asks(claimed) if self.claiming else ())]
+        return [*self._requests(fixed), *self.claiming.first_asks(claimed)]
 
     def _requests(self, groups: Sequence[Probes]) -> list[Request]:
-        first = self.variation.sample
-        return self.prompt.build_requests(groups, self.model, samples=self.samples, first_sample=first)
+        if not groups:
+            return []
+        first, groups = self.variation.sample, [reordered(probes, self.variation.order) for probes in groups]
+        requests = self.prompt.build_requests(groups, self.model, samples=self.samples, first_sample=first)
+        return with_reuse(requests) if self.cache_marks else requests
 
     def next_asks(self, requests: Sequence[Request], replies: Mapping[str, Reply] = _NO_REPLIES) -> list[Request]:
         """What is asked after the first asks of a record: the checks of its trace's claims.

@@ -51,7 +51,7 @@ def holding(places: Places, count: int) -> asyncio.Task[int]:
 def test_places_are_held_back_and_given_out_again() -> None:
     async def main() -> list[int]:
         places = Places(10)
-        await places.shrink(1.0, sent=0.0)
+        places.shrink(1.0, sent=0.0)
         shrunk = await holding(places, 30)
         places.grow(sent=2.0)
         grown = await holding(places, 30)
@@ -67,12 +67,34 @@ def test_places_that_are_taken_are_not_given_back() -> None:
         places = Places(10)
         first = holding(places, 10)
         await asyncio.sleep(0.5)
-        await places.shrink(now(), sent=0.2)
+        places.shrink(now(), sent=0.2)
         later = holding(places, 30)
         assert await first == 10
         return await later
 
     assert run(main()) == 8
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_who_goes_away_keeps_no_place(given: bool) -> None:
+    """Whether it still waits, or was given a place that it has not taken yet."""
+
+    async def main() -> int:
+        places = Places(1)
+        await places.take()
+        gone, next_one = asyncio.ensure_future(places.take()), asyncio.ensure_future(places.take())
+        await asyncio.sleep(0)
+        if given:
+            places.give_back()
+        gone.cancel()
+        if not given:
+            places.give_back()
+        await next_one
+        assert gone.cancelled()
+        places.give_back()
+        return await holding(places, 3)
+
+    assert run(main()) == 1
 
 
 def test_refusals_of_the_same_moment_shrink_once() -> None:
@@ -81,12 +103,12 @@ def test_refusals_of_the_same_moment_shrink_once() -> None:
     async def main() -> list[int]:
         places, seen = Places(100), []
         for at, sent in ((1.0, 0.9), (1.1, 0.95), (2.0, 1.5)):
-            await places.shrink(at, sent=sent)
+            places.shrink(at, sent=sent)
             seen.append(places.most)
         places.grow(sent=0.5)  # sent before that
-        await places.shrink(3.0, sent=2.5)
+        places.shrink(3.0, sent=2.5)
         places.grow(sent=2.5)
-        await places.shrink(4.0, sent=3.5)
+        places.shrink(4.0, sent=3.5)
         return [*seen, places.most]
 
     assert run(main()) == [80, 80, 80, 65]  # 80 + 1 + 1, of which 0.8 are 65.6
@@ -96,7 +118,7 @@ def test_one_place_is_always_left() -> None:
     async def main() -> int:
         places = Places(3)
         for at in range(1, 20):
-            await places.shrink(at, sent=at)
+            places.shrink(at, sent=at)
             places._tried = True
         return places.most
 

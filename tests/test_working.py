@@ -4,10 +4,11 @@ import asyncio
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
-from judge.working import each
+from judge.working import each, together
 
 
 class Counted:
@@ -190,3 +191,81 @@ def test_a_writer_that_pauses_holds_up_neither_the_work_nor_the_end() -> None:
 
     asyncio.run(scene())
     assert seen == [b"first\n"]
+
+
+async def _after(seconds: float, value: object) -> object:
+    await asyncio.sleep(seconds)
+    if isinstance(value, BaseException):
+        raise value
+    return value
+
+
+def test_together_gives_results_in_order() -> None:
+    work = lambda: together([_after(0.02, "a"), _after(0.0, "b"), _after(0.01, "c")])  # noqa: E731
+    assert asyncio.run(work()) == ["a", "b", "c"]
+
+
+def test_the_error_that_comes_first_ends_the_rest_whichever_place_it_has() -> None:
+    async def scene() -> list[str]:
+        ended = []
+
+        async def slow(name: str) -> None:
+            try:
+                await asyncio.sleep(5)
+            except asyncio.CancelledError:
+                ended.append(name)
+                raise ValueError(name) from None
+
+        cause = KeyError("its cause")
+        error = RuntimeError("first")
+        error.__cause__ = cause
+        with pytest.raises(RuntimeError, match="first") as caught:
+            await together([slow("a"), slow("b"), _after(0.01, error), slow("c")])
+        assert caught.value.__cause__ is cause
+        return ended
+
+    assert asyncio.run(scene()) == ["a", "b", "c"]
+
+
+def test_who_is_cancelled_ends_its_work_and_stays_cancelled() -> None:
+    """Also where one of the work has failed in the same moment."""
+
+    async def scene() -> list[str]:
+        ended = []
+
+        async def slow(name: str) -> None:
+            try:
+                await asyncio.sleep(5)
+            finally:
+                await asyncio.sleep(0)  # the end is waited for
+                ended.append(name)
+
+        async def failing() -> None:
+            try:
+                await asyncio.sleep(5)
+            except asyncio.CancelledError:
+                raise RuntimeError("on the way out") from None
+
+        asker = asyncio.ensure_future(together([slow("a"), slow("b"), failing()]))
+        await asyncio.sleep(0.01)
+        asker.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asker
+        return ended
+
+    assert asyncio.run(scene()) == ["a", "b"]
+
+
+def test_work_that_ignores_a_cancellation_does_not_hide_it() -> None:
+    async def scene() -> None:
+        async def deaf() -> None:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(5)
+
+        asker = asyncio.ensure_future(together([deaf(), deaf()]))
+        await asyncio.sleep(0.01)
+        asker.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asker
+
+    asyncio.run(scene())

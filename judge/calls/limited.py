@@ -87,7 +87,7 @@ class Limited:
             reply = await self._backend.complete(request)
         except TransientError as exc:
             if exc.throttled:
-                await self._slow_down(exc, now(), sent=taken.at)
+                self._slow_down(exc, now(), sent=taken.at)
             raise
         self._places.grow(sent=taken.at)
         return reply
@@ -112,9 +112,9 @@ class Limited:
         self._pace.send(now)
         return self._quotas.take(now, request)
 
-    async def _slow_down(self, error: TransientError, now: float, *, sent: float) -> None:
+    def _slow_down(self, error: TransientError, now: float, *, sent: float) -> None:
         if self._pace.refused(now, sent=sent, retry_after_s=error.retry_after_s):
-            await self._places.shrink(now, sent=sent)
+            self._places.shrink(now, sent=sent)
         since = self._pace.refused_since
         if since is not None and now - since > LONGEST_WAIT_S:
             message = f"the server has refused every request for {LONGEST_WAIT_S:.0f} s. The last one: {error}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections import deque
 
 __all__ = ["Places"]
 
@@ -11,7 +11,7 @@ _KEPT = 0.8
 
 
 class Places:
-    """A semaphore whose size moves between 1 and the stated number.
+    """As many calls at a time as there are places: between 1 and the stated number. First come, first served.
 
     Only a 429 takes places away: a timeout or a 5xx says nothing of how much a server lets through. Times are seconds
     of one monotonic clock.
@@ -26,41 +26,51 @@ class Places:
     def __init__(self, stated: int) -> None:
         self.most = stated
         self._stated = stated
-        self._there = stated
-        self._free = asyncio.Semaphore(stated)
+        self._taken = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()  # empty while a place is free
         self._shrunk_at = float("-inf")
         self._tried = True
 
-    def take(self) -> Awaitable[object]:
+    async def take(self) -> None:
         """Wait for a free place."""
-        return self._free.acquire()
+        if self._taken < self.most:
+            self._taken += 1
+            return
+        given: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(given)
+        try:
+            await given
+        except asyncio.CancelledError:
+            if not given.cancelled():  # it was given one meanwhile
+                self.give_back()
+            raise
 
     def give_back(self) -> None:
         """Free a place that was taken."""
-        if self._there > self.most:
-            self._there -= 1
-        else:
-            self._free.release()
+        self._taken -= 1
+        self._give()
 
     def grow(self, *, sent: float) -> None:
         """One more, up to the stated number: a call that was sent then is answered."""
         self._tried = self._tried or sent >= self._shrunk_at
         if self.most < self._stated:
             self.most += 1
-        if self._there < self.most:
-            self._there += 1
-            self._free.release()
+            self._give()
 
-    async def shrink(self, now: float, *, sent: float) -> None:
+    def shrink(self, now: float, *, sent: float) -> None:
         """A fifth less, at least one: a call that was sent then was refused as one too many.
 
         Once until a call is answered that was sent since the last time. Refusals come at once and answers late: fewer
         calls in flight show only when calls end.
         """
-        if not self._tried or sent < self._shrunk_at:
-            return
-        self._shrunk_at, self._tried = now, False
-        self.most = max(1, int(self.most * _KEPT))
-        while self._there > self.most and not self._free.locked():
-            await self._free.acquire()  # does not wait, as one is free
-            self._there -= 1
+        if self._tried and sent >= self._shrunk_at:
+            self._shrunk_at, self._tried = now, False
+            self.most = max(1, int(self.most * _KEPT))
+
+    def _give(self) -> None:
+        """Free places to those who wait; who went away meanwhile gets none."""
+        while self._waiting and self._taken < self.most:
+            given = self._waiting.popleft()
+            if not given.done():
+                self._taken += 1
+                given.set_result(None)
