@@ -76,7 +76,7 @@ class Claiming:
         return [answer for of_group in answers for answer in of_group]
 
     async def _answer(self, requests: Sequence[Request], trace: TraceText, talk: Conversation) -> list[Answer]:
-        heard = await together([talk.hold(request, partial(self._read_claims, trace)) for request in requests])
+        heard = await talk.hold_all(requests, partial(self._read_claims, trace))
         unknown = [one for one in heard if one.value is None]
         whole = self._unknown(unknown[0]) if unknown else await self._check(heard, talk)
         first, *others = (one.calls for one in heard)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ from judge.errors import (
 from judge.outcome import Call, Failure
 from judge.prompt import Request
 from judge.verdict import Verdict, failed_verdict
+from judge.working import together
 
 __all__ = ["Answer", "Complain", "Conversation", "Heard", "Keep", "failures_of", "unusable"]
 
@@ -30,6 +32,8 @@ _MAX_REASKS = 2
 T = TypeVar("T")
 Keep: TypeAlias = Callable[[Request, Reply], None]
 Complain: TypeAlias = Callable[[Request, Sequence[str]], Request]
+Begin: TypeAlias = Callable[[Request], asyncio.Future[Reply]]
+"""A backend's `complete` that does not wait; what comes back may be cancelled, or be given an error."""
 Read: TypeAlias = Callable[[Request, Reply], tuple[T | None, ReplyError | None]]
 """What a reply says, as far as it can be used, and why not all of it can."""
 
@@ -76,6 +80,7 @@ class Conversation:
 
     def __init__(self, backend: Backend, *, keep: Keep, complain: Complain) -> None:
         self._backend = backend
+        self._begin: Begin | None = getattr(backend, "begin", None)
         self._keep = keep
         self._complain = complain
 
@@ -86,29 +91,77 @@ class Conversation:
             FatalError: No request can succeed.
             CacheError: What is paid for cannot be kept.
         """
-        calls: list[Call] = []
-        while True:
-            try:
-                reply = await self._backend.complete(request)
-            except (FatalError, CacheError):  # to go on would pay for what fails again, or cannot be kept
-                raise
-            except BackendError as exc:
-                calls.append(Call(call_id=request.call_id, reply=None, attempts=exc.attempts, failure=exc.code))
-                return Heard(request=request, calls=tuple(calls), value=None, error=exc, stage="ask")
-            value, error = read(request, reply)
-            failure = error.code if error else None
-            calls.append(Call(call_id=request.call_id, reply=reply, attempts=reply.attempts, failure=failure))
-            if error is None:
-                self._keep(request, reply)
-            if error is None or request.ask == _MAX_REASKS or not _worth_another_ask(error):
-                return Heard(request=request, calls=tuple(calls), value=value, error=error)
-            request = self._next_ask(request, error)
+        return await self._settle(await self._hear(request, self._backend.complete(request), read), read)
 
-    def _next_ask(self, request: Request, error: ReplyError) -> Request:
+    async def hold_all(self, requests: Sequence[Request], read: Read[T]) -> list[Heard[T]]:
+        """Ask several things at the same time, and hear of them in their order.
+
+        Raises:
+            FatalError, CacheError: As `hold`, as soon as one of them is met.
+        """
+        if self._begin is None or len(requests) == 1:
+            return await together([self.hold(request, read) for request in requests])
+        heard = await self._hear_all(requests, [self._begin(request) for request in requests], read)
+        if not any(map(_is_unsettled, heard)):
+            return heard
+        return await together([self._settle(one, read) for one in heard])
+
+    async def _hear_all(
+        self, requests: Sequence[Request], begun: Sequence[asyncio.Future[Reply]], read: Read[T]
+    ) -> list[Heard[T]]:
+        """What came of the first asks, without a task for each: those take as long as a call to a fast server does."""
+
+        def look(asked: asyncio.Future[Reply]) -> None:
+            error = None if asked.cancelled() else asked.exception()
+            if isinstance(error, FatalError | CacheError):
+                for other in begun:
+                    if not other.done():
+                        other.set_exception(error)
+
+        for asked in begun:
+            asked.add_done_callback(look)
+        try:
+            return [await self._hear(request, asked, read) for request, asked in zip(requests, begun, strict=True)]
+        finally:  # whoever asks may have gone away
+            for asked in begun:
+                asked.cancel()
+
+    async def _hear(self, request: Request, asked: Awaitable[Reply], read: Read[T]) -> Heard[T]:
+        """What came of one ask."""
+        try:
+            reply = await asked
+        except (FatalError, CacheError):  # to go on would pay for what fails again, or cannot be kept
+            raise
+        except BackendError as exc:
+            call = Call(call_id=request.call_id, reply=None, attempts=exc.attempts, failure=exc.code)
+            return Heard(request=request, calls=(call,), value=None, error=exc, stage="ask")
+        value, error = read(request, reply)
+        failure = error.code if error else None
+        call = Call(call_id=request.call_id, reply=reply, attempts=reply.attempts, failure=failure)
+        if error is None:
+            self._keep(request, reply)
+        return Heard(request=request, calls=(call,), value=value, error=error)
+
+    async def _settle(self, heard: Heard[T], read: Read[T]) -> Heard[T]:
+        """Ask again as long as that helps."""
+        while _is_unsettled(heard):
+            request = self._next_ask(heard)
+            again = await self._hear(request, self._backend.complete(request), read)
+            heard = replace(again, calls=(*heard.calls, *again.calls))
+        return heard
+
+    def _next_ask(self, heard: Heard[T]) -> Request:
+        request, error = heard.request, heard.error
         # Once: a model that is lost without the schema too is better held to it.
         plain = isinstance(error, LostInSpaceError) and not request.plain
         again = replace(request, ask=request.ask + 1, plain=plain)
         return self._complain(again, error.faults) if isinstance(error, OffMenuError) else again
+
+
+def _is_unsettled(heard: Heard[T]) -> bool:
+    """Whether the reply cannot be used, and another might."""
+    worth = isinstance(heard.error, MalformedReplyError | TruncatedReplyError | OffMenuError)
+    return worth and heard.request.ask < _MAX_REASKS
 
 
 def unusable(heard: Heard[T]) -> list[Verdict]:
@@ -138,7 +191,3 @@ def failures_of(
         )
         for axis, units in by_axis.items()
     ]
-
-
-def _worth_another_ask(error: ReplyError) -> bool:
-    return isinstance(error, MalformedReplyError | TruncatedReplyError | OffMenuError)

@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 from msgspec.structs import replace
 
 from judge.prompt import Request
-from judge.working import parted, together
+from judge.working import parted
 
 __all__ = ["in_turns", "with_reuse"]
 
@@ -24,21 +24,21 @@ def with_reuse(requests: Sequence[Request]) -> list[Request]:
 
 
 async def in_turns(
-    requests: Sequence[Request], ask: Callable[[Request], Awaitable[T]], *, cache_marks: bool
+    requests: Sequence[Request], ask: Callable[[Sequence[Request]], Awaitable[list[T]]], *, cache_marks: bool
 ) -> list[T]:
     """One answer to each request, in their order; all are asked at the same time.
 
     Args:
         requests: What is asked.
-        ask: Asks one.
+        ask: Asks several at the same time.
         cache_marks: Prompts are kept for money: then the first with each beginning goes before the others. Calls that
             begin together find nothing of each other, and each would pay to keep the same.
     """
     if not cache_marks:
-        return await together([ask(request) for request in requests])
+        return await ask(requests)
     answers: dict[int, T] = {}
     for turn in _turns(requests):
-        heard = await together([ask(requests[place]) for place in turn])
+        heard = await ask([requests[place] for place in turn])
         answers |= zip(turn, heard, strict=True)
     return [answers[place] for place in range(len(requests))]
 

@@ -69,35 +69,14 @@ async def together(work: Sequence[Awaitable[T]]) -> list[T]:
     """Results in order; the first error cancels the rest, so that nothing goes on being paid for."""
     if len(work) == 1:
         return [await work[0]]
-    asker = asyncio.current_task()
-    assert asker is not None
-    cancelled, ends, found = asker.cancelling(), list[BaseException](), list[T]()
-
-    async def one(job: Awaitable[T]) -> T:
-        try:
-            return await job
-        except BaseException as exc:
-            end(exc)
-            raise
-
-    def end(exc: BaseException) -> None:
-        """End the rest, once: a second cancellation would break into how they end."""
-        ends.append(exc)
-        for task in tasks if len(ends) == 1 else ():
+    tasks = [asyncio.ensure_future(job) for job in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
             task.cancel()
-
-    tasks = [asker.get_loop().create_task(one(job)) for job in work]
-    try:  # one after the other: `asyncio.gather` takes 1.4 times as long
-        found += [await task for task in tasks]
-    except BaseException as exc:  # noqa: BLE001 - raised below
-        if not ends:
-            end(exc)
         await asyncio.gather(*tasks, return_exceptions=True)
-    if asker.cancelling() > cancelled:  # also where the work made something else of it
-        raise asyncio.CancelledError
-    if ends:
-        raise ends[0]
-    return found
+        raise
 
 
 def reader(items: Iterator[T], stop: asyncio.Event, *, waits: bool) -> Callable[[], Awaitable[object]]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from judge.backend import Reply
 from judge.claiming import Claiming
-from judge.conversation import Answer, Conversation, failures_of, unusable
+from judge.conversation import Answer, Conversation, Heard, failures_of, unusable
 from judge.errors import ReplyError
 from judge.evidence import TraceText
 from judge.order import as_given, reordered
@@ -118,13 +118,9 @@ class Written:
         return [answer for answers in await together(asking) for answer in answers]
 
     async def _answers(self, requests: Sequence[Request], trace: TraceText, talk: Conversation) -> list[Answer]:
-        return await in_turns(requests, lambda one: self._answer(one, trace, talk), cache_marks=self.cache_marks)
-
-    async def _answer(self, request: Request, trace: TraceText, talk: Conversation) -> Answer:
-        heard = await talk.hold(request, partial(self._read, trace))
-        verdicts = as_given(request.probes, heard.value or unusable(heard))
-        failures = failures_of(heard.request, verdicts, heard.error or _UNSURE, heard.stage)
-        return Answer(verdicts=verdicts, calls=heard.calls, failures=failures)
+        read = partial(self._read, trace)
+        heard = await in_turns(requests, lambda some: talk.hold_all(some, read), cache_marks=self.cache_marks)
+        return [_answer(one) for one in heard]
 
     def _read(self, trace: TraceText, request: Request, reply: Reply) -> tuple[list[Verdict] | None, ReplyError | None]:
         """Units whose evidence was found keep their verdicts."""
@@ -145,3 +141,9 @@ class Written:
             if verdict.evidence_found == "no" and verdict.failure
         ]
         return verdicts, off_menu(faults) if faults else None
+
+
+def _answer(heard: Heard[list[Verdict]]) -> Answer:
+    verdicts = as_given(heard.request.probes, heard.value or unusable(heard))
+    failures = failures_of(heard.request, verdicts, heard.error or _UNSURE, heard.stage)
+    return Answer(verdicts=verdicts, calls=heard.calls, failures=failures)

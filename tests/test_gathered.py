@@ -18,10 +18,25 @@ class Shelf:
         return [key * 10 for key in keys]
 
 
+def nothing_is_missing(key, found):
+    raise AssertionError(key)
+
+
+def test_what_is_missing_is_handed_on_with_the_future_of_whoever_looks():
+    async def work():
+        def look_up(keys):
+            return [None if key % 2 else key for key in keys]
+
+        gathered = Gathered(look_up, lambda key, found: found.set_result(-key))
+        return await asyncio.gather(*map(gathered.find, (1, 2, 3)))
+
+    assert asyncio.run(work()) == [-1, 2, -3]
+
+
 def test_one_turn_is_one_query_and_everybody_gets_his_own():
     async def work():
         shelf = Shelf()
-        gathered = Gathered(shelf.look_up)
+        gathered = Gathered(shelf.look_up, nothing_is_missing)
         found = [await asyncio.gather(*map(gathered.find, (3, 1, 3))), await gathered.find(2)]
         return found, shelf.asked
 
@@ -31,7 +46,7 @@ def test_one_turn_is_one_query_and_everybody_gets_his_own():
 def test_a_query_is_for_five_hundred_at_most():
     async def work():
         shelf = Shelf()
-        gathered = Gathered(shelf.look_up)
+        gathered = Gathered(shelf.look_up, nothing_is_missing)
         found = await asyncio.gather(*map(gathered.find, range(1001)))
         return found, [len(keys) for keys in shelf.asked]
 
@@ -41,7 +56,7 @@ def test_a_query_is_for_five_hundred_at_most():
 def test_an_error_is_for_everybody_and_not_for_the_next():
     async def work():
         shelf = Shelf(error=OSError("gone"))
-        gathered = Gathered(shelf.look_up)
+        gathered = Gathered(shelf.look_up, nothing_is_missing)
         failed = await asyncio.gather(gathered.find(1), gathered.find(2), return_exceptions=True)
         shelf.error = None
         return failed, await gathered.find(3)
@@ -55,7 +70,7 @@ def test_an_error_is_for_everybody_and_not_for_the_next():
 @pytest.mark.parametrize("error", [None, OSError("gone")])
 def test_who_goes_away_disturbs_nobody(error):
     async def work():
-        gathered = Gathered(Shelf(error=error).look_up)
+        gathered = Gathered(Shelf(error=error).look_up, nothing_is_missing)
         gone, stays = gathered.find(1), gathered.find(2)
         gone.cancel()
         return await asyncio.gather(stays, return_exceptions=True)

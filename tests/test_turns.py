@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from pair_kit import RIGHT, WEAK, pair_of, pair_settings
@@ -28,7 +29,10 @@ def test_answers_are_in_order_and_the_first_of_each_beginning_goes_first(cache_m
         together.append(len(begun))
         return request.key
 
-    answers = asyncio.run(in_turns(asked, ask, cache_marks=cache_marks))
+    async def ask_all(some: Sequence[Request]) -> list[str]:
+        return await asyncio.gather(*map(ask, some))
+
+    answers = asyncio.run(in_turns(asked, ask_all, cache_marks=cache_marks))
     assert answers == [request.key for request in asked]
     assert begun == ([0, 4, 1, 2, 3, 5, 6, 7] if cache_marks else [*range(8)])
     assert together[0] == (2 if cache_marks else 8)  # under way when the first is answered

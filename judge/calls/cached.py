@@ -59,17 +59,15 @@ class Cached:
             self._keeps = Grouped(store.keep_all, failed=self._not_kept, linger_s=_LINGER_S, most=_KEPT_TOGETHER)
         self._stop = asyncio.Event() if stop is None else stop
         self._notes = [] if notes is None else notes
-        self._found = Gathered(self._look_up)
+        self._found = Gathered(self._look_up, self._pay)
         self._flying: dict[str, asyncio.Task[Reply]] = {}
 
+    def begin(self, request: Request) -> asyncio.Future[Reply]:
+        """Look for a reply, and pay for it where there is none; to cancel what comes back does not end the call."""
+        return self._found.find(request)
+
     async def complete(self, request: Request) -> Reply:
-        found = await self._found.find(request)
-        if found is not None:
-            return served(found)
-        flying = self._flying.get(request.call_id)
-        if flying is not None:
-            return served(await asyncio.shield(flying))
-        return await self._pay(request)
+        return await self.begin(request)
 
     def keep(self, request: Request, reply: Reply) -> None:
         """Let other runs have a reply that could be used."""
@@ -100,7 +98,8 @@ class Cached:
         for journal in self._journals:
             replayed |= journal.find_all([one.call_id for one in requests if one.call_id not in replayed])
         stored = self._stored({request.key for request in requests if request.call_id not in replayed})
-        return [replayed.get(request.call_id) or stored.get(request.key) for request in requests]
+        found = [replayed.get(request.call_id) or stored.get(request.key) for request in requests]
+        return [None if reply is None else served(reply) for reply in found]
 
     def _stored(self, keys: set[str]) -> dict[str, Reply]:
         if self._store is None or not keys:
@@ -117,18 +116,17 @@ class Cached:
         self._store = None
         self._notes.append(f"{error.message} It is not used any more in this run; what is paid for is not shared.")
 
-    async def _pay(self, request: Request) -> Reply:
-        # A task of its own: an asker that is cancelled takes away neither the reply that others wait for, nor the
-        # commit of what is paid for by now.
-        loop = asyncio.get_running_loop()
-        asked: asyncio.Future[Reply] = loop.create_future()
-        task = loop.create_task(self._call(request))
-        self._flying[request.call_id] = task
-        task.add_done_callback(partial(self._land, request.call_id, asked))
-        return await asked
+    def _pay(self, request: Request, asked: asyncio.Future[Reply]) -> None:
+        # A task of its own: an asker that goes away takes away neither the reply that others wait for, nor the commit
+        # of what is paid for by now.
+        call_id = request.call_id
+        pays = call_id not in self._flying
+        if pays:
+            self._flying[call_id] = asyncio.get_running_loop().create_task(self._call(request))
+        self._flying[call_id].add_done_callback(partial(self._land, call_id, asked, pays))
 
-    def _land(self, call_id: str, asked: asyncio.Future[Reply], task: asyncio.Task[Reply]) -> None:
-        del self._flying[call_id]
+    def _land(self, call_id: str, asked: asyncio.Future[Reply], pays: bool, task: asyncio.Task[Reply]) -> None:  # noqa: FBT001 - a callback
+        self._flying.pop(call_id, None)
         error = None if task.cancelled() else task.exception()  # looked at: that of an asker who is gone is nobody's
         if asked.done():
             return
@@ -137,7 +135,7 @@ class Cached:
         elif error is not None:
             asked.set_exception(error)
         else:
-            asked.set_result(task.result())
+            asked.set_result(task.result() if pays else served(task.result()))
 
     async def _call(self, request: Request) -> Reply:
         try:

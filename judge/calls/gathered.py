@@ -18,15 +18,21 @@ class Gathered(Generic[K, V]):
     """Asks once for all that is looked for in one turn of the loop, as the calls of a record are.
 
     Args:
-        look_up: Given 1 to 500 keys; gives what is found for each, in their order.
+        look_up: Given 1 to 500 keys; gives what is found for each, in their order, and None where nothing is.
+        missing: Given a key of which nothing is found, and the future of whoever looks, to give it a value later.
     """
 
-    def __init__(self, look_up: Callable[[Sequence[K]], Sequence[V]]) -> None:
+    def __init__(
+        self,
+        look_up: Callable[[Sequence[K]], Sequence[V | None]],
+        missing: Callable[[K, asyncio.Future[V]], None],
+    ) -> None:
         self._look_up = look_up
+        self._missing = missing
         self._waiting: list[tuple[K, asyncio.Future[V]]] = []
 
     def find(self, key: K) -> asyncio.Future[V]:
-        """What is found for a key, or the error of the query."""
+        """What is found for a key, or comes later; or the error of the query."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._ask)
@@ -47,6 +53,10 @@ class Gathered(Generic[K, V]):
                 if not found.done():
                     found.set_exception(copy(exc))  # one object would gather the traceback of everybody
             return
-        for (_, found), value in zip(waiting, values, strict=True):
-            if not found.done():  # else whoever looked went away
+        for (key, found), value in zip(waiting, values, strict=True):
+            if found.done():  # whoever looked went away
+                continue
+            if value is None:
+                self._missing(key, found)
+            else:
                 found.set_result(value)

@@ -24,6 +24,7 @@ from judge.record import Record
 from judge.turns import in_turns, with_reuse
 from judge.verdict import EvidenceRule
 from judge.view import shown_text
+from judge.working import together
 
 __all__ = ["PairAsker", "PairOutcome", "PairWay", "decide", "late_pair"]
 
@@ -155,7 +156,10 @@ class PairAsker:
                 request, partial(read_reply, order=order, traces=traces, rule=self._way.evidence)
             )
 
-        return await in_turns([request for _, request in asked], ask, cache_marks=self._way.cache_marks)
+        async def ask_all(requests: Sequence[Request]) -> list[_Heard]:
+            return await together([ask(request) for request in requests])
+
+        return await in_turns([request for _, request in asked], ask_all, cache_marks=self._way.cache_marks)
 
     async def question(self, pair: Pair) -> Record:
         """What both traces answer.
