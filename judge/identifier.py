@@ -7,6 +7,7 @@ from typing import Any, Final
 
 __all__ = ["id_text", "with_text_ids"]
 
+_FIELDS: Final = (dict, Mapping)  # most are dicts, which takes less to find out
 _LOWEST: Final = -(2**63)
 _HIGHEST: Final = 2**64 - 1  # the whole numbers of JSON and of tables; longer ones Python refuses to write
 
@@ -36,10 +37,12 @@ def with_text_ids(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _units(of_axis: Any) -> Any:
     if not isinstance(of_axis, list):
         return of_axis
-    return [_named(unit, "unit_id") if isinstance(unit, Mapping) else unit for unit in of_axis]
+    return [_named(unit, "unit_id") if isinstance(unit, _FIELDS) else unit for unit in of_axis]
 
 
 def _named(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     given = fields.get(name)
+    if isinstance(given, str):  # as most are
+        return fields
     text = id_text(given)
-    return fields if text is None or text is given else {**fields, name: text}
+    return fields if text is None else {**fields, name: text}

@@ -273,6 +273,9 @@ def _without_null_axes(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_repeated_units(record: Record) -> None:
+    names = [unit.unit_id for units in record.units.values() for unit in units]
+    if len(set(names)) == len(names):
+        return
     seen: set[str] = set()
     for axis, units in record.units.items():
         for index, unit in enumerate(units):

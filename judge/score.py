@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from statistics import fmean, stdev
+from math import fsum
+from statistics import stdev
 from types import MappingProxyType
 from typing import Final
 
@@ -231,14 +232,14 @@ class _Sums(Struct, frozen=True, gc=False):
     def of(cls, judged: Sequence[Verdict]) -> _Sums:
         soft = len([unit for unit in judged if unit.p_present is not None])
         assert soft in (0, len(judged)), "verdicts of probes and of other calls are never mixed"
-        raised = [unit for unit in judged if unit.presence]
-        return cls(
-            sum([unit.weight for unit in judged]),
-            sum([unit.weight * _grounded(unit) for unit in judged]),
-            sum([unit.weight for unit in raised]),
-            sum([unit.weight * _right(unit) for unit in raised]),
-            _LEAST_PROBED if soft else _LEAST,
-        )
+        weight = presence = raised = right = 0.0
+        for unit in judged:
+            weight += unit.weight
+            presence += unit.weight * _grounded(unit)
+            if unit.presence:
+                raised += unit.weight
+                right += unit.weight * _right(unit)
+        return cls(weight, presence, raised, right, _LEAST_PROBED if soft else _LEAST)
 
     def score(self) -> float:
         return self.presence / self.weight * self.right / self.raised if self.raised else 0.0
@@ -320,7 +321,7 @@ def _merge_axis(samples: Sequence[AxisScore]) -> AxisScore:
 
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return fmean(known) if known else None
+    return fsum(known) / len(known) if known else None
 
 
 def _spread(values: Sequence[float]) -> float | None:
