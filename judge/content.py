@@ -138,7 +138,16 @@ def has_content(trace: str) -> bool:
         (True, True)
     """
     beginning = trace[:_BEGINNING]
-    return _said(beginning) > _MOST_OF_A_CUT or (_said(trace) > 0)
+    return _has_other_word(beginning) or _said(beginning) > _MOST_OF_A_CUT or _said(trace) > 0
+
+
+def _has_other_word(beginning: str) -> bool:
+    """Whether it has a word of plain letters that stands in no opener: nearly all that is said in English does.
+
+    What is joined to other characters may be markup, and the last word may be cut.
+    """
+    known = _opening_words()
+    return any(word.isascii() and word.isalpha() and word.lower() not in known for word in beginning.split()[:-1])
 
 
 def _said(text: str) -> int:
@@ -193,6 +202,12 @@ def _any_of(phrases: set[str]) -> str:
     longest = sorted(phrases, key=len, reverse=True)
     ends = (phrase if _UNSPACED_END.search(phrase) else rf"{phrase}(?!\w)" for phrase in longest)
     return rf"(?>(?:{'|'.join(ends)}) ?)"
+
+
+@cache
+def _opening_words() -> frozenset[str]:
+    blocks = (_LABELS, _HERE, _YES, _STARTS, _DEEDS)
+    return frozenset(word for block in blocks for phrase in _phrases(block) for word in phrase.split())
 
 
 @cache

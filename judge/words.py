@@ -225,10 +225,10 @@ def _parse(reply: Reply, units: int, form: tuple[AskedKind, bool]) -> list[Any]:
 
 def _decoded(text: str, units: int, form: tuple[AskedKind, bool]) -> list[Any] | None:
     """The words of a reply that is plainly in the declared form, in a fifth of the time; None for any other."""
-    decoder, keys = _reader(units, form)
+    decoder, keys, in_all = _reader(units, form)
     # A key that comes twice would be read once. Only an escape could hide one from this count, and none is hidden where
     # there are no more colons than keys that have to be there.
-    if "\\u" in text or (text.count(":") != sum(keys.values()) and any(text.count(key) != keys[key] for key in keys)):
+    if "\\u" in text or (text.count(":") != in_all and any(text.count(key) != keys[key] for key in keys)):
         return None
     try:
         replies = list(astuple(decoder.decode(text)))
@@ -243,12 +243,12 @@ def _is_half(words: _AnyWords) -> bool:
 
 
 @lru_cache(maxsize=10 * MAX_UNITS_PER_CALL)
-def _reader(units: int, form: tuple[AskedKind, bool]) -> tuple[msgspec.json.Decoder[Struct], dict[str, int]]:
-    """What decodes a reply to so many units, and how often each key stands in it."""
+def _reader(units: int, form: tuple[AskedKind, bool]) -> tuple[msgspec.json.Decoder[Struct], dict[str, int], int]:
+    """What decodes a reply to so many units, how often each key stands in it, and how many there are in all."""
     words, names = _WORDS[form], [unit_name(index) for index in range(units)]
     whole = msgspec.defstruct("Replied", [(name, words) for name in names], frozen=True, forbid_unknown_fields=True)
     keys = {f'"{name}"': 1 for name in names} | {f'"{field}"': units for field in words.__struct_fields__}
-    return msgspec.json.Decoder(whole), keys
+    return msgspec.json.Decoder(whole), keys, sum(keys.values())
 
 
 def _checked(text: str, units: int, form: tuple[AskedKind, bool]) -> list[Any]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judge.content import has_content
+from judge.content import _has_other_word, _said, has_content
 
 OPENERS = {
     "en": [
@@ -250,6 +250,21 @@ def test_any_row_of_openers_is_no_content(openers: list[str], joint: str) -> Non
 def test_an_opener_and_a_word_are_content(opener: str, word: str) -> None:
     assert has_content(f"{opener} {word}")
     assert has_content(f"{word} {opener}")
+
+
+PIECES = [
+    *ALL_OPENERS, "<think>", "</think>", "<answer >", "<|im_start|>", "[INST]", "\\boxed{", "**", "1. ", "2)", "-",
+    "\n\n", "pneumonia", "Pneumonia.", "film", "let", "by", "analyse", "x\u0301", "肺炎", "ﬁlm",
+    "\u2003", "\u200b", "d'accord",
+]  # fmt: skip
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=40), st.sampled_from(["", " ", "\n", "\u00a0"]))
+def test_a_word_that_is_no_opener_is_a_short_way_to_the_same_answer(pieces: list[str], joint: str) -> None:
+    trace = joint.join(pieces)
+    assert has_content(trace) == (_said(trace) > 0)
+    assert _said(trace) or not _has_other_word(trace)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ class Straight:
         self._idle: list[Exchange] = []
         self._open: set[Exchange] = set()
         told = {"Host": _host(self._url), "Content-Type": "application/json", "Accept-Encoding": "identity"}
-        self._head = _lines({**told, "Accept": "application/json", **server.sent_headers})
+        self._headers = _lines({**told, "Accept": "application/json", **server.sent_headers})
+        self._heads: dict[tuple[str, str], bytes] = {}
 
     async def send(self, method: str, path: str, body: bytes = b"") -> Response:
         """Send one request and read the whole response.
@@ -52,8 +53,14 @@ class Straight:
             FatalError: TLS cannot be trusted.
         """
         exchange = self._kept() or await self._connect()
-        head = f"{method} {self._url.raw_path.rstrip('/')}{path} HTTP/1.1\r\n{self._head}"
-        return await exchange.send(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        head = self._heads.get((method, path)) or self._head(method, path)
+        return await exchange.send(b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
+
+    def _head(self, method: str, path: str) -> bytes:
+        """All but the length; there are two: of completions, and of models."""
+        head = f"{method} {self._url.raw_path.rstrip('/')}{path} HTTP/1.1\r\n{self._headers}".encode()
+        self._heads[method, path] = head
+        return head
 
     async def aclose(self) -> None:
         """Close every connection."""

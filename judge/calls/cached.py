@@ -138,8 +138,16 @@ class Cached:
             asked.set_result(task.result() if pays else served(task.result()))
 
     async def _call(self, request: Request) -> Reply:
+        """Ask, and make the reply safe."""
         try:
-            return await self._committed(request)
+            reply = await self._backend.complete(request)
+            if self._commits is not None:
+                await self._commits.put((request, reply))
+        except CacheError:
+            self._stop.set()
+            raise
+        else:
+            return reply
         finally:
             if self._done is not None:
                 self._done(request)
@@ -152,13 +160,3 @@ class Cached:
         """Who waits for a place need not wait until whoever asked has been told."""
         if self._done is not None:
             self._done(answered[0])
-
-    async def _committed(self, request: Request) -> Reply:
-        reply = await self._backend.complete(request)
-        if self._commits is not None:
-            try:
-                await self._commits.put((request, reply))
-            except CacheError:
-                self._stop.set()
-                raise
-        return reply

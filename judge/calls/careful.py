@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from copy import copy
 
 from judge.backend import Backend, Reply
@@ -42,10 +42,11 @@ class Careful:
         self._fatal: FatalError | None = None
         self._refused_until = 0.0
 
-    async def complete(self, request: Request) -> Reply:
+    def complete(self, request: Request) -> Coroutine[None, None, Reply]:
         self._forget()
-        if self._answered or self._open:
-            return await self._call(request)
+        return self._call(request) if self._answered or self._open else self._wait_to_call(request)
+
+    async def _wait_to_call(self, request: Request) -> Reply:
         async with self._first:
             if self._answered or self._open:  # others may have waited for the same
                 calling = None
