@@ -293,4 +293,4 @@ def test_closing_ends_what_is_under_way() -> None:
     ],
 )
 def test_the_host_header(base: str, host: str) -> None:
-    assert f"Host: {host}\r\n" in Straight(Server(model="m", api_base=base))._head
+    assert f"Host: {host}\r\n" in Straight(Server(model="m", api_base=base))._headers
