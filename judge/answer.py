@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from itertools import takewhile
 from typing import Final
 
 from judge.cue import BLAME, CHOSEN, CLAIM, CUE, DECORATION, JOINT, PRAISE, TOLD, UNNEGATED, key_pattern, label_pattern
-from judge.plain import box_content, plain_answer, unwrap
+from judge.plain import SHORT_ANSWER, box_content, plain_answer, unwrap
 
 __all__ = ["Options", "answer_correct", "extract_answer", "reference_answer"]
 
@@ -125,6 +125,18 @@ def _letter_and_text(answer: str) -> tuple[str | None, str]:
 
 def _resolve(statement: str, options: Options) -> str | None:
     """The one answer of a text that is meant to be nothing but an answer."""
+    if options is _UNTOLD and len(statement) <= SHORT_ANSWER:
+        return _resolve_short(statement)
+    return _resolve_any(statement, options)
+
+
+@lru_cache(maxsize=4096)
+def _resolve_short(statement: str) -> str | None:
+    """Without options: the trace's answer, the reference's, and those of all traces of a question."""
+    return _resolve_any(statement, _UNTOLD)
+
+
+def _resolve_any(statement: str, options: Options) -> str | None:
     statement = unwrap(statement).strip()
     if any(options.values()):
         return _decide((_same, _letters, _labelled, _cued, _named, _mentioned), statement, options)

@@ -14,12 +14,15 @@ from typing import Final
 __all__ = ["make_inert"]
 
 _JOINER: Final = "\u2060"
-_CONTROL: Final = re.compile(
-    r"<\|(?=[^|<>\s\u2060]{1,64}\|>)"  # ChatML, Llama 3, Qwen, Phi, gpt-oss: <|im_start|>
-    r"|<｜(?=[^｜<>\s\u2060]{1,64}｜>)"  # DeepSeek
-    r"|</?(?=(?:s|bos|eos|pad|unk|(?:start|end)_of_(?:turn|image)|image_soft_token|image|img|IMG_CONTEXT)>)"
-    r"|\[/?(?=(?:INST|IMG|IMG_BREAK|IMG_END|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS|TOOL_CONTENT)\])"
-    r"|<</?(?=SYS>>)"
+# Two patterns, each with one first character: that is looked for five times as fast as one of two.
+_TAG: Final = re.compile(
+    r"<(?:\|(?=[^|<>\s\u2060]{1,64}\|>)"  # ChatML, Llama 3, Qwen, Phi, gpt-oss: <|im_start|>
+    r"|｜(?=[^｜<>\s\u2060]{1,64}｜>)"  # DeepSeek
+    r"|/?(?=(?:s|bos|eos|pad|unk|(?:start|end)_of_(?:turn|image)|image_soft_token|image|img|IMG_CONTEXT)>)"
+    r"|</?(?=SYS>>))"
+)
+_BRACKET: Final = re.compile(
+    r"\[/?(?=(?:INST|IMG|IMG_BREAK|IMG_END|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS|TOOL_CONTENT)\])"
 )
 
 
@@ -38,4 +41,8 @@ def make_inert(text: str) -> str:
         >>> make_inert("<think>p < 0.05</think>")
         '<think>p < 0.05</think>'
     """
-    return _CONTROL.sub(lambda token: f"{token[0]}{_JOINER}", text)
+    return _BRACKET.sub(_parted, _TAG.sub(_parted, text))
+
+
+def _parted(token: re.Match[str]) -> str:
+    return f"{token[0]}{_JOINER}"

@@ -10,7 +10,10 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["box_content", "plain_answer", "unwrap"]
+__all__ = ["SHORT_ANSWER", "box_content", "plain_answer", "unwrap"]
+
+SHORT_ANSWER: Final = 80
+"""Characters; longer texts are whole conclusions, of which no two are alike."""
 
 _BOX: Final = re.compile(r"\\boxed\s*\{")
 _BRACE: Final = re.compile(r"(?<!\\)[{}]")
@@ -19,8 +22,6 @@ _ESCAPE: Final = re.compile(r"\\(?=[%$#&_{}])|\\[,;: !]")
 _NUMBER: Final = re.compile(r"(?<![\w.,])(?:(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?|\.(\d+))(?![.,]?\d)")
 _UNIT_GAP: Final = re.compile(r"(?<=\d) (?=[^\W\d]{1,4}\b|%)")
 _SIGNS: Final = str.maketrans("\u2010\u2011\u2012\u2013\u2014\u2212\u2044\u2018\u2019\u201c\u201d", "------/''\"\"")
-_SHORT: Final = 80
-"""Characters; longer texts are whole conclusions, of which no two are alike."""
 _AROUND: Final = " \t\n()[]{}*_`\"'.,:;!?$\u3002\u3001"
 
 
@@ -59,7 +60,7 @@ def _without_wrappers(text: str) -> str:
 
 def plain_answer(text: str) -> str:
     """Two texts that say the same answer have the same plain text."""
-    return _short_plain(text) if len(text) <= _SHORT else _plain(text)
+    return _short_plain(text) if len(text) <= SHORT_ANSWER else _plain(text)
 
 
 @lru_cache(maxsize=4096)

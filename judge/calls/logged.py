@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Coroutine
 
 from judge.backend import Backend, Reply
 from judge.errors import BackendError
@@ -24,7 +25,10 @@ class Logged:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    async def complete(self, request: Request) -> Reply:
+    def complete(self, request: Request) -> Coroutine[None, None, Reply]:
+        return self._watch(request) if _log.isEnabledFor(logging.INFO) else self._backend.complete(request)
+
+    async def _watch(self, request: Request) -> Reply:
         begun = time.monotonic()
         try:
             reply = await self._backend.complete(request)
