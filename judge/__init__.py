@@ -8,6 +8,7 @@ The flow, top to bottom; a file imports only files above it:
     strict_json.py    bytes                   -> one JSON value
     strict_yaml.py    YAML text               -> one value, and where it is written
     digest.py         a value                 -> the hash that it goes by
+    once.py           a method                -> a property that is worked out once
     working.py        items                   -> work on each  N workers over one iterator
     loop.py           coroutines              -> the one event loop of this process
     image.py          an image's bytes        -> Image         bounded, turned, hashed

@@ -36,7 +36,8 @@ class Careful:
     def __init__(self, backend: Backend, *, serves: Callable[[], Awaitable[bool]] | None = None) -> None:
         self._backend = backend
         self._serves = serves
-        self._first = asyncio.Lock()
+        self._known = asyncio.Event()  # not while a call that others wait for is under way
+        self._known.set()
         self._asked = self._open = self._answered = False
         self._failed_in_a_row = 0
         self._fatal: FatalError | None = None
@@ -47,14 +48,18 @@ class Careful:
         return self._call(request) if self._answered or self._open else self._wait_to_call(request)
 
     async def _wait_to_call(self, request: Request) -> Reply:
-        async with self._first:
-            if self._answered or self._open:  # others may have waited for the same
-                calling = None
-            elif self._serves is None or self._asked:
+        while not self._known.is_set():  # all wake when one call has an end, and the first of them may be the next
+            await self._known.wait()
+        if self._answered or self._open:
+            return await self._call(request)
+        self._known.clear()
+        try:
+            if self._serves is None or self._asked:
                 return await self._call(request)
-            else:
-                calling = await self._begin(request, self._serves())
-        return await (calling or self._call(request))
+            calling = await self._begin(request, self._serves())
+        finally:
+            self._known.set()
+        return await calling
 
     async def _begin(self, request: Request, serving: Awaitable[bool]) -> asyncio.Task[Reply]:
         """Send a call that others wait for, until it is answered or its server says that it is there."""
