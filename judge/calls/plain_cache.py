@@ -64,15 +64,18 @@ class PlainCache(diskcache.Cache):  # type: ignore[misc]  # diskcache has no typ
 
     def put_all(self, values: Mapping[str, bytes]) -> None:
         """Store values; inside `transact` all of them or none."""
-        now = time.time()
         small = {key: value for key, value in values.items() if len(value) < self.disk_min_file_size}
-        for key in values.keys() - self._add(small, now):
+        rest = values.keys() - small.keys()
+        if small and self._add(small, time.time()) < len(small):
+            rest = values.keys()  # some are there already, and it is not told which
+        for key in rest:
             self.set(key, values[key], retry=True)
 
-    def _add(self, values: Mapping[str, bytes], now: float) -> set[str]:
-        """Insert those whose key is new; which these were."""
-        if not values:
-            return set()
+    def _add(self, values: Mapping[str, bytes], now: float) -> int:
+        """Insert those whose key is new; how many these were.
+
+        Not which: to fetch them, row by row, would take the interpreter from the loop as often.
+        """
         row = [part for key, value in values.items() for part in (key, now, now, value)]
-        statement = f"INSERT OR IGNORE INTO Cache({_COLUMNS}) VALUES {', '.join([_ROW] * len(values))} RETURNING key"  # noqa: S608 - of our own words
-        return {key for (key,) in self.sql(statement, row)}
+        statement = f"INSERT OR IGNORE INTO Cache({_COLUMNS}) VALUES {', '.join([_ROW] * len(values))}"  # noqa: S608 - of our own words
+        return self.sql(statement, row).rowcount
