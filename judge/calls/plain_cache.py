@@ -65,9 +65,9 @@ class PlainCache(diskcache.Cache):  # type: ignore[misc]  # diskcache has no typ
     def put_all(self, values: Mapping[str, bytes]) -> None:
         """Store values; inside `transact` all of them or none."""
         small = {key: value for key, value in values.items() if len(value) < self.disk_min_file_size}
-        rest = values.keys() - small.keys()
+        rest = set(values) - small.keys()
         if small and self._add(small, time.time()) < len(small):
-            rest = values.keys()  # some are there already, and it is not told which
+            rest = set(values)  # some are there already, and it is not told which
         for key in rest:
             self.set(key, values[key], retry=True)
 
