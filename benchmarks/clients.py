@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -50,6 +51,16 @@ async def bare(base: str, traces: Path, calls: int, concurrency: int) -> float:
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         return await timed([work(session) for _ in range(concurrency)])
+
+
+async def two_bare(base: str, traces: Path, calls: int, concurrency: int) -> float:
+    """Two processes with half of the calls each: what this machine lets a second one add."""
+
+    def half(_: int) -> float:
+        return measure("bare", base, traces, calls // 2, concurrency // 2)["calls_s"]
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return calls / sum(pool.map(half, range(2)))
 
 
 async def raw(base: str, traces: Path, calls: int, concurrency: int) -> float:
@@ -138,6 +149,7 @@ async def timed(work: list[Coroutine[None, None, None]]) -> float:
 
 CLIENTS: dict[str, Callable[[str, Path, int, int], Coroutine[None, None, float]]] = {
     "bare": bare,
+    "bare, 2 processes": two_bare,
     "raw": raw,
     "judge": judge,
     "judge, 2 workers": two_workers,
@@ -195,11 +207,11 @@ def take_turns(clients: dict[str, int], *, latency: float, concurrency: int, rou
 
 
 def print_table(taken: dict[str, list[dict[str, float]]], title: str) -> None:
-    print(f"\n{title}\n{'client':<18}{'calls/s':>9}{'x first':>9}{'ms a call':>11}{'peak MiB':>10}", flush=True)
+    print(f"\n{title}\n{'client':<20}{'calls/s':>9}{'x first':>9}{'ms a call':>11}{'peak MiB':>10}", flush=True)
     first = median(one["calls_s"] for one in next(iter(taken.values())))
     for client, rounds in taken.items():
         calls, cpu, peak = (median(one[name] for one in rounds) for name in ("calls_s", "cpu_ms", "peak_mib"))
-        print(f"{client:<18}{calls:9,.0f}{calls / first:9.3f}{cpu:11.3f}{peak:10.0f}", flush=True)
+        print(f"{client:<20}{calls:9,.0f}{calls / first:9.3f}{cpu:11.3f}{peak:10.0f}", flush=True)
 
 
 def throughput(rounds: int) -> None:
@@ -212,7 +224,9 @@ def latency(rounds: int) -> None:
 
 
 def workers(rounds: int) -> None:
-    take_turns({"judge": 60_000, "judge, 2 workers": 60_000}, latency=0, concurrency=128, rounds=rounds)
+    """A second process of each: what the hardware adds is what the bare client tells."""
+    for clients in ("bare", "bare, 2 processes"), ("judge", "judge, 2 workers"):
+        take_turns(dict.fromkeys(clients, 60_000), latency=0, concurrency=128, rounds=rounds)
 
 
 def cached(rounds: int) -> None:
