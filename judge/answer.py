@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import takewhile
 from typing import Final
 
@@ -227,7 +227,7 @@ def _letters(statement: str, options: Options) -> set[str | None]:
     return {_spelt(found, options) for found in one_key.findall(statement)}
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _key_statement(keys: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """A statement of these keys alone, and each key in it."""
     key, gap = key_pattern(keys, any_case=True), rf"{DECORATION}+(?:{JOINT}{DECORATION}+)?"

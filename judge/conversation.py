@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -91,50 +92,28 @@ class Conversation:
             FatalError: No request can succeed.
             CacheError: What is paid for cannot be kept.
         """
-        return await self._settle(await self._hear(request, self._backend.complete(request), read), read)
+        return await self._settle(await self._ask(request, read), read)
 
     async def hold_all(self, requests: Sequence[Request], read: Read[T]) -> list[Heard[T]]:
-        """Ask several things at the same time, and hear of them in their order.
+        """Ask several things at the same time; what came of them is in their order.
 
         Raises:
-            FatalError, CacheError: As `hold`, as soon as one of them is met.
+            FatalError, CacheError: As `hold`; the first error ends the rest.
         """
-        if self._begin is None or len(requests) == 1:
+        if self._begin is None or len(requests) < 2:
             return await together([self.hold(request, read) for request in requests])
-        heard = await self._hear_all(requests, [self._begin(request) for request in requests], read)
-        if not any(map(_is_unsettled, heard)):
-            return heard
-        return await together([self._settle(one, read) for one in heard])
+        begun = [(request, self._begin(request)) for request in requests]
+        return await _Hearing(begun, partial(self._hear, read), partial(self._settle, read=read)).all()
 
-    async def _hear_all(
-        self, requests: Sequence[Request], begun: Sequence[asyncio.Future[Reply]], read: Read[T]
-    ) -> list[Heard[T]]:
-        """What came of the first asks, without a task for each: those take as long as a call to a fast server does."""
-
-        def look(asked: asyncio.Future[Reply]) -> None:
-            error = None if asked.cancelled() else asked.exception()
-            if isinstance(error, FatalError | CacheError):
-                for other in begun:
-                    if not other.done():
-                        other.set_exception(error)
-
-        for asked in begun:
-            asked.add_done_callback(look)
+    async def _ask(self, request: Request, read: Read[T]) -> Heard[T]:
+        """Ask once."""
         try:
-            return [await self._hear(request, asked, read) for request, asked in zip(requests, begun, strict=True)]
-        finally:  # whoever asks may have gone away
-            for asked in begun:
-                asked.cancel()
-
-    async def _hear(self, request: Request, asked: Awaitable[Reply], read: Read[T]) -> Heard[T]:
-        """What came of one ask."""
-        try:
-            reply = await asked
-        except (FatalError, CacheError):  # to go on would pay for what fails again, or cannot be kept
-            raise
+            reply = await self._backend.complete(request)
         except BackendError as exc:
-            call = Call(call_id=request.call_id, reply=None, attempts=exc.attempts, failure=exc.code)
-            return Heard(request=request, calls=(call,), value=None, error=exc, stage="ask")
+            return _unanswered(request, exc)
+        return self._hear(read, request, reply)
+
+    def _hear(self, read: Read[T], request: Request, reply: Reply) -> Heard[T]:
         value, error = read(request, reply)
         failure = error.code if error else None
         call = Call(call_id=request.call_id, reply=reply, attempts=reply.attempts, failure=failure)
@@ -145,8 +124,7 @@ class Conversation:
     async def _settle(self, heard: Heard[T], read: Read[T]) -> Heard[T]:
         """Ask again as long as that helps."""
         while _is_unsettled(heard):
-            request = self._next_ask(heard)
-            again = await self._hear(request, self._backend.complete(request), read)
+            again = await self._ask(self._next_ask(heard), read)
             heard = replace(again, calls=(*heard.calls, *again.calls))
         return heard
 
@@ -156,6 +134,99 @@ class Conversation:
         plain = isinstance(error, LostInSpaceError) and not request.plain
         again = replace(request, ask=request.ask + 1, plain=plain)
         return self._complain(again, error.faults) if isinstance(error, OffMenuError) else again
+
+
+class _Hearing(Generic[T]):
+    """First asks that are under way at the same time.
+
+    Each reply is heard, and kept, when it comes. There is no task for each, as that takes as long as a call to a fast
+    server does; re-asks, which are few, have one.
+
+    Args:
+        begun: The requests, and their replies to be.
+        hear: What a reply says.
+        settle: Asks again as long as that helps.
+    """
+
+    def __init__(
+        self,
+        begun: Sequence[tuple[Request, asyncio.Future[Reply]]],
+        hear: Callable[[Request, Reply], Heard[T]],
+        settle: Callable[[Heard[T]], Coroutine[None, None, Heard[T]]],
+    ) -> None:
+        self._begun = begun
+        self._hear = hear
+        self._settle = settle
+        self._heard: dict[int, Heard[T]] = {}
+        self._tasks: list[asyncio.Task[Heard[T]]] = []
+        self._all: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def all(self) -> list[Heard[T]]:
+        """What came of all of them; the first error ends the rest."""
+        for place, (_, asked) in enumerate(self._begun):
+            asked.add_done_callback(partial(self._land, place))
+        try:
+            await self._all
+        finally:
+            for _, asked in self._begun:
+                asked.cancel()
+            for task in self._tasks:
+                task.cancel()
+            if self._tasks:
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+        return [self._heard[place] for place in range(len(self._begun))]
+
+    def _land(self, place: int, asked: asyncio.Future[Reply]) -> None:
+        """A first ask has an end."""
+        if self._is_over(asked):
+            return
+        request, error = self._begun[place][0], asked.exception()
+        try:
+            heard = self._hear(request, asked.result()) if error is None else _unanswered(request, error)
+        except BaseException as exc:  # noqa: BLE001 - raised where all are waited for
+            self._all.set_exception(exc)
+            return
+        if not _is_unsettled(heard):
+            self._add(place, heard)
+            return
+        task = asyncio.get_running_loop().create_task(self._settle(heard))
+        self._tasks.append(task)
+        task.add_done_callback(partial(self._end, place))
+
+    def _end(self, place: int, task: asyncio.Task[Heard[T]]) -> None:
+        """The last re-ask has an end."""
+        if self._is_over(task):
+            return
+        if (error := task.exception()) is not None:
+            self._all.set_exception(error)
+        else:
+            self._add(place, task.result())
+
+    def _is_over(self, waiting: asyncio.Future[Any]) -> bool:
+        """Whether nobody waits any more: then what came of it, an error too, is nobody's."""
+        if waiting.cancelled():
+            self._all.cancel()
+        elif self._all.done():
+            waiting.exception()
+        return self._all.done()
+
+    def _add(self, place: int, heard: Heard[T]) -> None:
+        self._heard[place] = heard
+        if len(self._heard) == len(self._begun):
+            self._all.set_result(None)
+
+
+def _unanswered(request: Request, error: BaseException) -> Heard[Any]:
+    """What came of an ask that has no reply.
+
+    Raises:
+        FatalError, CacheError: To go on would pay for what fails again, or cannot be kept.
+        BaseException: Every error that is not a backend's.
+    """
+    if not isinstance(error, BackendError) or isinstance(error, FatalError | CacheError):
+        raise error
+    call = Call(call_id=request.call_id, reply=None, attempts=error.attempts, failure=error.code)
+    return Heard(request=request, calls=(call,), value=None, error=error, stage="ask")
 
 
 def _is_unsettled(heard: Heard[T]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 __all__ = [
@@ -50,13 +50,13 @@ BLAME: Final = (
 UNNEGATED: Final = "".join(rf"(?<!\b{word} )" for word in ("no", "not", "nor", "than", "without", "excludes"))
 
 
-@cache
+@lru_cache(maxsize=1024)
 def key_pattern(keys: tuple[str, ...], *, any_case: bool = False) -> str:
     either = "|".join(map(re.escape, sorted(keys, key=len, reverse=True)))
     return rf"(?i:{either})" if any_case else rf"(?:(?<=[(\[])(?i:{either})(?=[)\]])|(?:{either})|(?i:{either})(?=\)))"
 
 
-@cache
+@lru_cache(maxsize=1024)
 def label_pattern(keys: tuple[str, ...]) -> str:
     """A key in running text. `A patient`, `I think`, `2 mg`, `B-cell`, `E. coli`, `1.5` and `B?` are none."""
     why = r"(?:because|since|as|due|given|and|or|for)\b"

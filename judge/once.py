@@ -1,6 +1,6 @@
 """A property that is worked out when it is first asked for, and then kept.
 
-As `functools.cached_property`, which until Python 3.12 takes a lock every time: of use where every call has its own.
+As `functools.cached_property`, which until Python 3.12 takes a lock to work it out; of use where every call has one.
 """
 
 from __future__ import annotations

@@ -141,23 +141,15 @@ def _each(record: Record, rubric: Rubric, name: str, axis: ScoredAxis) -> list[A
     if given and own:
         message = f"has units, and the rubric {rubric.name!r} says itself what is asked on this axis."
         raise _record_error(record, f"units.{name}", "own_units", message, "Remove the one or the other.")
-    ask, asked = _ASKED[axis.kind], own or given
+    ask, units, asked = _ASKED[axis.kind], own or given, list[AskedUnit]()
     try:
-        return [ask(name, axis, unit) for unit in asked]
+        for unit in units:
+            asked.append(ask(name, axis, unit))
     except KeyError:
-        index = next(index for index, unit in enumerate(asked) if not _is_listed(name, axis, unit))
-        message = f"is {asked[index].importance!r}; the rubric {rubric.name!r} lists: {', '.join(axis.weights)}."
-        field = f"units.{name}[{index}].importance"
+        message = f"is {unit.importance!r}; the rubric {rubric.name!r} lists: {', '.join(axis.weights)}."
+        field = f"units.{name}[{len(asked)}].importance"
         raise _record_error(record, field, "unknown_importance", message) from None
-
-
-def _is_listed(name: str, axis: ScoredAxis, unit: Unit) -> bool:
-    """Whether the axis knows what a unit of this importance weighs."""
-    try:
-        _ASKED[axis.kind](name, axis, unit)
-    except KeyError:
-        return False
-    return True
+    return asked
 
 
 def _unit(name: str, axis: Checklist, unit: Unit) -> AskedUnit:

@@ -50,7 +50,7 @@ class Careful:
     async def _wait_to_call(self, request: Request) -> Reply:
         while not self._known.is_set():  # all wake when one call has an end, and the first of them may be the next
             await self._known.wait()
-        if self._answered or self._open:
+        if self._answered or self._open or self._fatal is not None:
             return await self._call(request)
         self._known.clear()
         try:

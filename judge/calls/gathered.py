@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextvars import Context, copy_context
 from copy import copy
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 __all__ = ["Gathered"]
 
 K = TypeVar("K")
 V = TypeVar("V")
+_Looking: TypeAlias = tuple[K, asyncio.Future[V], Context]
 _MOST = 500
 
 
@@ -29,7 +31,7 @@ class Gathered(Generic[K, V]):
     ) -> None:
         self._look_up = look_up
         self._missing = missing
-        self._waiting: list[tuple[K, asyncio.Future[V]]] = []
+        self._waiting: list[_Looking[K, V]] = []
 
     def find(self, key: K) -> asyncio.Future[V]:
         """What is found for a key, or comes later; or the error of the query."""
@@ -37,7 +39,7 @@ class Gathered(Generic[K, V]):
         if not self._waiting:
             loop.call_soon(self._ask)
         found: asyncio.Future[V] = loop.create_future()
-        self._waiting.append((key, found))
+        self._waiting.append((key, found, copy_context()))
         return found
 
     def _ask(self) -> None:
@@ -45,18 +47,18 @@ class Gathered(Generic[K, V]):
         for start in range(0, len(waiting), _MOST):
             self._ask_for(waiting[start : start + _MOST])
 
-    def _ask_for(self, waiting: Sequence[tuple[K, asyncio.Future[V]]]) -> None:
+    def _ask_for(self, waiting: Sequence[_Looking[K, V]]) -> None:
         try:
-            values = self._look_up([key for key, _ in waiting])
+            values = self._look_up([key for key, _, _ in waiting])
         except Exception as exc:  # noqa: BLE001 - raised again where it is awaited
-            for _, found in waiting:
+            for _, found, _ in waiting:
                 if not found.done():
                     found.set_exception(copy(exc))  # one object would gather the traceback of everybody
             return
-        for (key, found), value in zip(waiting, values, strict=True):
+        for (key, found, context), value in zip(waiting, values, strict=True):
             if found.done():  # whoever looked went away
                 continue
             if value is None:
-                self._missing(key, found)
+                context.run(self._missing, key, found)  # what it begins is done for whoever looks
             else:
                 found.set_result(value)
