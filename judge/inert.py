@@ -14,7 +14,7 @@ from typing import Final
 __all__ = ["make_inert"]
 
 _JOINER: Final = "\u2060"
-# Two patterns, each with one first character: that is looked for five times as fast as one of two.
+# Two patterns, each with one first character: this takes a third of the time of one pattern with two.
 _TAG: Final = re.compile(
     r"<(?:\|(?=[^|<>\s\u2060]{1,64}\|>)"  # ChatML, Llama 3, Qwen, Phi, gpt-oss: <|im_start|>
     r"|｜(?=[^｜<>\s\u2060]{1,64}｜>)"  # DeepSeek

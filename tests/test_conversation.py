@@ -29,14 +29,12 @@ class Server:
 
     def __init__(self, told: Mapping[str, list[Told]]) -> None:
         self.told = told
-        self.asked: list[str] = []
         self.kept: list[str] = []
         self.cached = Cached(self)
         self.talk = Conversation(self.cached, keep=self.keep, complain=lambda request, faults: request)
 
     async def complete(self, request: Request) -> Reply:
         axis = request.probes.asked[0].axis
-        self.asked.append(axis)
         await asyncio.sleep(0)
         told = self.told[axis][request.ask]
         if told == HANGS:
