@@ -239,16 +239,13 @@ def _replies(out: Path, retired: int) -> dict[str, int]:
 
 def test_twenty_terms_pay_for_nothing_twice(tmp_path: Path) -> None:
     """Stopped at random points of one run, again and again: every reply arrives, is committed, and is the only one."""
-    traces, out, dice = write_traces(tmp_path, 300), tmp_path / "out", random.Random(5)
-    points = sorted(dice.sample(range(5, 560), 20))  # of 600 requests
+    traces, out, dice = write_traces(tmp_path, 600), tmp_path / "out", random.Random(5)
     with Server(latency_ms=25, latency_sigma=0.5) as server:
         arguments = arguments_for(traces, out, server, "--concurrency", CONCURRENCY, "--quiet")
-        stops = 0
-        for point in points:
-            if server.ledger.requests >= point:  # what was under way at the last stop went past it
-                continue
+        for _ in range(20):
             process = start_judge(*arguments, script=SMALL_BLOCKS)
-            await_requests(server, point, process)
+            # A stop lets what is under way end, more of it on a slow machine: each point is counted from there.
+            await_requests(server, server.ledger.requests + dice.randrange(5, 30), process)
             time.sleep(dice.random() * 0.03)
             process.terminate()
             code, said = finish(process)
@@ -256,12 +253,10 @@ def test_twenty_terms_pay_for_nothing_twice(tmp_path: Path) -> None:
             assert "Traceback" not in said
             assert all(row.delivered for row in server.ledger.rows())
             check_conservation(out, _counts(out)["read"])
-            stops += 1
         code, said = run_judge(*arguments, script=SMALL_BLOCKS)
         assert code == 3, said
-        assert stops >= 15
-        assert (server.ledger.requests, server.ledger.repaid) == (600, 0)
-        assert_as_undisturbed(out, 300, server)
+        assert (server.ledger.requests, server.ledger.repaid) == (1_200, 0)
+        assert_as_undisturbed(out, 600, server)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
