@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 from operator import attrgetter
-from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -68,7 +67,7 @@ _FAILURES = {
 }
 
 
-_OF_A_VERDICT = ("line", "record_id", "record_key", "model", *Verdict.__struct_fields__)
+_OF_A_RECORD = ("line", "record_id", "record_key", "model")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,39 +153,54 @@ def build_tables(outcomes: Iterable[Outcome], labels: Labels) -> Tables:
     measures = {axis: attrgetter(*columns_of(kind)) for axis, kind in labels.axes.items()}
     rows = {
         "scores": [_score_row(outcome, record, labels, measures) for outcome, record in readable],
-        "verdicts": [row for outcome, record in readable for row in _verdict_rows(outcome, record)],
         "calls": [_call_row(call, record, labels) for outcome, record in readable for call in outcome.calls],
         "failures": [_failure_row(failure) for outcome in outcomes for failure in outcome.failures],
     }
     schemas = table_schemas(labels.axes)
-    alike = {"judge": labels.judge, "prompt_fp": labels.prompt_fp, "rubric_fp": labels.rubric_fp}
-    verdicts = rows.pop("verdicts")
     return Tables(
-        verdicts=_frame(verdicts, _VERDICTS, given=_OF_A_VERDICT, alike=alike),
-        **{name: _frame(rows[name], schemas[name], given=tuple(schemas[name])) for name in rows},
+        verdicts=_build_verdicts(readable, labels),
+        **{name: _frame(_columns(rows[name], schema), schema) for name, schema in schemas.items() if name in rows},
     )
 
 
 def build_calls(calls: Iterable[tuple[Call, Record]], labels: Labels) -> pl.DataFrame:
     """The rows of these calls, each with the record that it is about, in their order."""
-    return _frame([_call_row(call, record, labels) for call, record in calls], _CALLS, given=tuple(_CALLS))
+    return _frame(_columns([_call_row(call, record, labels) for call, record in calls], _CALLS), _CALLS)
 
 
-def _frame(
-    rows: Sequence[tuple[object, ...]],
-    schema: Mapping[str, Any],
-    *,
-    given: Sequence[str],
-    alike: Mapping[str, str] = MappingProxyType({}),
-) -> pl.DataFrame:
-    """A frame of rows with the columns `given`; the others hold the same in every row, or null.
+def _build_verdicts(readable: Sequence[tuple[Outcome, Record]], labels: Labels) -> pl.DataFrame:
+    """Columns at once, where there are ten rows a record: to make a row of each takes longer than to judge it."""
+    verdicts = [verdict for outcome, _ in readable for verdict in outcome.verdicts]
+    about = [row for outcome, record in readable for row in repeat(_about(record), len(outcome.verdicts))]
+    alike = {"judge": labels.judge, "prompt_fp": labels.prompt_fp, "rubric_fp": labels.rubric_fp}
+    columns = _columns(about, _OF_A_RECORD) | _columns([*map(astuple, verdicts)], Verdict.__struct_fields__)
+    return _frame(columns | {name: (value,) * len(verdicts) for name, value in alike.items()}, _VERDICTS)
 
-    By columns, which Polars takes in less than half of the time that rows take; and without an expression, which needs
-    threads that a forked child does not have.
+
+def _about(record: Record) -> tuple[object, ...]:
+    return record.line, record.id, record.key, record.model
+
+
+def _columns(rows: Sequence[tuple[object, ...]], names: Iterable[str]) -> dict[str, Sequence[object]]:
+    """Rows -> their columns, in the order of the names."""
+    names = tuple(names)
+    return dict(zip(names, zip(*rows, strict=True) if rows else ((),) * len(names), strict=True))
+
+
+def _frame(columns: Mapping[str, Sequence[object]], schema: Mapping[str, Any]) -> pl.DataFrame:
+    """A frame of these columns; those of the schema that are not among them are null."""
+    rows = len(next(iter(columns.values())))
+    return pl.DataFrame([_series(name, columns.get(name, (None,) * rows), dtype) for name, dtype in schema.items()])
+
+
+def _series(name: str, values: Sequence[object], dtype: Any) -> pl.Series:
+    """One column. Half of them hold the same in every row, mostly null, which Polars is told once.
+
+    Without an expression, which needs threads that a forked child does not have.
     """
-    columns = dict(zip(given, zip(*rows, strict=True) if rows else ((),) * len(given), strict=True))
-    whole = {name: columns[name] if name in columns else [alike.get(name)] * len(rows) for name in schema}
-    return pl.DataFrame(whole, schema=schema)
+    if len(values) > 1 and values[0] is values[-1] and values.count(values[0]) == len(values):
+        return pl.Series(name, values[:1], dtype=dtype).new_from_index(0, len(values))
+    return pl.Series(name, values, dtype=dtype)
 
 
 def _score_row(
@@ -212,11 +226,6 @@ def _tokens(calls: Sequence[Call], name: str) -> int | None:
     """Over all replies of a record, those from a journal or store too: the same after a resume. Money is not."""
     counts = [getattr(call.reply, name) for call in calls if call.reply is not None]
     return None if None in counts else sum(counts)
-
-
-def _verdict_rows(outcome: Outcome, record: Record) -> Iterator[tuple[object, ...]]:
-    about = (record.line, record.id, record.key, record.model)
-    return ((*about, *astuple(verdict)) for verdict in outcome.verdicts)
 
 
 def _call_row(call: Call, record: Record, labels: Labels) -> tuple[object, ...]:
