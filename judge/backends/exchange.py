@@ -30,6 +30,29 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
+class Outbox:
+    """What is sent within one turn of the loop goes out together, in the next.
+
+    A server on the same machine is woken by the first request, and finds the others: to wake it takes longer than to
+    send, and it is done with one request before we have the next one ready.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[asyncio.Transport, bytes]] = []
+
+    def put(self, transport: asyncio.Transport, request: bytes) -> None:
+        """Send a whole request over a connection, unless that is closed first."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._waiting.append((transport, request))
+
+    def _send(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for transport, request in waiting:
+            if not transport.is_closing():
+                transport.write(request)
+
+
 class Exchange(asyncio.Protocol):
     """One connection, and at most one request on it at a time.
 
@@ -39,8 +62,11 @@ class Exchange(asyncio.Protocol):
         gone: Told when it cannot any more.
     """
 
-    def __init__(self, address: str, kept: Callable[[Exchange], None], gone: Callable[[Exchange], None]) -> None:
+    def __init__(
+        self, address: str, outbox: Outbox, kept: Callable[[Exchange], None], gone: Callable[[Exchange], None]
+    ) -> None:
         self._address = address
+        self._outbox = outbox
         self._kept = kept
         self._gone = gone
         self._loop = asyncio.get_running_loop()
@@ -71,7 +97,7 @@ class Exchange(asyncio.Protocol):
         self._headed = self._endless = False
         self._waiting = waiting = self._loop.create_future()
         if self._transport is not None and self.usable:
-            self._transport.write(request)
+            self._outbox.put(self._transport, request)
         else:
             self.close(self._broken("closed by the server"))
         try:

@@ -13,7 +13,7 @@ from typing import Final
 
 from yarl import URL
 
-from judge.backends.exchange import Exchange, Response
+from judge.backends.exchange import Exchange, Outbox, Response
 from judge.backends.server import Server
 from judge.backends.transport import no_tls, unreachable
 
@@ -39,6 +39,7 @@ class Straight:
         told = {"Host": _host(self._url), "Content-Type": "application/json", "Accept-Encoding": "identity"}
         self._headers = _lines({**told, "Accept": "application/json", **server.sent_headers})
         self._heads: dict[tuple[str, str], bytes] = {}
+        self._outbox = Outbox()
 
     async def send(self, method: str, path: str, body: bytes = b"") -> Response:
         """Send one request and read the whole response.
@@ -90,7 +91,7 @@ class Straight:
         return exchange
 
     def _exchange(self) -> Exchange:
-        return Exchange(self._server.api_base, self._idle.append, self._forget)
+        return Exchange(self._server.api_base, self._outbox, self._idle.append, self._forget)
 
     def _forget(self, exchange: Exchange) -> None:
         self._open.discard(exchange)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from copy import copy
 from functools import partial
+from typing import TypeAlias, cast
 
 from judge.backend import Backend, Reply
 from judge.calls.gathered import Gathered
@@ -17,6 +19,7 @@ from judge.prompt import Request
 
 __all__ = ["Cached"]
 
+_Answered: TypeAlias = tuple[Request, Reply]
 # Nobody waits for the store, and a row costs 21 µs among five hundred, 36 among sixty-four.
 _LINGER_S = 0.1
 _KEPT_TOGETHER = 512
@@ -52,7 +55,9 @@ class Cached:
         self._done = done
         self._journal = journal
         self._journals: list[Journal | OtherJournal] = [*([] if journal is None else [journal]), *others]
-        self._commits = Grouped(self._commit, written=self._release) if journal is not None else None
+        self._commits = None
+        if journal is not None:
+            self._commits = Grouped(self._commit, failed=self._not_committed, written=self._committed)
         self._store = store
         self._keeps = None
         if store is not None:
@@ -61,6 +66,7 @@ class Cached:
         self._notes = [] if notes is None else notes
         self._found = Gathered(self._look_up, self._pay)
         self._flying: dict[str, asyncio.Task[Reply]] = {}
+        self._waiting: dict[str, list[asyncio.Future[Reply]]] = {}  # call id -> who asked; the first of them pays
 
     def begin(self, request: Request) -> asyncio.Future[Reply]:
         """Look for a reply, and pay for it where there is none; to cancel what comes back does not end the call."""
@@ -73,7 +79,7 @@ class Cached:
         """Let other runs have a reply that could be used."""
         if self._store is None or self._keeps is None:
             return
-        self._keeps.leave(Kept(key=request.key, reply=reply, record_id=request.probes.record.id))
+        self._keeps.add(Kept(key=request.key, reply=reply, record_id=request.probes.record.id))
 
     async def drain(self, *, timeout_s: float) -> None:
         """Wait for the calls whose askers went away, as they are paid for; then end the rest."""
@@ -87,7 +93,7 @@ class Cached:
             if writes is not None:
                 await writes.aclose()
 
-    def _not_kept(self, error: Exception) -> None:
+    def _not_kept(self, _: Sequence[Kept], error: Exception) -> None:
         if not isinstance(error, CacheError):  # a bug of ours, which the loop tells of
             raise error
         self._do_without(error)
@@ -117,46 +123,64 @@ class Cached:
         self._notes.append(f"{error.message} It is not used any more in this run; what is paid for is not shared.")
 
     def _pay(self, request: Request, asked: asyncio.Future[Reply]) -> None:
+        if (waiting := self._waiting.get(request.call_id)) is not None:
+            waiting.append(asked)
+            return
+        self._waiting[request.call_id] = [asked]
         # A task of its own: an asker that goes away takes away neither the reply that others wait for, nor the commit
         # of what is paid for by now.
-        call_id = request.call_id
-        pays = call_id not in self._flying
-        if pays:
-            self._flying[call_id] = asyncio.get_running_loop().create_task(self._call(request))
-        self._flying[call_id].add_done_callback(partial(self._land, call_id, asked, pays))
+        asking = cast("Coroutine[None, None, Reply]", self._backend.complete(request))
+        task = self._flying[request.call_id] = asyncio.get_running_loop().create_task(asking)
+        task.add_done_callback(partial(self._answered, request))
 
-    def _land(self, call_id: str, asked: asyncio.Future[Reply], pays: bool, task: asyncio.Task[Reply]) -> None:  # noqa: FBT001 - a callback
-        self._flying.pop(call_id, None)
-        error = None if task.cancelled() else task.exception()  # looked at: that of an asker who is gone is nobody's
-        if asked.done():
-            return
+    def _answered(self, request: Request, task: asyncio.Task[Reply]) -> None:
+        """Make the reply safe, if there is one."""
+        del self._flying[request.call_id]
         if task.cancelled():
-            asked.cancel()
-        elif error is not None:
-            asked.set_exception(error)
+            for asked in self._over(request):
+                asked.cancel()
+        elif (error := task.exception()) is not None:
+            self._fail(request, error)
+        elif self._commits is not None:
+            self._commits.add((request, task.result()))
         else:
-            asked.set_result(task.result() if pays else served(task.result()))
+            self._land(request, task.result())
 
-    async def _call(self, request: Request) -> Reply:
-        """Ask, and make the reply safe."""
-        try:
-            reply = await self._backend.complete(request)
-            if self._commits is not None:
-                await self._commits.put((request, reply))
-        except CacheError:
-            self._stop.set()
-            raise
-        else:
-            return reply
-        finally:
-            if self._done is not None:
-                self._done(request)
-
-    def _commit(self, answered: Sequence[tuple[Request, Reply]]) -> None:
+    def _commit(self, answered: Sequence[_Answered]) -> None:
         assert self._journal is not None
         self._journal.commit_all([(request.call_id, reply) for request, reply in answered])
 
-    def _release(self, answered: tuple[Request, Reply]) -> None:
-        """Who waits for a place need not wait until whoever asked has been told."""
+    def _committed(self, answered: Sequence[_Answered]) -> None:
+        """All places first: calls that go out one after the other wake the server once, and not once each."""
+        for request, _ in answered:
+            self._release(request)
+        for request, reply in answered:
+            self._land(request, reply)
+
+    def _not_committed(self, answered: Sequence[_Answered], error: Exception) -> None:
+        for request, _ in answered:
+            self._fail(request, copy(error))  # one object would gather the traceback of everybody
+
+    def _land(self, request: Request, reply: Reply) -> None:
+        payer, *others = self._over(request)
+        if not payer.done():
+            payer.set_result(reply)
+        for asked in others:
+            if not asked.done():
+                asked.set_result(served(reply))
+
+    def _fail(self, request: Request, error: BaseException) -> None:
+        if isinstance(error, CacheError):
+            self._stop.set()
+        for asked in self._over(request):
+            if not asked.done():
+                asked.set_exception(error)
+
+    def _over(self, request: Request) -> list[asyncio.Future[Reply]]:
+        """Nobody needs to wait any more: neither for the reply, nor for the place that its call had."""
+        self._release(request)
+        return self._waiting.pop(request.call_id)
+
+    def _release(self, request: Request) -> None:
         if self._done is not None:
-            self._done(answered[0])
+            self._done(request)

@@ -7,13 +7,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from copy import copy
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
 __all__ = ["Grouped"]
 
 T = TypeVar("T")
-Group: TypeAlias = Sequence[tuple[T, asyncio.Future[None] | None]]
 
 
 class Grouped(Generic[T]):
@@ -24,8 +22,8 @@ class Grouped(Generic[T]):
 
     Args:
         write: Given 1 to `most` items in the order they came; all or none are written. Called in the thread.
-        written: Told of every item that is written, before its future is done.
-        failed: Told of the error of every group that nobody may wait for.
+        failed: Told in the loop of items that are not written, and of the error.
+        written: Told in the loop of those that are.
         linger_s: How long a first item is kept back for others, where nobody waits for it; in seconds.
         most: Items of one write, at least 1.
     """
@@ -34,8 +32,8 @@ class Grouped(Generic[T]):
         self,
         write: Callable[[Sequence[T]], None],
         *,
-        written: Callable[[T], None] | None = None,
-        failed: Callable[[Exception], None] | None = None,
+        failed: Callable[[Sequence[T], Exception], None],
+        written: Callable[[Sequence[T]], None] | None = None,
         linger_s: float = 0.0,
         most: int = 64,
     ) -> None:
@@ -44,24 +42,15 @@ class Grouped(Generic[T]):
         self._failed = failed
         self._linger_s = linger_s
         self._most = most
-        self._waiting: deque[tuple[T, asyncio.Future[None] | None]] = deque()
+        self._waiting: deque[T] = deque()
         self._idle = asyncio.Event()
         self._idle.set()
         self._timer: asyncio.Handle | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge-writes")
 
-    def put(self, item: T) -> asyncio.Future[None]:
-        """Hand over an item; what comes back is done when it is written, and has the error when it could not be."""
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._add(item, written)
-        return written
-
-    def leave(self, item: T) -> None:
-        """Hand over an item that nobody waits for; only `failed` hears of it."""
-        self._add(item, None)
-
-    def _add(self, item: T, written: asyncio.Future[None] | None) -> None:
-        self._waiting.append((item, written))
+    def add(self, item: T) -> None:
+        """Hand over an item."""
+        self._waiting.append(item)
         if self._idle.is_set():
             self._idle.clear()
             self._wait_for_others()
@@ -87,31 +76,24 @@ class Grouped(Generic[T]):
         group = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
         self._thread.submit(self._work, group, asyncio.get_running_loop())
 
-    def _work(self, group: Group[T], loop: asyncio.AbstractEventLoop) -> None:
+    def _work(self, group: Sequence[T], loop: asyncio.AbstractEventLoop) -> None:
         """In the thread."""
         error = None
         try:
-            self._write([item for item, _ in group])
-        except Exception as exc:  # noqa: BLE001 - raised again where it is awaited
+            self._write(group)
+        except Exception as exc:  # noqa: BLE001 - told in the loop
             error = exc
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(self._end, group, error)
 
-    def _end(self, group: Group[T], error: Exception | None) -> None:
-        for item, written in group:
-            if error is None and self._written is not None:
-                self._written(item)
-            if written is None or written.done():  # nobody waits for it, or not any more
-                continue
-            if error is None:
-                written.set_result(None)
-            else:
-                written.set_exception(copy(error))  # one object would gather the traceback of everybody
+    def _end(self, group: Sequence[T], error: Exception | None) -> None:
+        if error is None and self._written is not None:
+            self._written(group)
         if not self._waiting:
             self._idle.set()
         elif self._linger_s and len(self._waiting) < self._most:
             self._wait_for_others()
         else:
             self._begin()
-        if error is not None and self._failed is not None:  # last, as it may raise
-            self._failed(error)
+        if error is not None:  # last, as it may raise
+            self._failed(group, error)
