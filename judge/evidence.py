@@ -67,10 +67,11 @@ _FUNCTIONS: Final = """
 _FUNCTION_WORDS: Final = frozenset(_FUNCTIONS.split())
 # Of these, what is an option or an abbreviation in capitals: a leukaemia, a stenosis, an odds ratio, an ultrasound.
 _CAPITALS: Final = frozenset(re.findall(r"\w+", "ALL AM AN AS AT BE D DO HE IF IT M ME OR RE S SO T US WHO"))
-# Looked for in the two characters before a boundary, a bar, and the two after it.
-_NUMBER_CUT: Final = r"\d[.,]?\|\d|\d\|[.,]\d"
+_WORD_PART: Final = rf"(?:[^\W_{_UNSPACED}]|[{_MARKS}])"
+# What a boundary parts, looked for at the boundary: a number, and what is written as one word.
+_NUMBER_CUT: Final = r"(?<=\d)(?=[.,]?\d)|(?<=\d[.,])(?=\d)"
 _CUTS_NUMBER: Final = re.compile(_NUMBER_CUT)
-_CUTS: Final = re.compile(rf"{_NUMBER_CUT}|(?:[^\W_{_UNSPACED}]|[{_MARKS}])\|(?:[^\W_{_UNSPACED}]|[{_MARKS}])")
+_CUTS: Final = re.compile(rf"{_NUMBER_CUT}|(?<={_WORD_PART})(?={_WORD_PART})")
 _EDGES: Final = " '*_"
 
 
@@ -235,6 +236,4 @@ def _has_content(passage: str) -> bool:
 
 def _cut(text: str, at: int, cuts: re.Pattern[str]) -> bool:
     """Whether a boundary there parts what belongs together; it never does next to a blank or at an end."""
-    if not 0 < at < len(text) or text[at - 1] == " " or text[at] == " ":
-        return False
-    return cuts.search(f"{text[max(at - 2, 0) : at]}|{text[at : at + 2]}") is not None
+    return 0 < at < len(text) and text[at - 1] != " " and cuts.match(text, at) is not None
