@@ -1,7 +1,7 @@
 """One share of a run -> its parts: what a worker process does, and how it talks with the one that started it.
 
-The pipe carries orders one way (`stop`: send nothing more; `end`: at once) and counts, notes and the end the other way.
-When it breaks, whoever started this process is dead, and it ends too.
+The pipe carries orders one way (`go`: begin, once all is ready; `stop`: send nothing more; `end`: at once) and counts,
+notes and the end the other way. When it breaks, whoever started this process is dead, and it ends too.
 """
 
 from __future__ import annotations
@@ -114,6 +114,7 @@ class _Errand:
         self._share = share
         self._pipe = pipe
         self._progress = Progress()
+        self._go = asyncio.Event()
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -147,6 +148,7 @@ class _Errand:
                 share=self._share,
                 purse=self._purse(),
             )
+            await self._go.wait()
             try:
                 return await session.run()
             finally:
@@ -161,8 +163,11 @@ class _Errand:
             order = self._pipe.recv()
         except (EOFError, OSError):  # whoever started us is dead
             order = "end"
-        if order == "stop":
+        if order == "go":
+            self._go.set()
+        elif order == "stop":
             self._stop.set()
+            self._go.set()
         else:
             asyncio.get_running_loop().remove_reader(self._pipe.fileno())
             cancel()

@@ -67,18 +67,20 @@ class Workers:
 
     async def _run(self) -> Ended:
         first, *others = self._workers
-        first.start()
+        for worker in self._workers:
+            worker.start()
+        first.tell("go")
         # A wrong key or a server that is not there is met by one process, and not by each.
         if not self._free:
             await asyncio.wait((first.at_work, first.ended), return_when=asyncio.FIRST_COMPLETED)
-        if not first.failed and not self._stop.is_set():
-            for worker in others:
-                worker.start()
-        started = [worker.ended for worker in self._workers if worker.started]
-        await asyncio.wait(started, return_when=asyncio.FIRST_EXCEPTION)
+        halted = first.failed or self._stop.is_set()
+        for worker in others:
+            worker.tell("stop" if halted else "go")
+        ended = [worker.ended for worker in self._workers]
+        await asyncio.wait(ended, return_when=asyncio.FIRST_EXCEPTION)
         self._tell("stop")
-        await asyncio.wait(started)
-        return _joined([ended.result() for ended in started], complete=len(started) == len(self._workers))
+        await asyncio.wait(ended)
+        return _joined([one.result() for one in ended], complete=not halted)
 
     async def _pass_on_stop(self) -> None:
         await self._stop.wait()
