@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 from msgspec.structs import astuple
@@ -20,7 +20,7 @@ from judge.record import Record
 from judge.score import AxisScore, columns_of
 from judge.verdict import Verdict
 
-__all__ = ["Labels", "Run", "Tables", "build_calls", "build_tables", "table_schemas"]
+__all__ = ["Labels", "Rows", "Run", "Tables", "build_calls", "build_tables", "table_schemas"]
 
 _NO_REPLY = Reply(text="")
 _NO_AXIS = AxisScore()
@@ -67,6 +67,7 @@ _FAILURES = {
 }
 
 
+_Row: TypeAlias = tuple[object, ...]
 _OF_A_RECORD = ("line", "record_id", "record_key", "model")
 
 
@@ -143,24 +144,62 @@ def table_schemas(axes: Mapping[str, Kind]) -> dict[str, dict[str, Any]]:
     return {"scores": scores, "verdicts": _VERDICTS, "calls": _CALLS, "failures": _FAILURES}
 
 
-def build_tables(outcomes: Iterable[Outcome], labels: Labels) -> Tables:
-    """The rows of these outcomes, in their order.
+class Rows:
+    """Rows of the tables, outcome by outcome.
+
+    They are made as soon as a record is judged, while the processor has it at hand, and all else of an outcome can go:
+    of five hundred at once, another thread would have to fetch everything again.
 
     A line that could not be read has a row in `failures` and in no other table.
+
+    Args:
+        labels: For every row.
+
+    Attributes:
+        lines: Of the outcomes.
     """
-    outcomes = list(outcomes)
-    readable = [(outcome, outcome.record) for outcome in outcomes if outcome.record is not None]
-    measures = {axis: attrgetter(*columns_of(kind)) for axis, kind in labels.axes.items()}
-    rows = {
-        "scores": [_score_row(outcome, record, labels, measures) for outcome, record in readable],
-        "calls": [_call_row(call, record, labels) for outcome, record in readable for call in outcome.calls],
-        "failures": [_failure_row(failure) for outcome in outcomes for failure in outcome.failures],
-    }
-    schemas = table_schemas(labels.axes)
-    return Tables(
-        verdicts=_build_verdicts(readable, labels),
-        **{name: _frame(_columns(rows[name], schema), schema) for name, schema in schemas.items() if name in rows},
-    )
+
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
+        self._measures = {axis: attrgetter(*columns_of(kind)) for axis, kind in labels.axes.items()}
+        self._scores: list[_Row] = []
+        self._records: list[_Row] = []  # one for each verdict
+        self._verdicts: list[_Row] = []
+        self._calls: list[_Row] = []
+        self._failures: list[_Row] = []
+        self.lines: list[int] = []
+
+    def add(self, outcome: Outcome) -> None:
+        """The rows of an outcome follow those of the ones before."""
+        self.lines.append(outcome.line)
+        self._failures += map(_failure_row, outcome.failures)
+        if (record := outcome.record) is None:
+            return
+        self._scores.append(_score_row(outcome, record, self._labels, self._measures))
+        self._records += repeat((record.line, record.id, record.key, record.model), len(outcome.verdicts))
+        self._verdicts += map(astuple, outcome.verdicts)
+        self._calls += [_call_row(call, record, self._labels) for call in outcome.calls]
+
+    def build(self) -> Tables:
+        """The tables of all outcomes."""
+        schemas, labels = table_schemas(self._labels.axes), self._labels
+        alike = {"judge": labels.judge, "prompt_fp": labels.prompt_fp, "rubric_fp": labels.rubric_fp}
+        verdicts = _columns(self._records, _OF_A_RECORD) | _columns(self._verdicts, Verdict.__struct_fields__)
+        verdicts |= {name: (value,) * len(self._verdicts) for name, value in alike.items()}
+        return Tables(
+            scores=_frame(_columns(self._scores, schemas["scores"]), schemas["scores"]),
+            verdicts=_frame(verdicts, schemas["verdicts"]),
+            calls=_frame(_columns(self._calls, _CALLS), _CALLS),
+            failures=_frame(_columns(self._failures, _FAILURES), _FAILURES),
+        )
+
+
+def build_tables(outcomes: Iterable[Outcome], labels: Labels) -> Tables:
+    """The rows of these outcomes, in their order."""
+    rows = Rows(labels)
+    for outcome in outcomes:
+        rows.add(outcome)
+    return rows.build()
 
 
 def build_calls(calls: Iterable[tuple[Call, Record]], labels: Labels) -> pl.DataFrame:
@@ -168,20 +207,7 @@ def build_calls(calls: Iterable[tuple[Call, Record]], labels: Labels) -> pl.Data
     return _frame(_columns([_call_row(call, record, labels) for call, record in calls], _CALLS), _CALLS)
 
 
-def _build_verdicts(readable: Sequence[tuple[Outcome, Record]], labels: Labels) -> pl.DataFrame:
-    """Columns at once, where there are ten rows a record: to make a row of each takes longer than to judge it."""
-    verdicts = [verdict for outcome, _ in readable for verdict in outcome.verdicts]
-    about = [row for outcome, record in readable for row in repeat(_about(record), len(outcome.verdicts))]
-    alike = {"judge": labels.judge, "prompt_fp": labels.prompt_fp, "rubric_fp": labels.rubric_fp}
-    columns = _columns(about, _OF_A_RECORD) | _columns([*map(astuple, verdicts)], Verdict.__struct_fields__)
-    return _frame(columns | {name: (value,) * len(verdicts) for name, value in alike.items()}, _VERDICTS)
-
-
-def _about(record: Record) -> tuple[object, ...]:
-    return record.line, record.id, record.key, record.model
-
-
-def _columns(rows: Sequence[tuple[object, ...]], names: Iterable[str]) -> dict[str, Sequence[object]]:
+def _columns(rows: Sequence[_Row], names: Iterable[str]) -> dict[str, Sequence[object]]:
     """Rows -> their columns, in the order of the names."""
     names = tuple(names)
     return dict(zip(names, zip(*rows, strict=True) if rows else ((),) * len(names), strict=True))
@@ -204,8 +230,8 @@ def _series(name: str, values: Sequence[object], dtype: Any) -> pl.Series:
 
 
 def _score_row(
-    outcome: Outcome, record: Record, labels: Labels, measures: Mapping[str, Callable[[AxisScore], tuple[object, ...]]]
-) -> tuple[object, ...]:
+    outcome: Outcome, record: Record, labels: Labels, measures: Mapping[str, Callable[[AxisScore], _Row]]
+) -> _Row:
     scores = outcome.scores
     axes = scores.axes if scores else {}
     given = reference_answer(record.reference.answer, record.reference.reasoning, record.options)
@@ -228,7 +254,7 @@ def _tokens(calls: Sequence[Call], name: str) -> int | None:
     return None if None in counts else sum(counts)
 
 
-def _call_row(call: Call, record: Record, labels: Labels) -> tuple[object, ...]:
+def _call_row(call: Call, record: Record, labels: Labels) -> _Row:
     reply = call.reply or _NO_REPLY
     return (
         *(call.call_id, record.line, record.id, labels.judge, reply.model, call.attempts, reply.cached),
@@ -238,7 +264,7 @@ def _call_row(call: Call, record: Record, labels: Labels) -> tuple[object, ...]:
     )
 
 
-def _failure_row(failure: Failure) -> tuple[object, ...]:
+def _failure_row(failure: Failure) -> _Row:
     return (
         *(failure.line, failure.record_id, failure.stage, failure.error, failure.message, failure.axis),
         *(list(failure.unit_ids), failure.raw),

@@ -164,7 +164,7 @@ class OpenAICompatible:
 
     def _decode(self, body: bytes) -> _Completion:
         try:
-            return _DECODER.decode(with_whole_escapes(body))
+            return _decoded(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             found = shown(body.decode("utf-8", "replace"), self._server)[:80]
             message = f"the server's reply is not a chat completion: {found!r}."
@@ -182,6 +182,13 @@ class OpenAICompatible:
             cost_usd=self._price.cost_usd(*counts) if self._price else None,
             attempts=attempts,
         )
+
+
+def _decoded(body: bytes) -> _Completion:
+    try:
+        return _DECODER.decode(body)
+    except msgspec.DecodeError:  # perhaps for an escape; to look for one first takes as long as to decode
+        return _DECODER.decode(with_whole_escapes(body))
 
 
 def _counts(usage: object) -> tuple[int | None, int | None, int | None]:

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from judge.journal.journal import Journal
-from judge.outcome import Outcome
 from judge.record import Record
 from judge.runs.directory import RunDirectory
-from judge.table import Labels, Tables, build_tables
+from judge.table import Labels, Rows, Tables
 
 __all__ = ["BLOCK_RECORDS", "Block", "block_of", "open_block"]
 
@@ -33,19 +32,19 @@ class Block:
         old: The rows that an earlier session scored here.
         scored: Line and record key of those rows.
         kept: Lines whose old rows hold.
-        outcomes: The records that were judged in this session.
+        fresh: The rows of the records that were judged in this session.
     """
 
     number: int
     old: Tables | None
     scored: frozenset[tuple[int, str]]
+    fresh: Rows
     kept: set[int] = field(default_factory=set)
-    outcomes: list[Outcome] = field(default_factory=list)
 
     @property
     def done(self) -> int:
         """Records that are done, in this session or an earlier one."""
-        return len(self.kept) + len(self.outcomes)
+        return len(self.kept) + len(self.fresh.lines)
 
     @property
     def full(self) -> bool:
@@ -56,28 +55,27 @@ class Block:
         """Whether an earlier session scored this very record, at this very line."""
         return (record.line, record.key) in self.scored
 
-    def write(self, directory: RunDirectory, labels: Labels, *, whole: bool) -> None:
+    def write(self, directory: RunDirectory, *, whole: bool) -> None:
         """Write the part, if anything in it changed.
 
         Args:
             directory: Where.
-            labels: For the new rows.
             whole: The input was read to the end of the block: old rows of other lines are of no record any more.
                 Otherwise they are kept, as they may be reached yet.
         """
         lines = {line for line, _ in self.scored}
-        staying = self.kept if whole else lines - {outcome.line for outcome in self.outcomes}
-        if not self.outcomes and staying == lines:
+        staying = self.kept if whole else lines.difference(self.fresh.lines)
+        if not self.fresh.lines and staying == lines:
             return
-        fresh = build_tables(self.outcomes, labels)
+        fresh = self.fresh.build()
         directory.write_part(self.number, _joined(_only(self.old, staying), fresh) if self.old else _joined(fresh))
 
 
-def open_block(number: int, directory: RunDirectory, journal: Journal | None) -> Block:
+def open_block(number: int, directory: RunDirectory, journal: Journal | None, labels: Labels) -> Block:
     """A block with what an earlier session left of it, less the failures: those are asked for anew."""
     old = directory.read_part(number)
     if old is None:
-        return Block(number=number, old=None, scored=frozenset())
+        return Block(number=number, old=None, scored=frozenset(), fresh=Rows(labels))
     # A record may have a score although some of its units failed (--min-coverage, --samples): those are failures too.
     scored = old.scores.filter(pl.col("failure").is_null() & (pl.col("units_judged") == pl.col("units_asked")))
     if old.failures.height:
@@ -86,7 +84,8 @@ def open_block(number: int, directory: RunDirectory, journal: Journal | None) ->
         old = _only(old, scored["line"])
         # Before anything is paid anew, or a second resume would retire the new replies too.
         directory.write_part(number, old)
-    return Block(number=number, old=old, scored=frozenset(scored.select("line", "record_key").iter_rows()))
+    lines = frozenset(scored.select("line", "record_key").iter_rows())
+    return Block(number=number, old=old, scored=lines, fresh=Rows(labels))
 
 
 def _failed_calls(calls: pl.DataFrame) -> pl.Series:

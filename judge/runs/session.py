@@ -155,7 +155,7 @@ class Session:
             block.kept.add(number)
             self._progress.keep()
         else:
-            block.outcomes.append(outcome)
+            block.fresh.add(outcome)
             self._progress.add(outcome)
         if block.full:
             del self._blocks[block.number]
@@ -172,12 +172,12 @@ class Session:
 
     def _block(self, number: int) -> Block:
         if number not in self._blocks:
-            self._blocks[number] = open_block(number, self._directory, self._journal)
+            self._blocks[number] = open_block(number, self._directory, self._journal, self._settings.labels)
         return self._blocks[number]
 
     def _write(self, block: Block, *, whole: bool) -> None:
         self._writing = [write for write in self._writing if not write.done() or write.result()]
-        self._writing.append(self._writer.submit(block.write, self._directory, self._settings.labels, whole=whole))
+        self._writing.append(self._writer.submit(block.write, self._directory, whole=whole))
 
     async def _room(self) -> None:
         """Wait while the disk is slower than the judge: a block that waits to be written holds all its rows."""
