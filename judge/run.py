@@ -175,6 +175,8 @@ class _Run:
 
     async def go(self, reading: Reading) -> RunReport:
         """Work in this process."""
+        if self.journal is not None:
+            self.journal.write_alone()
         session = Session(
             self.directory,
             self.settings,

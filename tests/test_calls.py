@@ -564,10 +564,43 @@ def test_a_reply_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j.sqlite")
     full_disk = "CREATE TRIGGER full BEFORE INSERT ON replies BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
     journal._db.execute(full_disk)
-    (outcome,) = ask(Cached(Scripted(OK), journal=journal))
-    assert isinstance(outcome, CacheError)
-    assert (outcome.code, "disk is full" in str(outcome)) == ("not_kept", True)
+    released: list[Request] = []
+
+    async def main() -> list[Any]:
+        stop = asyncio.Event()
+        cached = Cached(Scripted(OK), journal=journal, stop=stop, done=released.append)
+        outcomes = await asyncio.gather(*[cached.complete(REQUEST) for _ in range(3)], return_exceptions=True)
+        assert stop.is_set()  # no call that waits for its turn is sent any more
+        await cached.drain(timeout_s=1)
+        return outcomes
+
+    outcomes = asyncio.run(main())
+    for outcome in outcomes:
+        assert isinstance(outcome, CacheError)
+        assert (outcome.code, "disk is full" in str(outcome)) == ("not_kept", True)
+    assert released == [REQUEST]
     journal.close()
+
+
+def test_every_place_is_free_before_anybody_is_told(tmp_path: Path) -> None:
+    """Those that wait for one are sent together; an asker that is told first would come between them."""
+    journal, told = Journal(tmp_path / "j.sqlite"), list[str]()
+    requests = [make_request(number) for number in range(20)]
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        done = lambda request: loop.call_soon(told.append, request.call_id)  # noqa: E731 - as a place is given
+        cached = Cached(Scripted(OK), journal=journal, done=done)
+        asked = [cached.begin(request) for request in requests]
+        for reply in asked:
+            reply.add_done_callback(lambda _: told.append("told"))
+        await asyncio.gather(*asked)
+        await cached.drain(timeout_s=1)
+
+    asyncio.run(main())
+    journal.close()
+    assert told.count("told") == len(requests)
+    assert told[: len(requests)] == [request.call_id for request in requests]
 
 
 @pytest.mark.parametrize("broken", ["find_all", "put_all"])

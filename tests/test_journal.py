@@ -26,6 +26,7 @@ from judge.backend import Reply
 from judge.errors import CacheError
 from judge.journal.journal import Journal, served
 from judge.journal.sealed import _seal
+from judge.journal.seen import Seen
 from judge.price import Price
 from judge.testing import Server
 
@@ -59,6 +60,29 @@ def test_a_reply_comes_back_as_it_was(journal: Journal) -> None:
     assert again.find("a-0") == REPLY
     assert again.find("a-1") is None
     again.close()
+
+
+@pytest.mark.parametrize("before", [[], ["a-0"]])
+def test_who_writes_alone_finds_the_same(before: list[str], journal: Journal) -> None:
+    """What an earlier session wrote, what this one did, and nothing of what nobody has."""
+    for call_id in before:
+        journal.commit(call_id, REPLY)
+    again = reopened(journal)
+    again.write_alone()
+    again.commit_all([("b-0", REPLY), ("c-0", REPLY)])
+    again.commit("d-0", REPLY)
+    assert again.find_all(["a-0", "b-0", "c-0", "d-0", "e-0"]) == dict.fromkeys([*before, "b-0", "c-0", "d-0"], REPLY)
+    assert again.find_all(["e-0"]) == {}
+    again.close()
+
+
+def test_what_was_seen_is_never_forgotten_and_little_else_is_taken_for_it() -> None:
+    seen = Seen()
+    for number in range(100_000):
+        seen.add(f"{number:x}-0")
+    assert all(f"{number:x}-0" in seen for number in range(100_000))
+    taken = sum(f"{number:x}-1" in seen for number in range(100_000))
+    assert taken < 1_000  # 300 of them are expected, as 1 place of 335 is filled
 
 
 def test_the_last_of_two_replies_to_a_call_counts(journal: Journal) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from judge.backends.exchange import Response
+from judge.backends.exchange import Outbox, Response
 from judge.backends.server import Server
 from judge.backends.straight import Straight
 from judge.errors import TransientError
@@ -254,6 +254,26 @@ def test_a_request_that_is_given_up_takes_its_connection_along() -> None:
             return response.body, [which for which, *_ in heard]
 
     assert asyncio.run(main()) == (b"hi", [1, 2])
+
+
+def test_a_connection_that_is_closed_before_its_turn_keeps_no_other_request_back() -> None:
+    """What is sent within one turn of the loop goes out in the next, when one of the connections may be gone."""
+
+    async def main() -> list[str]:
+        async with serving([OK]) as (base, heard):
+            loop, address = asyncio.get_running_loop(), ("127.0.0.1", int(base.split(":")[2].removesuffix("/v1")))
+            (gone, _), (kept, _) = [await loop.create_connection(asyncio.Protocol, *address) for _ in range(2)]
+            gone.abort()
+            await asyncio.sleep(0.01)
+            outbox = Outbox()
+            for transport, path in ((gone, "/1"), (kept, "/2")):
+                outbox.put(transport, f"GET {path} HTTP/1.1\r\n\r\n".encode())
+            await asyncio.sleep(0.05)
+            kept.close()
+        return [head.split()[1] for _, head, _ in heard]
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        assert runner.run(main()) == ["/2"]
 
 
 def test_closing_leaves_no_connection() -> None:

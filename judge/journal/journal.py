@@ -22,6 +22,7 @@ from judge.backend import Reply
 from judge.errors import CacheError
 from judge.journal.file import RETIRED, check_file, connect_file, make_file
 from judge.journal.sealed import DamagedError, dump_reply, load_reply
+from judge.journal.seen import Seen
 from judge.journal.wal import log_of
 from judge.price import Price
 
@@ -69,6 +70,7 @@ class Journal:
         self._spent = Spent(**counts, cached_tokens=None, cost_usd=0.0)
         self._counted = 0
         self._answered: dict[str, int] = {}  # call id -> pledge
+        self._written: Seen | None = None
         with self._errors():
             self.notes = self._ensure_sound() if earlier is None else []
             self._db = connect_file(path)
@@ -98,6 +100,14 @@ class Journal:
     def _last(self) -> int:
         (last,) = self._db.execute("SELECT coalesce(max(rowid), 0) FROM replies").fetchone()
         return int(last)
+
+    def write_alone(self) -> None:
+        """Promise that nobody else writes to it until it is closed.
+
+        Then what an empty one did not commit itself need not be looked for in it.
+        """
+        if not self._last():
+            self._written = Seen()
 
     def pledge(self, usd: float) -> int:
         """Write down, before a call is sent, what it may cost; it counts as spent until it is redeemed.
@@ -153,6 +163,9 @@ class Journal:
         # One statement: a thread that runs it lets go of the interpreter once, and not as often as there are replies.
         statement = f"{_COMMIT}{', (?, ?)' * (len(replies) - 1)}"
         pledges = [(self._answered.pop(call_id),) for call_id, _ in replies if call_id in self._answered]
+        if self._written is not None:  # before: whoever looks while they are written looks in the file
+            for call_id, _ in replies:
+                self._written.add(call_id)
         with self._errors(code="not_kept"):
             if not pledges:  # a transaction by itself
                 last = self._db.execute(statement, row).lastrowid
@@ -176,8 +189,10 @@ class Journal:
 
     def find_all(self, call_ids: Sequence[str]) -> dict[str, Reply]:
         """The replies to those of these calls that have one."""
+        if self._written is not None:
+            call_ids = [call_id for call_id in call_ids if call_id in self._written]
         with self._errors(reading=True):
-            return find_replies(self._reading, call_ids)
+            return find_replies(self._reading, call_ids) if call_ids else {}
 
     def retire(self, call_ids: Iterable[str]) -> None:
         """Stop replaying what earlier sessions paid for these calls; its cost still counts.
