@@ -113,6 +113,7 @@ The flow, top to bottom; a file imports only files above it:
       sway.py         what scores hang on     -> Cautions
       doubt.py        the tables of a run     -> Cautions      the most important first
     journal/
+      seen.py         names that were met     -> whether a name may be one of them
       sealed.py       a Reply                 -> bytes that no damage passes for, and back
       wal.py          SQLite's log            -> whether replies are lost in it
       file.py         a journal's file        -> made, connected to, checked

@@ -569,7 +569,8 @@ def test_a_reply_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
     async def main() -> list[Any]:
         stop = asyncio.Event()
         cached = Cached(Scripted(OK), journal=journal, stop=stop, done=released.append)
-        outcomes = await asyncio.gather(*[cached.complete(REQUEST) for _ in range(3)], return_exceptions=True)
+        requests = [REQUEST, REQUEST, make_request(2)]
+        outcomes = await asyncio.gather(*map(cached.complete, requests), return_exceptions=True)
         assert stop.is_set()  # no call that waits for its turn is sent any more
         await cached.drain(timeout_s=1)
         return outcomes
@@ -578,7 +579,8 @@ def test_a_reply_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
     for outcome in outcomes:
         assert isinstance(outcome, CacheError)
         assert (outcome.code, "disk is full" in str(outcome)) == ("not_kept", True)
-    assert released == [REQUEST]
+    assert outcomes[0] is not outcomes[2]  # one object would gather the traceback of everybody
+    assert [request.call_id for request in released] == [REQUEST.call_id, make_request(2).call_id]
     journal.close()
 
 

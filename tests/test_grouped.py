@@ -1,9 +1,7 @@
-"""Writes in groups: in order, each once, at most 64 together, and an error for everybody whose write it was."""
+"""Writes in groups: in order, each once, at most 64 together, and whoever asked is told of each, or of its error."""
 
 import asyncio
 import threading
-
-import pytest
 
 from judge.calls.grouped import Grouped
 
@@ -21,109 +19,131 @@ class Disk:
             raise self.error
 
 
+class Told:
+    """What the loop was told of, in groups; of errors with their text."""
+
+    def __init__(self):
+        self.written, self.failed, self._heard = [], [], asyncio.Event()
+
+    def hear_written(self, items):
+        self.written.append(list(items))
+        self._heard.set()
+
+    def hear_failed(self, items, error):
+        self.failed.append((list(items), str(error)))
+        self._heard.set()
+
+    async def of(self, groups):
+        while len(self.written) + len(self.failed) < groups:
+            await self._heard.wait()
+            self._heard.clear()
+
+
+def begin(*, free=True, **options):
+    disk, told = Disk(), Told()
+    if free:
+        disk.free.set()
+    return disk, told, Grouped(disk.write, failed=told.hear_failed, written=told.hear_written, **options)
+
+
+def run(work):
+    return asyncio.run(asyncio.wait_for(work(), 10))
+
+
 def test_what_comes_in_during_a_write_is_the_next_group():
     async def work():
-        disk = Disk()
-        grouped = Grouped(disk.write)
-        first = grouped.put(0)
+        disk, told, grouped = begin(free=False)
+        grouped.add(0)
         await asyncio.sleep(0.01)  # it is being written
-        rest = [grouped.put(number) for number in range(1, 130)]
-        assert not any(written.done() for written in (first, *rest))
+        for number in range(1, 130):
+            grouped.add(number)
+        assert told.written == []
         disk.free.set()
-        await asyncio.gather(first, *rest)
         await grouped.aclose()
-        return disk.groups
+        return disk.groups, told.written, told.failed
 
-    groups = asyncio.run(work())
+    groups, written, failed = run(work)
     assert [number for group in groups for number in group] == list(range(130))
     assert [len(group) for group in groups] == [1, 64, 64, 1]
+    assert (written, failed) == (groups, [])
 
 
 def test_one_turn_of_the_loop_is_one_group():
     async def work():
-        disk = Disk()
-        disk.free.set()
-        grouped = Grouped(disk.write)
-        await asyncio.gather(*[grouped.put(number) for number in range(10)])
+        disk, told, grouped = begin()
+        for number in range(10):
+            grouped.add(number)
         await grouped.aclose()
-        return disk.groups
+        return disk.groups, told.written
 
-    assert asyncio.run(work()) == [list(range(10))]
+    assert run(work) == ([list(range(10))], [list(range(10))])
 
 
-def test_an_error_is_for_everybody_of_the_group_and_for_nobody_else():
+def test_an_error_is_told_with_all_of_its_group_and_nothing_else():
     async def work():
-        disk = Disk(error=OSError("full"))
-        disk.free.set()
-        grouped = Grouped(disk.write)
-        failed = await asyncio.gather(grouped.put("a"), grouped.put("b"), return_exceptions=True)
+        disk, told, grouped = begin()
+        disk.error = OSError("full")
+        grouped.add("a")
+        grouped.add("b")
+        await told.of(1)
         disk.error = None
-        await grouped.put("c")
+        grouped.add("c")
         await grouped.aclose()
-        return failed, disk.groups
+        return disk.groups, told.failed, told.written
 
-    failed, groups = asyncio.run(work())
-    assert [str(error) for error in failed] == ["full", "full"]
-    assert failed[0] is not failed[1]
-    assert groups == [["a", "b"], ["c"]]
+    assert run(work) == ([["a", "b"], ["c"]], [(["a", "b"], "full")], [["c"]])
 
 
-def test_who_goes_away_takes_nothing_with_him():
+def test_closing_waits_for_what_is_under_way_and_until_it_is_told():
     async def work():
-        disk = Disk()
-        grouped = Grouped(disk.write)
-        waiting = asyncio.ensure_future(asyncio.wait_for(grouped.put("paid"), timeout=0.01))
-        with pytest.raises(TimeoutError):
-            await waiting
-        disk.free.set()
-        await grouped.put("next")
-        await grouped.aclose()
-        return disk.groups
-
-    assert asyncio.run(work()) == [["paid"], ["next"]]
-
-
-def test_closing_waits_for_what_is_under_way():
-    async def work():
-        disk = Disk()
-        grouped = Grouped(disk.write)
-        grouped.put("paid")
+        disk, told, grouped = begin(free=False)
+        grouped.add("paid")
         asyncio.get_running_loop().call_later(0.05, disk.free.set)
         await grouped.aclose()
-        return disk.groups
+        return disk.groups, told.written
 
-    assert asyncio.run(work()) == [["paid"]]
+    assert run(work) == ([["paid"]], [["paid"]])
+
+
+def test_what_fails_while_it_is_closed_is_told_too():
+    async def work():
+        disk, told, grouped = begin(free=False)
+        disk.error = OSError("full")
+        grouped.add("paid")
+        asyncio.get_running_loop().call_later(0.05, disk.free.set)
+        await grouped.aclose()
+        return told.failed
+
+    assert run(work) == [(["paid"], "full")]
 
 
 def test_lingering_gathers_and_closing_does_not_wait_for_it():
     async def work():
-        disk = Disk()
-        disk.free.set()
-        grouped = Grouped(disk.write, linger_s=0.05, most=3)
+        disk, told, grouped = begin(linger_s=0.05, most=3)
         for number in range(4):  # one of each turn of the loop; the last one comes while nothing is written
-            written = grouped.put(number)
+            grouped.add(number)
             await asyncio.sleep(0.001)
-        await written
+        await told.of(2)
         grouped._linger_s = 60.0
         for number in range(4, 6):
-            grouped.put(number)
+            grouped.add(number)
             await asyncio.sleep(0.001)
         await grouped.aclose()
         return disk.groups
 
-    assert asyncio.run(asyncio.wait_for(work(), 10)) == [[0, 1, 2], [3], [4, 5]]
+    assert run(work) == [[0, 1, 2], [3], [4, 5]]
 
 
-def test_what_nobody_waits_for_is_written_and_its_error_is_told():
+def test_who_need_not_hear_of_what_is_written_hears_of_errors():
     async def work():
-        disk, told = Disk(), []
+        disk, told = Disk(), Told()
         disk.free.set()
-        grouped = Grouped(disk.write, failed=told.append)
-        grouped.leave("a")
+        grouped = Grouped(disk.write, failed=told.hear_failed)
+        grouped.add("a")
         await asyncio.sleep(0.05)
         disk.error = OSError("full")
-        grouped.leave("b")
+        grouped.add("b")
         await grouped.aclose()
-        return disk.groups, [str(error) for error in told]
+        return disk.groups, told.failed
 
-    assert asyncio.run(work()) == ([["a"], ["b"]], ["full"])
+    assert run(work) == ([["a"], ["b"]], [(["b"], "full")])
