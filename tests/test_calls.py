@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
@@ -520,6 +520,42 @@ def test_a_drain_waits_as_long_as_it_may(timeout_s: float, kept: bool, tmp_path:
     journal.close()
 
 
+def test_a_drain_in_the_turn_in_which_a_reply_comes_keeps_it(tmp_path: Path) -> None:
+    """Its call has an end by then, and was not handed on to be committed yet."""
+    journal = Journal(tmp_path / "j.sqlite")
+
+    async def main() -> Reply:
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+        class Waiting:
+            async def complete(self, request: Request) -> Reply:
+                return await answer
+
+        cached = Cached(Waiting(), journal=journal)
+        asked = cached.begin(REQUEST)
+        await asyncio.sleep(0.01)
+        answer.set_result(OK)
+        await asyncio.sleep(0)
+        await cached.drain(timeout_s=0)
+        return await asked
+
+    assert asyncio.run(main()) == OK
+    assert journal.find(REQUEST.call_id) == OK
+    journal.close()
+
+
+def test_a_backend_that_cannot_even_begin_is_an_error_of_who_asks() -> None:
+    class Refusing:
+        def complete(self, request: Request) -> Coroutine[None, None, Reply]:
+            raise BROKEN
+
+    async def main() -> list[Any]:
+        cached = Cached(Refusing())
+        return [await asyncio.gather(cached.complete(REQUEST), return_exceptions=True) for _ in range(2)]
+
+    assert asyncio.run(main()) == [[BROKEN], [BROKEN]]
+
+
 def test_a_paid_reply_is_committed_and_then_never_asked_for(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j.sqlite")
     backend = Scripted(Reply(text="ok", cost_usd=1.0, attempts=2))
@@ -601,8 +637,7 @@ def test_every_place_is_free_before_anybody_is_told(tmp_path: Path) -> None:
 
     asyncio.run(main())
     journal.close()
-    assert told.count("told") == len(requests)
-    assert told[: len(requests)] == [request.call_id for request in requests]
+    assert told == [*[request.call_id for request in requests], *["told"] * len(requests)]
 
 
 @pytest.mark.parametrize("broken", ["find_all", "put_all"])

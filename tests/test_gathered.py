@@ -33,6 +33,20 @@ def test_what_is_missing_is_handed_on_with_the_future_of_whoever_looks():
     assert asyncio.run(work()) == [-1, 2, -3]
 
 
+def test_what_cannot_be_handed_on_is_an_error_of_who_looks_and_of_nobody_else():
+    async def work():
+        def hand_on(key, found):
+            if key == 2:
+                raise OSError("gone")
+            found.set_result(-key)
+
+        gathered = Gathered(lambda keys: [None for _ in keys], hand_on)
+        return await asyncio.gather(*map(gathered.find, (1, 2, 3)), return_exceptions=True)
+
+    first, second, third = asyncio.run(work())
+    assert (first, str(second), third) == (-1, "gone", -3)
+
+
 def test_one_turn_is_one_query_and_everybody_gets_his_own():
     async def work():
         shelf = Shelf()

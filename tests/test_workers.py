@@ -166,6 +166,22 @@ def test_every_worker_sees_the_rows_of_the_start(of: str, traces: Path, out: Pat
         assert server.ledger.requests == COUNT + 600
 
 
+def test_a_stop_before_the_first_answer_lets_no_other_worker_begin(traces: Path, out: Path) -> None:
+    with Server(latency_ms=1000) as server:
+        process = start_judge(*arguments_for(traces, out, server, "--workers", 3))
+        wait_for(server, 1, process)
+        process.terminate()
+        code, said = finish(process)
+        assert code == 75, said
+        assert "Traceback" not in said
+        (only,) = server.ledger.rows()
+        assert only.delivered
+        server.latency_ms = 0
+        code, said = run_judge(*arguments_for(traces, out, server, "--workers", 3))
+        assert code == 3, said
+        assert (server.ledger.requests, server.ledger.repaid) == (COUNT, 0)
+
+
 def test_a_pipe_cannot_be_shared(out: Path) -> None:
     code, said = run_judge("score", "-", "--out", out, "--workers", 2)
     assert code == 2

@@ -88,7 +88,8 @@ class Cached:
             await asyncio.wait(flying, timeout=timeout_s)
         for task in flying:
             task.cancel()
-        await asyncio.gather(*flying, return_exceptions=True)
+        if flying:  # not gather: of tasks that are done it may take no turn, and what they brought is not handed on yet
+            await asyncio.wait(flying)
         for writes in (self._commits, self._keeps):
             if writes is not None:
                 await writes.aclose()
@@ -126,23 +127,25 @@ class Cached:
         if (waiting := self._waiting.get(request.call_id)) is not None:
             waiting.append(asked)
             return
-        self._waiting[request.call_id] = [asked]
         # A task of its own: an asker that goes away takes away neither the reply that others wait for, nor the commit
         # of what is paid for by now.
         asking = cast("Coroutine[None, None, Reply]", self._backend.complete(request))
         task = self._flying[request.call_id] = asyncio.get_running_loop().create_task(asking)
         task.add_done_callback(partial(self._answered, request))
+        self._waiting[request.call_id] = [asked]
 
     def _answered(self, request: Request, task: asyncio.Task[Reply]) -> None:
         """Make the reply safe, if there is one."""
         del self._flying[request.call_id]
+        if not task.cancelled() and task.exception() is None and self._commits is not None:
+            self._commits.add((request, task.result()))
+            return
+        self._release(request)
         if task.cancelled():
-            for asked in self._over(request):
+            for asked in self._waiting.pop(request.call_id):
                 asked.cancel()
         elif (error := task.exception()) is not None:
             self._fail(request, error)
-        elif self._commits is not None:
-            self._commits.add((request, task.result()))
         else:
             self._land(request, task.result())
 
@@ -159,10 +162,11 @@ class Cached:
 
     def _not_committed(self, answered: Sequence[_Answered], error: Exception) -> None:
         for request, _ in answered:
-            self._fail(request, copy(error))  # one object would gather the traceback of everybody
+            self._release(request)
+            self._fail(request, copy(error))  # one object would gather the traceback of every request
 
     def _land(self, request: Request, reply: Reply) -> None:
-        payer, *others = self._over(request)
+        payer, *others = self._waiting.pop(request.call_id)
         if not payer.done():
             payer.set_result(reply)
         for asked in others:
@@ -172,15 +176,11 @@ class Cached:
     def _fail(self, request: Request, error: BaseException) -> None:
         if isinstance(error, CacheError):
             self._stop.set()
-        for asked in self._over(request):
+        for asked in self._waiting.pop(request.call_id):
             if not asked.done():
                 asked.set_exception(error)
 
-    def _over(self, request: Request) -> list[asyncio.Future[Reply]]:
-        """Nobody needs to wait any more: neither for the reply, nor for the place that its call had."""
-        self._release(request)
-        return self._waiting.pop(request.call_id)
-
     def _release(self, request: Request) -> None:
+        """Nobody needs to wait any more for the place that a call had."""
         if self._done is not None:
             self._done(request)

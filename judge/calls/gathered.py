@@ -59,6 +59,12 @@ class Gathered(Generic[K, V]):
             if found.done():  # whoever looked went away
                 continue
             if value is None:
-                context.run(self._missing, key, found)  # what it begins is done for whoever looks
+                context.run(self._begin, key, found)  # what it begins is done for whoever looks
             else:
                 found.set_result(value)
+
+    def _begin(self, key: K, found: asyncio.Future[V]) -> None:
+        try:
+            self._missing(key, found)
+        except Exception as exc:  # noqa: BLE001 - raised again where it is awaited
+            found.set_exception(exc)

@@ -87,13 +87,13 @@ class Grouped(Generic[T]):
             loop.call_soon_threadsafe(self._end, group, error)
 
     def _end(self, group: Sequence[T], error: Exception | None) -> None:
-        if error is None and self._written is not None:
-            self._written(group)
         if not self._waiting:
             self._idle.set()
         elif self._linger_s and len(self._waiting) < self._most:
             self._wait_for_others()
         else:
             self._begin()
-        if error is not None:  # last, as it may raise
+        if error is not None:  # last, as who is told may raise
             self._failed(group, error)
+        elif self._written is not None:
+            self._written(group)

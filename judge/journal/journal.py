@@ -163,10 +163,10 @@ class Journal:
         # One statement: a thread that runs it lets go of the interpreter once, and not as often as there are replies.
         statement = f"{_COMMIT}{', (?, ?)' * (len(replies) - 1)}"
         pledges = [(self._answered.pop(call_id),) for call_id, _ in replies if call_id in self._answered]
-        if self._written is not None:  # before: whoever looks while they are written looks in the file
-            for call_id, _ in replies:
-                self._written.add(call_id)
         with self._errors(code="not_kept"):
+            if self._written is not None:  # before: whoever looks while they are written looks in the file
+                for call_id, _ in replies:
+                    self._written.add(call_id)
             if not pledges:  # a transaction by itself
                 last = self._db.execute(statement, row).lastrowid
             else:

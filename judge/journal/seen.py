@@ -8,7 +8,7 @@ _PLACES = 2**25
 
 
 class Seen:
-    """A set that takes a few names for others: whatever was added is in it, and of a million others one in thirty.
+    """A set that takes a few names for others: what was added is in it, and with a million names one other in thirty.
 
     Of use in one process, as a text's hash is another in the next.
     """

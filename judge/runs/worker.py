@@ -1,6 +1,6 @@
 """One share of a run -> its parts: what a worker process does, and how it talks with the one that started it.
 
-The pipe carries orders one way (`go`: begin, once all is ready; `stop`: send nothing more; `end`: at once) and counts,
+The pipe carries orders one way (`go`: begin; `stop`: send nothing more; `end`: at once) and counts,
 notes and the end the other way. When it breaks, whoever started this process is dead, and it ends too.
 """
 
@@ -130,6 +130,9 @@ class _Errand:
             self._tell_last(telling, ("ended", ended))
 
     async def _work(self) -> Ended:
+        await self._go.wait()
+        if self._stop.is_set():
+            return Ended(read=0, read_to_end=False, nothing_left=False, all_done=False)
         task, settings = self._task, self._task.settings
         with disk_errors(task.out), ExitStack() as stack:
             reading = stack.enter_context(task.traces.opened())
@@ -148,7 +151,6 @@ class _Errand:
                 share=self._share,
                 purse=self._purse(),
             )
-            await self._go.wait()
             try:
                 return await session.run()
             finally:
