@@ -106,8 +106,8 @@ class Journal:
 
         Then what an empty one did not commit itself need not be looked for in it.
         """
-        if not self._last():
-            self._written = Seen()
+        with self._errors():
+            self._written = None if self._last() else Seen()
 
     def pledge(self, usd: float) -> int:
         """Write down, before a call is sent, what it may cost; it counts as spent until it is redeemed.
