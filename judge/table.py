@@ -213,9 +213,8 @@ def _columns(rows: Sequence[_Row], names: Iterable[str]) -> dict[str, Sequence[o
 
 
 def _frame(columns: Mapping[str, Sequence[object]], schema: Mapping[str, Any]) -> pl.DataFrame:
-    """A frame of these columns; those of the schema that are not among them are null."""
-    rows = len(next(iter(columns.values())))
-    return pl.DataFrame([_series(name, columns.get(name, (None,) * rows), dtype) for name, dtype in schema.items()])
+    """A frame of these columns, in the order of the schema, which has every one of them."""
+    return pl.DataFrame([_series(name, columns[name], dtype) for name, dtype in schema.items()])
 
 
 def _series(name: str, values: Sequence[object], dtype: Any) -> pl.Series:

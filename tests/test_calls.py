@@ -536,8 +536,9 @@ def test_a_drain_in_the_turn_in_which_a_reply_comes_keeps_it(tmp_path: Path) -> 
         await asyncio.sleep(0.01)
         answer.set_result(OK)
         await asyncio.sleep(0)
-        await cached.drain(timeout_s=0)
-        return await asked
+        async with asyncio.timeout(5):
+            await cached.drain(timeout_s=0)
+            return await asked
 
     assert asyncio.run(main()) == OK
     assert journal.find(REQUEST.call_id) == OK

@@ -147,3 +147,24 @@ def test_who_need_not_hear_of_what_is_written_hears_of_errors():
         return disk.groups, told.failed
 
     assert run(work) == ([["a"], ["b"]], [(["b"], "full")])
+
+
+def test_an_error_of_who_is_told_hangs_nobody():
+    async def work():
+        disk, seen = Disk(), []
+        disk.free.set()
+
+        def hear(items):
+            seen.append(list(items))
+            raise ValueError("a bug of whoever is told")
+
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: seen.append(str(context["exception"])))
+        grouped = Grouped(disk.write, failed=Told().hear_failed, written=hear)
+        grouped.add("a")
+        await asyncio.sleep(0.05)
+        grouped.add("b")
+        await grouped.aclose()
+        return disk.groups, seen
+
+    said = "a bug of whoever is told"
+    assert run(work) == ([["a"], ["b"]], [["a"], said, ["b"], said])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from judge.backend import Backend, Reply
 from judge.calls.gathered import Gathered
@@ -129,8 +129,8 @@ class Cached:
             return
         # A task of its own: an asker that goes away takes away neither the reply that others wait for, nor the commit
         # of what is paid for by now.
-        asking = cast("Coroutine[None, None, Reply]", self._backend.complete(request))
-        task = self._flying[request.call_id] = asyncio.get_running_loop().create_task(asking)
+        task = asyncio.get_running_loop().create_task(self._backend.complete(request))
+        self._flying[request.call_id] = task
         task.add_done_callback(partial(self._answered, request))
         self._waiting[request.call_id] = [asked]
 
