@@ -1,6 +1,6 @@
 """How fast calls leave and come back: `judge`, beside clients that do nothing else.
 
-    python -m benchmarks.clients [throughput latency cached workers] [--rounds 5]
+    python -m benchmarks.clients [throughput latency cached workers shares] [--rounds 5]
 
 Every client is a process of its own against one stub server (`stub.py`) in another, and they take turns, so that a busy
 moment of the machine hits all alike; medians, and ratios to the first row. `bare` is aiohttp with uvloop and orjson: it
@@ -24,49 +24,69 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.share import can_limit, limited_to
 from benchmarks.workload import AXES, bodies, write_records
 
 MODEL = "hosted_vllm/m"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What a client is given.
+
+    Attributes:
+        base: Address of the server.
+        traces: The file of records; clients that read none send what `judge` would send for them.
+        calls: How many calls, in all processes.
+        concurrency: Calls in flight, in all processes.
+        share: Of a processor, which each process gets; None for as much as there is.
+    """
+
+    base: str
+    traces: Path
+    calls: int
+    concurrency: int
+    share: float | None = None
+
+
 # The clients. Each makes `calls` calls and is timed from its first to its last.
 
 
-async def bare(base: str, traces: Path, calls: int, concurrency: int) -> float:
+async def bare(load: Load) -> float:
     import aiohttp
     import orjson
 
-    waiting = iter(bodies(traces, MODEL)[:calls])
+    waiting = iter(bodies(load.traces, MODEL)[: load.calls])
 
     async def work(session: aiohttp.ClientSession) -> None:
         for body in waiting:
             headers = {"Content-Type": "application/json"}
-            async with session.post(f"{base}/chat/completions", data=body, headers=headers) as response:
+            async with session.post(f"{load.base}/chat/completions", data=body, headers=headers) as response:
                 completion = orjson.loads(await response.read())
                 orjson.loads(completion["choices"][0]["message"]["content"])
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        return await timed([work(session) for _ in range(concurrency)])
+        return await timed([work(session) for _ in range(load.concurrency)])
 
 
-async def two_bare(base: str, traces: Path, calls: int, concurrency: int) -> float:
+async def two_bare(load: Load) -> float:
     """Two processes with half of the calls each: what this machine lets a second one add."""
 
-    def half(_: int) -> float:
-        return measure("bare", base, traces, calls // 2, concurrency // 2)["calls_s"]
-
+    half = replace(load, calls=load.calls // 2, concurrency=load.concurrency // 2)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return calls / sum(pool.map(half, range(2)))
+        return load.calls / sum(pool.map(lambda _: measure("bare", half)["calls_s"], range(2)))
 
 
-async def raw(base: str, traces: Path, calls: int, concurrency: int) -> float:
+async def raw(load: Load) -> float:
     """Sockets without a client library: what the server could answer."""
-    waiting = iter(bodies(traces, MODEL)[:calls])
-    host, port = base.removeprefix("http://").removesuffix("/v1").split(":")
+    waiting = iter(bodies(load.traces, MODEL)[: load.calls])
+    host, port = load.base.removeprefix("http://").removesuffix("/v1").split(":")
 
     async def work() -> None:
         reader, writer = await asyncio.open_connection(host, int(port), limit=2**20)
@@ -76,25 +96,25 @@ async def raw(base: str, traces: Path, calls: int, concurrency: int) -> float:
             await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]))
         writer.close()
 
-    return await timed([work() for _ in range(concurrency)])
+    return await timed([work() for _ in range(load.concurrency)])
 
 
-async def litellm(base: str, traces: Path, calls: int, concurrency: int) -> float:
+async def litellm(load: Load) -> float:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     from litellm import acompletion
 
-    waiting = iter(bodies(traces, MODEL)[:calls])
+    waiting = iter(bodies(load.traces, MODEL)[: load.calls])
 
     async def work() -> None:
         for body in waiting:
             asked = json.loads(body)
-            reply = await acompletion(**{**asked, "model": MODEL}, api_base=base, api_key="none")
+            reply = await acompletion(**{**asked, "model": MODEL}, api_base=load.base, api_key="none")
             json.loads(reply.choices[0].message.content)
 
-    return await timed([work() for _ in range(concurrency)])
+    return await timed([work() for _ in range(load.concurrency)])
 
 
-async def instructor(base: str, traces: Path, calls: int, concurrency: int) -> float:
+async def instructor(load: Load) -> float:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     from instructor import Mode, from_litellm
     from litellm import acompletion
@@ -103,27 +123,27 @@ async def instructor(base: str, traces: Path, calls: int, concurrency: int) -> f
     unit = create_model("Unit", evidence=(str, ...), reason=(str, ...), presence=(int, ...), correctness=(int, ...))
     form = create_model("Verdicts", u1=(unit, ...), u2=(unit, ...), u3=(unit, ...))
     client: Any = from_litellm(acompletion, mode=Mode.JSON_SCHEMA)
-    waiting = iter(bodies(traces, MODEL)[:calls])
+    waiting = iter(bodies(load.traces, MODEL)[: load.calls])
 
     async def work() -> None:
         for body in waiting:
             messages = json.loads(body)["messages"]
             await client.chat.completions.create(
-                model=MODEL, messages=messages, response_model=form, max_retries=0, api_base=base, api_key="none"
+                model=MODEL, messages=messages, response_model=form, max_retries=0, api_base=load.base, api_key="none"
             )
 
-    return await timed([work() for _ in range(concurrency)])
+    return await timed([work() for _ in range(load.concurrency)])
 
 
-async def judge(base: str, traces: Path, calls: int, concurrency: int) -> float:
-    return await score(base, traces, calls, concurrency, workers=1)
+async def judge(load: Load) -> float:
+    return await score(load, workers=1)
 
 
-async def two_workers(base: str, traces: Path, calls: int, concurrency: int) -> float:
-    return await score(base, traces, calls, concurrency, workers=2)
+async def two_workers(load: Load) -> float:
+    return await score(load, workers=2)
 
 
-async def score(base: str, traces: Path, calls: int, concurrency: int, *, workers: int) -> float:
+async def score(load: Load, *, workers: int) -> float:
     from judge.rubric import load_rubric
     from judge.run import score_file
     from judge.settings import Settings
@@ -131,13 +151,18 @@ async def score(base: str, traces: Path, calls: int, concurrency: int, *, worker
 
     # Beside the traces: the next round of the same folder finds what this one has stored.
     settings = Settings(
-        judge=MODEL, rubric=load_rubric("pkr"), api_base=base, concurrency=concurrency, cache=traces.parent / "cache"
+        judge=MODEL,
+        rubric=load_rubric("pkr"),
+        api_base=load.base,
+        concurrency=load.concurrency,
+        cache=load.traces.parent / "cache",
     )
-    out = Path(tempfile.mkdtemp(dir=traces.parent)) / "run"
+    out = Path(tempfile.mkdtemp(dir=load.traces.parent)) / "run"
+    traces, around = Traces(path=str(load.traces)), partial(limited_to, load.share)
     begun = time.perf_counter()
-    report = await score_file(Traces(path=str(traces)), out, settings, workers=workers)
+    report = await score_file(traces, out, settings, workers=workers, around=around)
     took = time.perf_counter() - begun
-    assert report.scored * len(AXES) == calls, report
+    assert report.scored * len(AXES) == load.calls, report
     return took
 
 
@@ -147,7 +172,7 @@ async def timed(work: list[Coroutine[None, None, None]]) -> float:
     return time.perf_counter() - begun
 
 
-CLIENTS: dict[str, Callable[[str, Path, int, int], Coroutine[None, None, float]]] = {
+CLIENTS: dict[str, Callable[[Load], Coroutine[None, None, float]]] = {
     "bare": bare,
     "bare, 2 processes": two_bare,
     "raw": raw,
@@ -158,19 +183,20 @@ CLIENTS: dict[str, Callable[[str, Path, int, int], Coroutine[None, None, float]]
 }
 
 
-def one(client: str, base: str, traces: Path, calls: int, concurrency: int) -> None:
+def one(client: str, load: Load) -> None:
     """In a process of its own: run a client and print what it took."""
     from judge.loop import drive
 
-    few = traces.parent / "few" / "traces.jsonl"  # what is imported late is imported now, for everybody
+    few = load.traces.parent / "few" / "traces.jsonl"  # what is imported late is imported now, for everybody
     few.parent.mkdir(exist_ok=True)
     write_records(few, 2)
-    drive(CLIENTS[client](base, few, 2 * len(AXES), concurrency))
+    drive(CLIENTS[client](replace(load, traces=few, calls=2 * len(AXES))))
     before = time.process_time()
-    took = drive(CLIENTS[client](base, traces, calls, concurrency))
+    with limited_to(load.share):
+        took = drive(CLIENTS[client](load))
     processor = time.process_time() - before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"calls_s": calls / took, "cpu_ms": 1000 * processor / calls, "peak_mib": peak}))
+    print(json.dumps({"calls_s": load.calls / took, "cpu_ms": 1000 * processor / load.calls, "peak_mib": peak}))
 
 
 # The benchmark: who takes turns, with what.
@@ -185,15 +211,18 @@ def stub(latency: float) -> Iterator[str]:
         server.communicate()
 
 
-def measure(client: str, base: str, traces: Path, calls: int, concurrency: int) -> dict[str, float]:
-    words = ["--one", client, "--base", base, "--traces", str(traces), "--calls", str(calls)]
-    command = [sys.executable, "-m", "benchmarks.clients", *words, "--concurrency", str(concurrency)]
+def measure(client: str, load: Load) -> dict[str, float]:
+    given = {name: value for name, value in vars(load).items() if value is not None}
+    words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+    command = [sys.executable, "-m", "benchmarks.clients", "--one", client, *words]
     said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
     found: dict[str, float] = json.loads(said.splitlines()[-1])
     return found
 
 
-def take_turns(clients: dict[str, int], *, latency: float, concurrency: int, rounds: int) -> None:
+def take_turns(
+    clients: dict[str, int], *, latency: float, concurrency: int, rounds: int, share: float | None = None
+) -> None:
     """Every client its number of calls, `rounds` times; a table of medians."""
     taken: dict[str, list[dict[str, float]]] = {client: [] for client in clients}
     with stub(latency) as base:
@@ -202,8 +231,10 @@ def take_turns(clients: dict[str, int], *, latency: float, concurrency: int, rou
                 with tempfile.TemporaryDirectory() as folder:
                     traces = Path(folder) / "traces.jsonl"
                     write_records(traces, calls // len(AXES))
-                    taken[client].append(measure(client, base, traces, calls, concurrency))
-    print_table(taken, f"{latency * 1000:g} ms, concurrency {concurrency}, medians of {rounds}")
+                    load = Load(base=base, traces=traces, calls=calls, concurrency=concurrency, share=share)
+                    taken[client].append(measure(client, load))
+    slowed = "" if share is None else f", each process with {share:g} of a processor"
+    print_table(taken, f"{latency * 1000:g} ms, concurrency {concurrency}, medians of {rounds}{slowed}")
 
 
 def print_table(taken: dict[str, list[dict[str, float]]], title: str) -> None:
@@ -224,10 +255,18 @@ def latency(rounds: int) -> None:
     take_turns({"bare": 20_001, "judge": 20_001}, latency=0.3, concurrency=512, rounds=rounds)
 
 
-def workers(rounds: int) -> None:
+def workers(rounds: int, share: float | None = None) -> None:
     """A second process of each: what the hardware adds is what the bare client tells."""
     for clients in ("bare", "bare, 2 processes"), ("judge", "judge, 2 workers"):
-        take_turns(dict.fromkeys(clients, 120_000), latency=0, concurrency=128, rounds=rounds)
+        take_turns(dict.fromkeys(clients, 120_000), latency=0, concurrency=128, rounds=rounds, share=share)
+
+
+def shares(rounds: int) -> None:
+    """The same where two processors are enough for two processes, with their threads, and the server."""
+    if can_limit():
+        workers(rounds, share=0.6)
+    else:
+        print("\nshares: left out, as it needs root and Linux's control groups of version 1")
 
 
 def cached(rounds: int) -> None:
@@ -239,19 +278,21 @@ def cached(rounds: int) -> None:
         write_records(traces, 11_112)  # 100,008 verdicts, 33,336 calls
         write_records(part, 500)
         with stub(0) as base:
-            measure("judge", base, traces, 33_336, 128)
+            measure("judge", Load(base=base, traces=traces, calls=33_336, concurrency=128))
         with stub(0.3) as slow:
             for _ in range(rounds):
                 shutil.rmtree(part.parent / "cache", ignore_errors=True)
-                taken["asked"].append(measure("judge", slow, part, 1_500, 64))
+                taken["asked"].append(measure("judge", Load(base=slow, traces=part, calls=1_500, concurrency=64)))
         for _ in range(rounds):  # the server is gone: a request would end the run
-            taken["stored"].append(measure("judge", base, traces, 33_336, 64))
+            taken["stored"].append(measure("judge", Load(base=base, traces=traces, calls=33_336, concurrency=64)))
     print_table(
         taken, f"a stored run of 100,008 verdicts, and one that asks (300 ms, concurrency 64), medians of {rounds}"
     )
 
 
-PARTS = {part.__name__: part for part in (throughput, latency, cached, workers)}
+PARTS: dict[str, Callable[[int], None]] = {
+    part.__name__: part for part in (throughput, latency, cached, workers, shares)
+}
 
 
 def main() -> None:
@@ -263,12 +304,14 @@ def main() -> None:
     parser.add_argument("--traces", type=Path)
     parser.add_argument("--calls", type=int)
     parser.add_argument("--concurrency", type=int)
-    given = parser.parse_args()
-    if given.one:
-        one(given.one, given.base, given.traces, given.calls, given.concurrency)
+    parser.add_argument("--share", type=float)
+    given = vars(parser.parse_args())
+    parts, rounds, client = given.pop("parts"), given.pop("rounds"), given.pop("one")
+    if client:
+        one(client, Load(**given))
         return
-    for part in given.parts or PARTS:
-        PARTS[part](given.rounds)
+    for part in parts or PARTS:
+        PARTS[part](rounds)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from judge.caution import Caution
 from judge.cautions.doubt import find_cautions
-from judge.errors import ConfigError
+from judge.errors import CacheError, ConfigError
 from judge.journal.journal import Journal
 from judge.journal.recovery import open_journal
 from judge.panels.doubtful import write_doubts
@@ -33,6 +33,8 @@ from judge.traces.reading import Reading, Traces
 from judge.usable import refuse_blind, refuse_unusable
 
 __all__ = ["Progress", "RunReport", "billed_usd", "refuse_taken", "refuse_unseen", "score_file"]
+
+_COUNTED_EVERY_S = 0.5
 
 
 async def score_file(
@@ -199,7 +201,18 @@ class _Run:
             cells=self._cells(workers),
             around=around,
         )
-        return await self._write_up(Workers(task, workers, progress=self.progress, stop=self.stop))
+        following = asyncio.ensure_future(self._follow())
+        try:
+            return await self._write_up(Workers(task, workers, progress=self.progress, stop=self.stop))
+        finally:
+            following.cancel()
+
+    async def _follow(self) -> None:
+        """Count what the workers commit while they work: after a million replies it would take seconds."""
+        while self.journal is not None:
+            await asyncio.sleep(_COUNTED_EVERY_S)
+            with suppress(CacheError):  # met again at the end, where it is told
+                await asyncio.to_thread(self.journal.spent)
 
     def _cells(self, workers: int) -> SharedCells | None:
         """One budget for all workers, with what earlier sessions spent counted."""

@@ -8,7 +8,10 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
+from concurrent.futures import Future
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from run_kit import (
@@ -322,6 +325,22 @@ def test_totals_are_those_of_all_processes(tmp_path: Path) -> None:
     assert one.find("a-0") == REPLY
     one.close()
     other.close()
+
+
+def test_it_is_closed_when_nobody_reads_it(tmp_path: Path) -> None:
+    """A run counts what its workers commit in a thread, which may be at it when the run ends."""
+    writer = Journal(tmp_path / "j.sqlite")
+    writer.commit_all([(f"c{n}-0", REPLY) for n in range(5_000)])
+    for _ in range(20):
+        journal, counted = Journal(tmp_path / "j.sqlite", earlier=0), Future[int | float | None]()
+        thread = Thread(target=lambda told=counted, of=journal: told.set_result(of.spent()["replies"]))
+        thread.start()
+        while not journal._counted:
+            time.sleep(0)
+        journal.close()
+        assert counted.result(timeout=60) == 5_000
+        thread.join()
+    writer.close()
 
 
 def test_a_forked_child_is_told_to_open_its_own(journal: Journal) -> None:

@@ -216,9 +216,10 @@ class Journal:
             return Spent(self._spent)
 
     def close(self) -> None:
-        """Close the file; the journal is of no use afterwards."""
-        self._reading.close()
-        self._db.close()
+        """Close the file, when no thread is at work with it; the journal is of no use afterwards."""
+        with self._lock, self._reading_lock:
+            self._reading.close()
+            self._db.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
