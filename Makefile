@@ -1,6 +1,7 @@
 # make demo   score the examples with the embedded judge
 # make test   all tests, ruff and mypy --strict
 # make test-vllm   the tests against a real vLLM on the CPU, in an environment of its own: 4 GB, and minutes to make
+# make test-engine   the part of them that runs vLLM in this process: a minute
 # make test-trainers   the tests with real trainers on the CPU, in an environment of its own: 2 GB, and minutes to make
 # Each makes a virtual environment from the lock where there is none.
 
@@ -14,7 +15,7 @@ VLLM_STAMP := $(VLLM_VENV)/.installed
 TRAINERS_VENV := .venv-trainers
 TRAINERS_STAMP := $(TRAINERS_VENV)/.installed
 
-.PHONY: demo test test-vllm test-trainers lint format types bench lock clean
+.PHONY: demo test test-vllm test-engine test-trainers lint format types bench lock clean
 
 demo: $(STAMP)
 	$(BIN)/judge score examples/traces.jsonl --out runs/demo --overwrite
@@ -26,6 +27,9 @@ test: $(STAMP) lint types
 # One core for its arithmetic, or it takes both from the client that it answers.
 test-vllm: $(VLLM_STAMP)
 	OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -m vllm -vv tests/vllm
+
+test-engine: $(VLLM_STAMP)
+	OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -m vllm tests/vllm/test_vllm_engine.py
 
 test-trainers: $(TRAINERS_STAMP)
 	OMP_NUM_THREADS=1 $(TRAINERS_VENV)/bin/python -m pytest -m trainers -vv tests/trainers

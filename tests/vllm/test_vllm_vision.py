@@ -8,8 +8,8 @@ import pytest
 from image_kit import BLUE, RED, build, corners, encode
 from msgspec.structs import replace
 from PIL import Image as PilImage
-from run_kit import make_record, make_request, run_judge, settings_for
-from vllm_kit import NAME, SMALL, ask_server, bounded, check_form, probe
+from run_kit import make_record, run_judge, settings_for
+from vllm_kit import NAME, PARAMS, SMALL, ask_server, check_form, probe, short_request
 
 from judge import Judge
 from judge.backends.openai_compatible import OpenAICompatible
@@ -24,13 +24,12 @@ from judge.traces.reading import Traces
 
 pytestmark = [pytest.mark.vllm, pytest.mark.filterwarnings("ignore")]
 
-PARAMS = {"temperature": 0, "max_tokens": 400}
 RED_IMAGE, CORNERS = build(encode(PilImage.new("RGB", (56, 56), RED))), build(encode(corners()))
 IMAGE_TOKENS = 16
 
 
 def request(*images, number=1):
-    return replace(bounded(make_request(number, params=PARAMS)), images=images)
+    return replace(short_request(number), images=images)
 
 
 def with_image(folder, number=1):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
+from run_kit import make_request
 
 from judge.backend import Reply
 from judge.backends.openai_compatible import OpenAICompatible
@@ -37,6 +38,7 @@ SMALL: dict[str, Any] = {
     "block_size": 32,
 }
 """Arguments of engine and server, so that both start fast, and answer alike."""
+PARAMS: dict[str, Any] = {"temperature": 0, "max_tokens": 400}
 _ENVIRONMENT = {
     "TORCH_COMPILE_DISABLE": "1",  # else the first request compiles for half a minute
     "HF_HUB_OFFLINE": "1",
@@ -127,6 +129,16 @@ def engine_here(model: Path, **engine_args: Any) -> Iterator[tuple[Loop, VLLMEng
     finally:
         loop.run(engine.aclose())
         loop.close()
+
+
+def short_request(number: int = 1, **params: Any) -> Request:
+    """A request that a random model can answer."""
+    return bounded(make_request(number, params={**PARAMS, **params}))
+
+
+def too_long_request() -> Request:
+    short = short_request()
+    return replace(short, shared=f"{'so long a word ' * CONTEXT}{short.shared}")
 
 
 def bounded(request: Request, *, most: int = 40) -> Request:
