@@ -21,13 +21,13 @@ CONCURRENCY = 8
 
 
 def test_a_disk_that_stalls_stops_the_judging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one block is being written two may wait, one may be open, and every worker may have begun a record."""
+    """While one block is being written two may wait, and every worker may be at a record of another open block."""
     monkeypatch.setattr("judge.runs.block.BLOCK_RECORDS", BLOCK)
     progress, write, ahead = Progress(), RunDirectory.write_part, []
 
     def stalled(self: RunDirectory, number: int, tables: Tables) -> None:
         written = len(ahead) + 1  # blocks are written as they are finished, which may be out of order
-        allowed = BLOCK * (written + WAITING + 1) + CONCURRENCY
+        allowed = BLOCK * (written + WAITING + CONCURRENCY)
         patience = time.monotonic() + (0.5 if written == 1 else 0)
         while progress.done <= allowed and time.monotonic() < patience:
             time.sleep(0.01)
