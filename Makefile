@@ -1,15 +1,15 @@
 # make demo   score the examples with the embedded judge
 # make test   all tests, ruff and mypy --strict
 # make test-vllm   the tests against a real vLLM on the CPU, in an environment of its own: 4 GB, and minutes to make
-# make test-engine   the part of them that runs vLLM in this process: a minute
+# make test-engine   the part of them that asks a text model in this process: a minute, once there is the environment
 # make test-trainers   the tests with real trainers on the CPU, in an environment of its own: 2 GB, and minutes to make
-# Each makes a virtual environment from the lock where there is none.
+# Each makes a virtual environment where there is none; the first two from the lock.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-VLLM_PYTHON ?= python3.11
+VLLM_PYTHON ?= $(or $(shell command -v python3.11),$(PYTHON))
 VLLM_VENV := .venv-vllm
 VLLM_STAMP := $(VLLM_VENV)/.installed
 TRAINERS_VENV := .venv-trainers

@@ -6,7 +6,7 @@ Every client is a process of its own against one stub server (`stub.py`) in anot
 moment of the machine hits all alike; medians, and ratios to the first row. `bare` is aiohttp with uvloop and orjson: it
 sends the bytes that `judge` sends, which were made before, decodes what comes, and keeps nothing. `judge` is the whole
 of `judge score`, from the file of records to the tables: journal, shared store, limits, deadlines, checks, evidence.
-What a process takes to start and to import is not counted for anybody.
+What a process takes to start and to import is not counted for anybody but the workers of `judge`.
 """
 
 from __future__ import annotations

@@ -18,16 +18,19 @@ _PERIOD_US = 5_000  # short: nobody who waits for this process should notice mor
 
 @contextmanager
 def limited_to(share: float | None) -> Iterator[None]:
-    """This process and all its threads together get this share of one processor; None: as much as there is."""
+    """This process and all its threads together get this share of one processor; None: as much as there is.
+
+    What it starts is in its group, and so shares that, until it enters this itself.
+    """
     if share is None:
         yield
         return
     group = _GROUPS / f"judge-benchmark-{os.getpid()}"
-    group.mkdir()
-    (group / "cpu.cfs_period_us").write_text(str(_PERIOD_US))
-    (group / "cpu.cfs_quota_us").write_text(str(round(share * _PERIOD_US)))
-    _enter(group)
+    group.mkdir(exist_ok=True)
     try:
+        (group / "cpu.cfs_period_us").write_text(str(_PERIOD_US))
+        (group / "cpu.cfs_quota_us").write_text(str(round(share * _PERIOD_US)))
+        _enter(group)
         yield
     finally:
         _enter(_GROUPS)

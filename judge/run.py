@@ -209,9 +209,11 @@ class _Run:
 
     async def _follow(self) -> None:
         """Count what the workers commit while they work: after a million replies it would take seconds."""
-        while self.journal is not None:
-            await asyncio.sleep(_COUNTED_EVERY_S)
-            with suppress(CacheError):  # met again at the end, where it is told
+        if self.journal is None:
+            return
+        with suppress(CacheError):  # what lasts is met again at the end, where it is told
+            while True:
+                await asyncio.sleep(_COUNTED_EVERY_S)
                 await asyncio.to_thread(self.journal.spent)
 
     def _cells(self, workers: int) -> SharedCells | None:

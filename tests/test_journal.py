@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 
@@ -331,16 +331,38 @@ def test_it_is_closed_when_nobody_reads_it(tmp_path: Path) -> None:
     """A run counts what its workers commit in a thread, which may be at it when the run ends."""
     writer = Journal(tmp_path / "j.sqlite")
     writer.commit_all([(f"c{n}-0", REPLY) for n in range(5_000)])
-    for _ in range(20):
-        journal, counted = Journal(tmp_path / "j.sqlite", earlier=0), Future[int | float | None]()
-        thread = Thread(target=lambda told=counted, of=journal: told.set_result(of.spent()["replies"]))
-        thread.start()
-        while not journal._counted:
-            time.sleep(0)
-        journal.close()
-        assert counted.result(timeout=60) == 5_000
-        thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(20):
+            journal = Journal(tmp_path / "j.sqlite", earlier=0)
+            counted = pool.submit(journal.spent)
+            while not (journal._counted or counted.done()):
+                time.sleep(0)
+            journal.close()
+            assert counted.result()["replies"] == 5_000
     writer.close()
+
+
+def test_a_damaged_reply_that_is_counted_does_not_hold_the_log(journal: Journal) -> None:
+    journal.commit_all([("a-0", REPLY), ("b-0", REPLY), ("c-0", REPLY)])
+    other = Journal(journal._path, earlier=0)
+    other._db.execute("UPDATE replies SET reply = x'00' WHERE call_id = 'b-0'")
+    with pytest.raises(CacheError, match="was changed after it was written") as caught:
+        other.spent()
+    busy, _, _ = journal._db.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+    assert not busy, caught  # which keeps its frames alive, as a task does that failed
+    other.close()
+
+
+def test_a_forked_child_may_close_what_it_cannot_use(journal: Journal) -> None:
+    """A thread of the parent may be at work with it, which the child waits for in vain."""
+    with journal._lock:
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(5)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            Thread(target=lambda: (journal.close(), os._exit(0))).start()
+            signal.pause()
+    assert os.waitpid(pid, 0)[1] == 0
 
 
 def test_a_forked_child_is_told_to_open_its_own(journal: Journal) -> None:

@@ -35,11 +35,11 @@ def test_a_disk_that_stalls_stops_the_judging(tmp_path: Path, monkeypatch: pytes
         write(self, number, tables)
 
     monkeypatch.setattr(RunDirectory, "write_part", stalled)
-    records = make_records(100)
+    records = make_records(200)
     report = score(
         records, tmp_path / "out", "", progress=progress, judge="lexical", api_base=None, concurrency=CONCURRENCY
     )
-    assert (report.scored, len(ahead)) == (100, 20)
+    assert (report.scored, len(ahead)) == (200, 40)
     assert max(ahead) <= 0
 
 

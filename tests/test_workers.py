@@ -27,6 +27,7 @@ from run_kit import (
     to_lines,
 )
 
+from judge.journal.journal import Journal, Spent
 from judge.runs.session import Share
 from judge.settings import Settings
 from judge.testing import Server
@@ -92,6 +93,22 @@ def test_the_tables_are_those_of_one_process(traces: Path, out: Path) -> None:
         code, said = run_judge(*arguments_for(traces, out, server, "--workers", 3))
         assert (code, server.ledger.requests) == (3, asked)
         assert_as_one_process(out, server)
+
+
+def test_what_workers_commit_is_counted_while_they_work(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the end of a long run it would take seconds."""
+    counted, spent = [], Journal.spent
+
+    def noted(self: Journal) -> Spent:
+        counted.append(int(spent(self)["replies"] or 0))
+        return spent(self)
+
+    monkeypatch.setattr("judge.run._COUNTED_EVERY_S", 0.02)
+    monkeypatch.setattr(Journal, "spent", noted)
+    with Server(latency_ms=5) as server:
+        report = score(RECORDS, out, server, workers=2)
+    assert report.spent["replies"] == counted[-1] == COUNT
+    assert counted == sorted(counted) and len(set(counted) - {0, COUNT}) > 2
 
 
 def test_the_baseline_in_three_processes(traces: Path, out: Path) -> None:

@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock, RLock
 
@@ -31,6 +31,7 @@ __all__ = ["Journal", "Spent", "find_replies", "is_full", "served"]
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _LEAST_ROOM = 2**16
 _FIND = "SELECT call_id, reply FROM replies WHERE call_id IN ({}) AND retired = 0 ORDER BY rowid"  # the last one counts
+_NEW = "SELECT rowid, call_id, reply FROM replies WHERE rowid > ?"
 _COMMIT = "INSERT INTO replies (call_id, reply) VALUES (?, ?)"
 
 
@@ -209,14 +210,17 @@ class Journal:
         An unknown price makes the cost None. Only what is new since the last call is read.
         """
         with self._errors():
-            new = self._db.execute("SELECT rowid, call_id, reply FROM replies WHERE rowid > ?", (self._counted,))
-            for number, call_id, sealed in new:
-                _add(self._spent, load_reply(call_id, sealed))
-                self._counted = number
+            # Closed also after a damaged row: an open one keeps the log from being taken over into the file.
+            with closing(self._db.execute(_NEW, (self._counted,))) as new:
+                for number, call_id, sealed in new:
+                    _add(self._spent, load_reply(call_id, sealed))
+                    self._counted = number
             return Spent(self._spent)
 
     def close(self) -> None:
-        """Close the file, when no thread is at work with it; the journal is of no use afterwards."""
+        """Wait for the threads that are at work with it and close the file; the journal is of no use afterwards."""
+        if os.getpid() != self._process:  # a fork has the locks of threads that it does not have
+            return
         with self._lock, self._reading_lock:
             self._reading.close()
             self._db.close()
@@ -249,7 +253,8 @@ class Journal:
 
     def _safe(self) -> str:
         try:
-            (count,) = self._db.execute("SELECT count(*) FROM replies").fetchone()
+            with self._lock:
+                (count,) = self._db.execute("SELECT count(*) FROM replies").fetchone()
         except (sqlite3.Error, AttributeError):  # not open, or not readable now
             return "Replies committed before are safe."
         return f"{count:,} replies are safe."
