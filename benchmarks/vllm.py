@@ -1,4 +1,4 @@
-"""How fast a real vLLM judges: probes against JSON, record order against shuffled, here and at a server.
+"""How fast a real vLLM judges: probes against JSON, record order against shuffled, here and at a server, one or all.
 
 Run it with the environment of `make test-vllm` (or with one that has a GPU, and a model of your own):
 
@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
@@ -31,7 +32,10 @@ from run_kit import RUBRIC  # noqa: E402
 from vllm_kit import NAME, SMALL, ask_server, bounded, probe, serving, set_environment  # noqa: E402
 
 from judge.backend import Reply  # noqa: E402
+from judge.backends.messages import chat_messages  # noqa: E402
+from judge.backends.reply_form import schema_for  # noqa: E402
 from judge.backends.vllm_engine import VLLMEngine  # noqa: E402
+from judge.backends.vllm_setup import import_vllm  # noqa: E402
 from judge.probe import build_probes  # noqa: E402
 from judge.prompt import JudgeModel, Prompt, Request  # noqa: E402
 from judge.record import build_record  # noqa: E402
@@ -79,6 +83,7 @@ def main() -> None:
         _show(f"JSON, a unit a call, strings to {STRING}", texts)
         print(f"{'probes / JSON':44}{probes.units_per_s / texts.units_per_s:8.1f} ×\n")
         _cache_order(model, engine_args, given)
+        asyncio.run(_engine_and_batch(model, engine_args, given))
         if given.model is None:
             _here_and_there(Path(folder))
 
@@ -87,6 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="Path or name; 15 million random weights where none is given.")
     parser.add_argument("--records", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=5, help="Of the engine against vLLM's batch API.")
     parser.add_argument("--kv-bytes", type=int, default=32 << 20, help="A cache too small for all prefixes.")
     return parser.parse_args()
 
@@ -129,6 +135,59 @@ async def _both_orders(model: str, engine_args: dict[str, Any], records: int) ->
         await engine.aclose()
 
 
+async def _engine_and_batch(model: str, engine_args: dict[str, Any], given: argparse.Namespace) -> None:
+    """The engine that takes requests as they come, and vLLM's batch API, which is given all of them; in turns."""
+    engine, batch = VLLMEngine(model, engine_args), Batch(model, engine_args)
+    ratios: dict[str, list[float]] = {"one-token probes": [], "JSON": []}
+    try:
+        for number in range(-1, given.rounds):  # the first is not counted: it compiles
+            for what, taken in ratios.items():
+                one, all_ = (_asked(what, given.records, seed=f"{who}-{what}-{number}") for who in ("one", "all"))
+                speeds = [(await _measure(engine, one)).units_per_s, batch.units_per_s(all_)]
+                if number >= 0:
+                    print(f"{what:44}{speeds[0]:8.1f} units/s, batch API {speeds[1]:8.1f}", flush=True)
+                    taken.append(speeds[0] / speeds[1])
+    finally:
+        await engine.aclose()
+    for what, taken in ratios.items():
+        print(f"{f'engine / batch API, {what}, median':44}{median(taken):8.2f} ×")
+    print()
+
+
+class Batch:
+    """vLLM's `LLM.chat`, set up as the engine is."""
+
+    def __init__(self, model: str, engine_args: dict[str, Any]) -> None:
+        structured = {"backend": "xgrammar", "disable_any_whitespace": True}
+        self._llm: Any = import_vllm().LLM(
+            model,
+            enable_prefix_caching=True,
+            generation_config="vllm",
+            structured_outputs_config=structured,
+            **engine_args,
+        )
+
+    def units_per_s(self, requests: Sequence[Request]) -> float:
+        """Units a second of a call with all of these."""
+        began = time.perf_counter()
+        sampling = [self._sampling(request) for request in requests]
+        self._llm.chat([chat_messages(request) for request in requests], sampling, use_tqdm=False)
+        return len(requests) / (time.perf_counter() - began)
+
+    def _sampling(self, request: Request) -> Any:
+        vllm = import_vllm("vllm.sampling_params")
+        if request.labels:
+            choice = vllm.StructuredOutputsParams(choice=list(request.labels))
+            return vllm.SamplingParams(temperature=0, max_tokens=1, logprobs=20, structured_outputs=choice)
+        form = vllm.StructuredOutputsParams(json=schema_for(request, bounds=True))
+        return vllm.SamplingParams(**request.params, structured_outputs=form)
+
+
+def _asked(what: str, records: int, *, seed: str) -> list[Request]:
+    requests = _requests(records, seed=seed)
+    return [bounded(request, most=STRING) if what == "JSON" else probe(request) for request in requests]
+
+
 def _here_and_there(folder: Path) -> None:
     """Alone in its batch, a request is computed the same way in both: equal texts, not only equal on average."""
     tiny = folder / "tiny"
@@ -161,7 +220,7 @@ async def _measure(engine: VLLMEngine, requests: Sequence[Request]) -> Measured:
     return Measured(units_per_s=len(requests) / took, cached=cached / prompt, written=written)
 
 
-def _requests(records: int, *, seed: int) -> list[Request]:
+def _requests(records: int, *, seed: int | str) -> list[Request]:
     """A call a unit, record after record, each record with a prompt like no other's."""
     prompt, judge = (
         Prompt(RUBRIC),
