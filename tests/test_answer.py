@@ -248,7 +248,7 @@ def test_reference(
     assert reference_answer(answer, reasoning, options) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=80), st.sampled_from([None, OPTIONS, YES_NO, DOSES]))
 def test_any_text_gives_a_key_or_none(trace: str, options: dict[str, str] | None) -> None:
     for text in (trace, f"<answer>{trace}</answer>", rf"\boxed{{{trace}}}"):
@@ -290,7 +290,7 @@ def test_wrappers_go_however_deep() -> None:
     assert time.process_time() - began < 0.5
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.sampled_from(["<answer>", "</answer>", "\\boxed{", "\\text{", "{", "}", "\\", "C", ". ", "\0", "\ud800"]),
@@ -304,7 +304,7 @@ def test_any_row_of_marks_is_read(marks: list[str], options: dict[str, str] | No
     assert answer_correct(extract_answer(text, options), answer, options) in (True, False, None)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=60), st.sampled_from(sorted(OPTIONS)), st.sampled_from(["{}", "({})", "{}.", "**{}**"]))
 def test_a_closing_tag_decides_whatever_came_before(before: str, key: str, form: str) -> None:
     trace = f"{before}<answer>{form.format(key)}</answer>"
@@ -312,7 +312,7 @@ def test_a_closing_tag_decides_whatever_came_before(before: str, key: str, form:
     assert answer_correct(extract_answer(trace, OPTIONS), OPTIONS[key], OPTIONS) is True
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=0, max_value=10**7))
 def test_numbers_are_compared_as_decimals(number: object) -> None:
     """`1,234.500` with and without its commas and closing noughts; another last digit is another number."""

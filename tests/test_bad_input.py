@@ -484,7 +484,7 @@ ANY_LINE = st.one_of(
 ).map(lambda line: line.replace(b"\n", b" "))
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(ANY_LINE)
 def test_any_line_is_a_record_or_one_clear_failure(line: bytes) -> None:
     """IN-18. Anything but a RecordError would rise and end the run."""
@@ -499,7 +499,7 @@ def test_any_line_is_a_record_or_one_clear_failure(line: bytes) -> None:
     assert shown.encode()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(lines=st.lists(ANY_LINE, min_size=20, max_size=60))
 def test_any_file_is_scored_around_its_bad_lines(lines: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> None:
     filled = [line for line in lines if line.strip(b" \t\r")]

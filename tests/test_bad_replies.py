@@ -158,7 +158,7 @@ def test_two_neighbours_swapped() -> None:
     assert counts["another valid reply"] == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.integers(0, len(VALID)),
     st.integers(0, 40),

@@ -38,7 +38,7 @@ def likeliest(wins):
     return strengths - strengths.mean()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(tables())
 def test_the_likeliest_strengths_are_found(wins):
     assume(connected(wins))
@@ -71,7 +71,7 @@ def test_three_in_a_chain_by_hand():
     assert found[1] - found[2] == pytest.approx(math.log(2))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(tables(3, 5), st.randoms(use_true_random=False), st.sampled_from([0.5, 3.0, 100.0]))
 def test_names_and_numbers_of_pairs_are_free(wins, dice, scale):
     assume(connected(wins))

@@ -199,7 +199,7 @@ def test_no_text_raises_or_takes_long(trace: str) -> None:
     assert time.process_time() - began < 1.0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet=st.characters(exclude_categories=[]), max_size=60))
 def test_any_text_is_read(trace: str) -> None:
     assert has_content(trace) in (True, False)
@@ -225,7 +225,7 @@ def test_what_follows_an_opener_counts(trace: str, content: bool) -> None:
     assert has_content(trace) == content
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet=st.characters(categories=["P", "S", "Z", "Cc", "Cf"]), max_size=60))
 def test_signs_alone_are_no_content(trace: str) -> None:
     # A sign may be a letter in compatible clothes: the parenthesised one, the trade mark.
@@ -233,7 +233,7 @@ def test_signs_alone_are_no_content(trace: str) -> None:
         assert not has_content(trace)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.sampled_from(ALL_OPENERS), min_size=1, max_size=6),
     st.sampled_from([" ", "\n", " - ", "\n\n## "]),
@@ -242,7 +242,7 @@ def test_any_row_of_openers_is_no_content(openers: list[str], joint: str) -> Non
     assert not has_content(joint.join(openers))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.sampled_from(ALL_OPENERS),
     st.sampled_from(["pneumonia", "肺炎", "폐렴", "пневмония", "7.4", "निमोनिया"]),
@@ -259,7 +259,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.lists(st.sampled_from(PIECES), max_size=40), st.sampled_from(["", " ", "\n", "\u00a0"]))
 def test_a_word_that_is_no_opener_is_a_short_way_to_the_same_answer(pieces: list[str], joint: str) -> None:
     trace = joint.join(pieces)

@@ -24,7 +24,7 @@ TRACE = (
 )
 TEXT = TraceText(TRACE)
 MEDEC = Path(__file__).parents[2] / "shared/data/medec/validation_ms.jsonl"
-QUICK = settings(max_examples=100, deadline=None)
+QUICK = settings(max_examples=100)
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ async def gone_through(traces: Traces) -> list[Record | RecordError] | InputErro
     return made
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     changed_rows(), changed_rows(), st.lists(st.sampled_from(WORDS), max_size=3), st.sampled_from(["id", "idx", "."])
 )
@@ -165,7 +165,7 @@ PACKED = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(PACKED)), st.data())
 def test_damaged_files_are_records_or_say_what_is_wrong(name: str, data: st.DataObject) -> None:
     content = bytearray(PACKED[name])

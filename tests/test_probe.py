@@ -48,7 +48,7 @@ def _refused(record: Record, rubric: Rubric = PKR) -> RecordError:
     return errors[0]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.permutations(AXES).flatmap(lambda axes: st.fixed_dictionaries({axis: st.integers(0, 70) for axis in axes})),
     st.sampled_from(GRANULARITIES),

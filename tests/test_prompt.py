@@ -143,7 +143,7 @@ def _tag(trace: str) -> str:
     return hashlib.sha256(trace.encode()).hexdigest()[:12]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(FREE)
 def test_a_trace_arrives_as_it_looks_and_cannot_leave_its_fence(trace: str) -> None:
     _check_fence(trace)
@@ -176,7 +176,7 @@ def test_other_texts_arrive_unchanged(field: str, attack: str) -> None:
     assert user.startswith(f"# {field.title()}\n\n{attack}\n\n# Trace\n\n<trace-{_tag(BARE['trace'])}>\n")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(FREE, FREE)
 @example(ATTACKS[1], ATTACKS[1])
 @example(ATTACKS[2], ATTACKS[6])

@@ -17,7 +17,7 @@ from judge.errors import RecordError
 from judge.record import Record, build_record, parse_record
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "traces.jsonl"
-QUICK = settings(max_examples=200, deadline=None)
+QUICK = settings(max_examples=200)
 UNIT = {"unit_id": "P1", "claim": "The lung is clear.", "topic": "lung", "importance": "core"}
 FULL = {
     "id": "r1",
@@ -240,7 +240,7 @@ KINDS = {
 }
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.sampled_from(sorted(ALLOWED, key=str)), st.sampled_from(sorted(KINDS)), st.data())
 def test_each_field_takes_its_types_and_no_other(path: tuple, kind: str, data: st.DataObject) -> None:
     record = copy.deepcopy(FULL)

@@ -255,7 +255,7 @@ def test_no_complete_sample() -> None:
 
 # Properties
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 WEIGHTS = st.sampled_from([0.0, 0.1, 0.3, 0.5, 1.0, 2.0, 7.0]) | st.floats(1e-6, 1e6)
 COVERAGE = st.sampled_from([0.0, 0.25, 0.5, 1.0])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from judge.statistics.estimate import Statistic
@@ -35,7 +35,6 @@ def table(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return pair_tables(np.zeros(len(one), dtype=int), one, other, classes=CLASSES).sum(axis=0)
 
 
-@settings(deadline=None)
 @given(pairs())
 def test_kappas(points: list[tuple[int, int]]) -> None:
     one, other = columns(points)
@@ -45,7 +44,6 @@ def test_kappas(points: list[tuple[int, int]]) -> None:
         assert cohen_kappa(power=power)(table(one, other)).value == pytest.approx(theirs, abs=PRECISE)
 
 
-@settings(deadline=None)
 @given(pairs())
 def test_f1_and_agreement(points: list[tuple[int, int]]) -> None:
     one, other = columns(points)
@@ -60,7 +58,6 @@ def test_f1_and_agreement(points: list[tuple[int, int]]) -> None:
 NUMBER = st.one_of(st.integers(-3, 3).map(float), st.floats(-1e3, 1e3).map(lambda value: round(value, 3)))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(NUMBER, NUMBER), min_size=2, max_size=60))
 def test_correlations(points: list[tuple[float, float]]) -> None:
     x, y = columns(points)
@@ -70,7 +67,6 @@ def test_correlations(points: list[tuple[float, float]]) -> None:
         assert found == pytest.approx(theirs(x, y).statistic, abs=PRECISE)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(NUMBER, st.integers(0, 1)), min_size=2, max_size=60))
 def test_auc(points: list[tuple[float, int]]) -> None:
     score, label = columns(points)
@@ -82,7 +78,6 @@ def test_auc(points: list[tuple[float, int]]) -> None:
 RATED = st.lists(st.lists(st.integers(-1, CLASSES - 1), min_size=3, max_size=3), min_size=1, max_size=30)
 
 
-@settings(deadline=None)
 @given(RATED)
 @pytest.mark.parametrize(
     ("level", "alpha"), [("nominal", ALPHA_NOMINAL), ("ordinal", ALPHA_ORDINAL), ("interval", ALPHA_INTERVAL)]

@@ -142,7 +142,7 @@ def test_those_at_once_have_a_connection_each_and_leave_it_to_the_next() -> None
 CHUNKED = head(Transfer_Encoding="chunked") + b"3\r\nabc\r\n1;x=y\r\nd\r\n0\r\nX-Trailer: z\r\n\r\n"
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(cuts=st.lists(st.integers(1, 90), max_size=4), form=st.sampled_from([OK, CHUNKED]))
 def test_a_response_may_come_in_any_pieces(cuts: list[int], form: bytes) -> None:
     places = sorted({0, *cuts, len(form)})

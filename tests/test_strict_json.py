@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from judge.strict_json import StrictJsonError, parse_json
 
-QUICK = settings(max_examples=200, deadline=None)
+QUICK = settings(max_examples=200)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SCALARS = (
     st.none()
@@ -149,7 +149,7 @@ def test_a_cut_object_is_truncated_wherever_it_is_cut(value: object, data: st.Da
     assert refused(whole[:cut]).code == "json_truncated"
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.binary(max_size=40) | st.text('{}[]":,0123456789.eE+-tfnulars\\ \u2028\ud800', max_size=30))
 def test_no_input_raises_anything_else(source: bytes | str) -> None:
     with suppress(StrictJsonError):

@@ -168,7 +168,7 @@ def test_what_weighs_nothing_counts_nowhere() -> None:
 # Every outcome, and every tree
 
 _WEIGHT = st.sampled_from([0.0, 0.1, 0.5, 1.0, 2.0, 1 / 3, 1e6, 1e-6])
-QUICK = settings(max_examples=150, deadline=None)
+QUICK = settings(max_examples=150)
 
 
 @st.composite
