@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-if find_spec("hypothesis"):  # the environments of vLLM and of the trainers have none
+if find_spec("hypothesis"):  # what vLLM and the trainers need does not bring it
     from hypothesis import settings
 
     settings.register_profile("judge", deadline=None)

@@ -20,14 +20,17 @@ WAITING = 2
 CONCURRENCY = 8
 
 
-def test_a_disk_that_stalls_stops_the_judging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one block is being written two may wait, and every worker may be at a record of another open block."""
+@pytest.mark.parametrize(("concurrency", "unfinished"), [(1, 1), (CONCURRENCY, CONCURRENCY + 1)])
+def test_a_disk_that_stalls_stops_the_judging(
+    concurrency: int, unfinished: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record is begun while two blocks are not written; every worker may be at another, and the last be half read."""
     monkeypatch.setattr("judge.runs.block.BLOCK_RECORDS", BLOCK)
     progress, write, ahead = Progress(), RunDirectory.write_part, []
 
     def stalled(self: RunDirectory, number: int, tables: Tables) -> None:
         written = len(ahead) + 1  # blocks are written as they are finished, which may be out of order
-        allowed = BLOCK * (written + WAITING + CONCURRENCY)
+        allowed = BLOCK * (written - 1 + WAITING + unfinished)
         patience = time.monotonic() + (0.5 if written == 1 else 0)
         while progress.done <= allowed and time.monotonic() < patience:
             time.sleep(0.01)
@@ -37,7 +40,7 @@ def test_a_disk_that_stalls_stops_the_judging(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(RunDirectory, "write_part", stalled)
     records = make_records(200)
     report = score(
-        records, tmp_path / "out", "", progress=progress, judge="lexical", api_base=None, concurrency=CONCURRENCY
+        records, tmp_path / "out", "", progress=progress, judge="lexical", api_base=None, concurrency=concurrency
     )
     assert (report.scored, len(ahead)) == (200, 40)
     assert max(ahead) <= 0
